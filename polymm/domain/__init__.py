@@ -1,0 +1,1 @@
+"""What the trading domain is made of: markets, orders, inventory, tapes. Plain values, no I/O."""

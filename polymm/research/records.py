@@ -1,0 +1,93 @@
+"""What one run leaves behind: enough for every figure of the report, nothing derived."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from polymm.domain.market import Market
+from polymm.domain.order import Fill
+
+
+@dataclass(slots=True, kw_only=True)
+class FillRecord:
+    """A fill with the fair value at its moment (filtered mid until a fair value exists)."""
+
+    fill: Fill
+    fair: float
+    skew: float = float("nan")
+
+
+@dataclass(slots=True, kw_only=True)
+class OrderTotals:
+    """Orders and shares by fate. Per order: placed = filled + cancelled + rejected + expired."""
+
+    placed_n: int = 0
+    placed_e6: int = 0
+    filled_e6: int = 0
+    cancelled_e6: int = 0
+    rejected_e6: int = 0
+    expired_e6: int = 0
+    open_e6: int = 0
+    reject_reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class MarketRun:
+    """One market of a run.
+
+    Args:
+        status: ``settled`` by a recorded outcome, ``unsettled`` marked at the last mid,
+            ``excluded`` not run at all.
+        exclusion: Reason word, for example ``no_outcome``; "" when in the totals.
+        payout_up: 1.0 or 0.0 for a settled market, else None.
+        marks: (venue ns, f) at every change of f, in order.
+        inventory: (venue ns, up_e6, down_e6) after every change.
+        quotes: (local ns, bid_e4, bid_e6, ask_e4, ask_e6) of what works, 0 where absent.
+        seconds: Seconds inside the window: ``two_sided``, ``one_sided``, ``none``,
+            ``book_two_sided`` (the filtered book allowed quoting) ...
+        no_quote_seconds: Reason word to seconds.
+        cycles: Exit or outcome of each cycle, reason to count.
+        cash_start_e6, cash_end_e6: Venue's account ledger, 1e-6 dollars, settlement included.
+        pnl_fills_e6: PnL computed from the fill list and merges only, before rebates.
+        rebate_e6: Estimate for this market.
+        merges: (venue ns, pairs_e6).
+        venue_trades_e6: Shares traded on the tape while the run lasted.
+    """
+
+    market: Market
+    source: str
+    status: Literal["settled", "unsettled", "excluded"]
+    exclusion: str = ""
+    payout_up: float | None = None
+    fill_form: str = "trades"
+    fills: list[FillRecord] = field(default_factory=list)
+    marks: list[tuple[int, float]] = field(default_factory=list)
+    inventory: list[tuple[int, int, int]] = field(default_factory=list)
+    quotes: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    no_quote_seconds: dict[str, float] = field(default_factory=dict)
+    cycles: dict[str, int] = field(default_factory=dict)
+    orders: OrderTotals = field(default_factory=OrderTotals)
+    cash_start_e6: int = 0
+    cash_end_e6: int = 0
+    pnl_fills_e6: int = 0
+    rebate_e6: int = 0
+    merges: list[tuple[int, int]] = field(default_factory=list)
+    venue_trades_e6: int = 0
+    defects: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A whole run under one queue model and one fill form.
+
+    Args:
+        facts: What must always be printed: queue model, latencies, fee regime, seed,
+            configuration hash, versions. Strings only.
+        flattery: What flatters the result, one sentence each (STRATEGY.md section 4).
+    """
+
+    queue: str
+    fill_form: str
+    markets: list[MarketRun] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    flattery: list[str] = field(default_factory=list)
