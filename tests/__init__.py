@@ -1,0 +1,1 @@
+"""Tests of polymm; the folders mirror the package."""
