@@ -42,8 +42,9 @@ class MarketRun:
         marks: (venue ns, f) at every change of f, in order.
         inventory: (venue ns, up_e6, down_e6) after every change.
         quotes: (local ns, bid_e4, bid_e6, ask_e4, ask_e6) of what works, 0 where absent.
-        seconds: Seconds inside the window: ``two_sided``, ``one_sided``, ``none``,
-            ``book_two_sided`` (the filtered book allowed quoting) ...
+        seconds: Seconds inside the window: ``two_sided``, ``one_sided``, ``none`` (our orders),
+            ``book_two_sided`` (the filtered book allowed quoting), ``quoted`` (of those, at least
+            one side of ours was live), ``quoted_two_sided`` (of those, both were) ...
         no_quote_seconds: Reason word to seconds.
         cycles: Exit or outcome of each cycle, reason to count.
         cash_start_e6, cash_end_e6: Venue's account ledger, 1e-6 dollars, settlement included.
@@ -51,6 +52,7 @@ class MarketRun:
         rebate_e6: Estimate for this market.
         merges: (venue ns, pairs_e6).
         venue_trades_e6: Shares traded on the tape while the run lasted.
+        order_queue: (front_e6 on joining, size_e6, filled_e6) of every order that rested.
     """
 
     market: Market
@@ -73,6 +75,7 @@ class MarketRun:
     rebate_e6: int = 0
     merges: list[tuple[int, int]] = field(default_factory=list)
     venue_trades_e6: int = 0
+    order_queue: list[tuple[int, int, int]] = field(default_factory=list)
     defects: dict[str, int] = field(default_factory=dict)
 
 
