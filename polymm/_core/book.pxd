@@ -24,6 +24,7 @@ cdef struct BookState:
     int64_t last_trade_e4        # Up terms, 0 where unknown
     int64_t newest_ms            # newest venue time applied in this epoch
     int64_t book_ms[2]           # venue time of the last snapshot, by token
+    int64_t top_e4[2]            # best prices after the last message
     int64_t has_epoch            # 0 until the first snapshot, and again after a tick change
 
 
@@ -98,3 +99,5 @@ cdef inline int best_bid(const Grid* grid) noexcept nogil:
 
 cdef class Book:
     cdef BookState* s
+
+cdef void clear_grid(Grid* grid, int64_t stamp_ms) noexcept nogil

@@ -1,0 +1,240 @@
+"""One market's order book on a price grid, in Up terms, with Down as its mirror.
+
+A size per 1e-4 price and an occupancy bitmap make setting a level O(1) and finding the best two
+bit scans; a snapshot clears only what is set. Each level keeps the venue time of its last change,
+so that messages that arrive late cannot undo newer ones.
+"""
+
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from polymm._core.layout cimport ASK, BID, DOWN, GRID, PRICE_E4_MAX, PRICE_E4_MIN, UP, WORDS
+
+from polymm.errors import InputError
+
+cdef int64_t SIZE_E6_MAX = 10 ** 14
+
+
+cdef void clear_grid(Grid* grid, int64_t stamp_ms) noexcept nogil:
+    """Empty one side by walking its occupied levels; a memset of the grid would cost more."""
+    cdef int word, price
+    cdef uint64_t bits
+    for word in range(WORDS):
+        bits = grid.bits[word]
+        while bits:
+            price = (word << 6) + polymm_ctz64(bits)
+            bits &= bits - 1
+            grid.size_e6[price] = 0
+            grid.stamp_ms[price] = stamp_ms
+        grid.bits[word] = 0
+    grid.summary[0] = grid.summary[1] = grid.summary[2] = 0
+
+
+cdef class GridView:
+    """Read-only buffer over one side's sizes; keeps its book alive."""
+
+    cdef Book book
+    cdef int side
+    cdef Py_ssize_t shape
+    cdef Py_ssize_t stride
+
+    def __cinit__(self, Book book, int side):
+        self.book = book
+        self.side = side
+        self.shape = GRID
+        self.stride = sizeof(int64_t)
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        if flags & PyBUF_WRITABLE:
+            raise BufferError("a book's sizes are read-only")
+        view.buf = <void*>self.book.s.side[self.side].size_e6
+        view.obj = self
+        view.len = GRID * sizeof(int64_t)
+        view.readonly = 1
+        view.itemsize = sizeof(int64_t)
+        view.format = NULL
+        view.ndim = 1
+        view.shape = NULL
+        view.strides = NULL
+        if flags & PyBUF_FORMAT:
+            view.format = <char*>"q"
+        if flags & PyBUF_ND:
+            view.shape = &self.shape
+        if flags & PyBUF_STRIDES:
+            view.strides = &self.stride
+        view.suboffsets = NULL
+        view.internal = NULL
+
+
+cdef inline bint is_side(int side) noexcept:
+    return side == BID or side == ASK
+
+
+cdef str decimal_text(int64_t value, int places):
+    """Write an integer of 10**-places as the venue writes it: no trailing zeros, no exponent."""
+    cdef int64_t scale = 10000 if places == 4 else 1000000
+    if value % scale == 0:
+        return str(value // scale)
+    return f"{value // scale}.{str(value % scale).rjust(places, '0').rstrip('0')}"
+
+
+cdef class Book:
+    """The order book of one market in Up terms; Down reads it through its mirror.
+
+    Args:
+        tick_e4: Price grid of the market, 1e-4 dollars. Levels off it are kept: the venue has
+            sent some in every tick regime.
+
+    Prices are 1e-4 dollars within 1..9999, sizes 1e-6 shares below 1e14, sides BID 0 and ASK 1.
+    An empty bid side has best 0, an empty ask side 10000.
+    """
+
+    def __cinit__(self, int tick_e4=100):
+        self.s = <BookState*>calloc(1, sizeof(BookState))
+        if self.s == NULL:
+            raise MemoryError("no memory for a book")
+        self.s.tick_e4 = tick_e4
+
+    def __dealloc__(self):
+        free(self.s)
+
+    def set_level(self, int side, int price_e4, int64_t size_e6):
+        """Set the total size at one price; 0 removes the level.
+
+        Raises:
+            InputError: Side, price or size out of range; nothing changes.
+        """
+        check_level(side, price_e4, size_e6)
+        set_level(&self.s.side[side], price_e4, size_e6)
+
+    def replace(self, bids, asks):
+        """Replace both sides and open the epoch, as a snapshot does.
+
+        Args:
+            bids: Iterable of (price_e4, size_e6) in Up terms; sizes at equal prices add up.
+            asks: The same for the ask side.
+
+        Raises:
+            InputError: A level is out of range; nothing changes.
+        """
+        sides = (list(bids), list(asks))
+        cdef int side
+        for side in range(2):
+            for price_e4, size_e6 in sides[side]:
+                check_level(side, price_e4, size_e6)
+        for side in range(2):
+            clear_grid(&self.s.side[side], self.s.newest_ms)
+            for price_e4, size_e6 in sides[side]:
+                if size_e6:
+                    set_level(
+                        &self.s.side[side], price_e4,
+                        self.s.side[side].size_e6[<int>price_e4] + <int64_t>size_e6,
+                    )
+        self.s.has_epoch = 1
+
+    def clear(self):
+        """Forget every level and close the epoch: unusable until the next snapshot."""
+        clear_grid(&self.s.side[BID], 0)
+        clear_grid(&self.s.side[ASK], 0)
+        self.s.has_epoch = 0
+
+    @property
+    def best_bid_e4(self):
+        """Best bid in Up terms, 0 where that side is empty."""
+        return best_bid(&self.s.side[BID])
+
+    @property
+    def best_ask_e4(self):
+        """Best ask in Up terms, 10000 where that side is empty."""
+        return best_ask(&self.s.side[ASK])
+
+    @property
+    def is_crossed(self):
+        """Whether both sides are there and the best bid is at or above the best ask."""
+        cdef int bid = best_bid(&self.s.side[BID])
+        return bid > 0 and bid >= best_ask(&self.s.side[ASK])
+
+    @property
+    def has_epoch(self):
+        """Whether a snapshot has opened this epoch; until then the book is unusable."""
+        return self.s.has_epoch != 0
+
+    @property
+    def tick_e4(self):
+        """Price grid of the market, 1e-4 dollars."""
+        return self.s.tick_e4
+
+    @property
+    def last_trade_e4(self):
+        """Price of the last trade event in Up terms, 0 where none was seen."""
+        return self.s.last_trade_e4
+
+    @property
+    def timestamp_ms(self):
+        """Newest venue time applied in this epoch, epoch ms, 0 where none."""
+        return self.s.newest_ms
+
+    def size_e6(self, int side, int price_e4):
+        """Displayed size at one price in Up terms, 0 where there is no level."""
+        check_level(side, price_e4, 0)
+        return self.s.side[side].size_e6[price_e4]
+
+    def levels(self, int side, int n=GRID, int token=UP):
+        """List the best levels of one side.
+
+        Args:
+            side: BID or ASK, in the token's own terms.
+            n: At most this many.
+            token: UP, or DOWN for the mirror.
+
+        Returns:
+            (price_e4, size_e6) pairs in the token's own terms, best first.
+        """
+        if not is_side(side) or token not in (UP, DOWN):
+            raise InputError(f"side and token must be 0 or 1, were {side} and {token}")
+        cdef int up_side = side ^ token
+        cdef Grid* grid = &self.s.side[up_side]
+        cdef int price = best_bid(grid) if up_side == BID else best_ask(grid)
+        levels = []
+        while len(levels) < n and 0 < price < GRID - 1:
+            levels.append((GRID - 1 - price if token else price, grid.size_e6[price]))
+            price = next_below(grid, price) if up_side == BID else next_above(grid, price)
+        return levels
+
+    def sizes(self, int side):
+        """Give a live, read-only NumPy view of one side in Up terms.
+
+        Returns:
+            (10001,) int64, 1e-6 shares by price_e4. It changes with the next message.
+        """
+        if not is_side(side):
+            raise InputError(f"side must be 0 or 1, was {side}")
+        from numpy import frombuffer
+
+        return frombuffer(GridView(self, side), dtype="i8")
+
+    def level_texts(self, int token=UP):
+        """Write both sides as the venue writes them in a `book` message: the hash's middle part.
+
+        Returns:
+            ``"bids":[...],"asks":[...]`` of the token, worst level first, best last.
+        """
+        parts = []
+        for name, side in (("bids", BID), ("asks", ASK)):
+            levels = ",".join(
+                f'{{"price":"{decimal_text(price, 4)}","size":"{decimal_text(size, 6)}"}}'
+                for price, size in reversed(self.levels(side, GRID, token))
+            )
+            parts.append(f'"{name}":[{levels}]')
+        return ",".join(parts)
+
+
+cdef int check_level(int side, int price_e4, int64_t size_e6) except -1:
+    if not is_side(side):
+        raise InputError(f"side must be 0 (bid) or 1 (ask), was {side}")
+    if not PRICE_E4_MIN <= price_e4 <= PRICE_E4_MAX:
+        raise InputError(f"price_e4 must be within 1..9999, was {price_e4}")
+    if not 0 <= size_e6 < SIZE_E6_MAX:
+        raise InputError(f"size_e6 must be within 0..1e14, was {size_e6}")
+    return 0

@@ -1,0 +1,518 @@
+"""From a market-channel frame's bytes to books and a decision, in one call.
+
+`Decoder.feed` stages what a frame wants, applies it when the whole frame has checked out, asks the
+attached lanes whether other quotes are wanted, and answers bit flags. It keeps the books of all
+registered tokens, so that a frame is parsed once however many markets it touches.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from polymm._core.book cimport (
+    Book,
+    BookState,
+    Grid,
+    best_ask,
+    best_bid,
+    clear_grid,
+    next_above,
+    set_level,
+)
+from polymm._core.fastpass cimport fast_frame
+from polymm._core.lane cimport Lane
+from polymm._core.layout cimport (
+    ASK,
+    BID,
+    CHANGED,
+    CROSSED,
+    DOWN,
+    FOREIGN,
+    GRID,
+    IGNORED,
+    LATE,
+    MISMATCH,
+    NO_EPOCH,
+    RESOLVED,
+    SNAPSHOT,
+    TICK_SIZE,
+    TOLERANT,
+    TOP,
+    TRADE,
+    UP,
+)
+from polymm._core.staging cimport (
+    EVENT_BOOK,
+    EVENT_CHANGE,
+    EVENT_RESOLVED,
+    EVENT_TICK,
+    EVENT_TRADE,
+    EVENTS_MAX,
+    MARKETS_MAX,
+    TABLE_SIZE,
+    TOKEN_CHARS_MAX,
+    Change,
+    Staged,
+    Staging,
+    TokenRecord,
+    TokenTable,
+    home,
+    stage_change,
+    stage_entry,
+    stage_event,
+    up_price,
+)
+
+from polymm._core import tolerant
+from polymm._core.records import Trade
+from polymm.errors import DecodeError, InputError
+
+FRAME_BYTES_MAX = 4 * 1024 * 1024
+
+
+cdef class Decoder:
+    """Turns frames into books; one instance for any number of markets up to 256.
+
+    A frame is valid during the call that delivers it and is not kept. `feed` is the one call on
+    the path; everything else is for set-up and for looking.
+    """
+
+    def __cinit__(self):
+        self.tokens = <TokenTable*>calloc(1, sizeof(TokenTable))
+        self.staging = <Staging*>malloc(sizeof(Staging))
+        if self.tokens == NULL or self.staging == NULL:
+            raise MemoryError("no memory for a decoder")
+        self.begin()
+        self.books = [None] * MARKETS_MAX
+        self.lane_objects = [None] * MARKETS_MAX
+        self.read_frame = tolerant.read_frame
+
+    def __dealloc__(self):
+        free(self.tokens)
+        free(self.staging)
+
+    def add_market(self, str up_token not None, str down_token not None="", *, int tick_e4=100):
+        """Register a market's tokens and make its book.
+
+        Args:
+            up_token: Decimal token id of Up, 8 to 96 digits.
+            down_token: The same of Down; "" where only one token is known.
+            tick_e4: Price grid until the venue says otherwise.
+
+        Returns:
+            The market's slot, 0..255, the key of every other call.
+
+        Raises:
+            InputError: A token is not a decimal id or stands already; or there is no room.
+        """
+        tokens = [token for token in (up_token, down_token) if token]
+        for token in tokens:
+            if not (8 <= len(token) <= TOKEN_CHARS_MAX and token.isascii() and token.isdigit()):
+                raise InputError(f"a token id must be 8 to 96 digits, was {token[:100]!r}")
+            if self._find(token) is not None:
+                raise InputError(f"token {token} stands already")
+        if not up_token or up_token == down_token:
+            raise InputError("a market needs an Up token that is not its Down token")
+        if None not in self.books:
+            raise InputError(f"a decoder holds at most {MARKETS_MAX} markets")
+        cdef int slot = self.books.index(None)
+        cdef Book book = Book(tick_e4)
+        self.books[slot] = book
+        self.states[slot] = book.s
+        self._insert(up_token, slot, UP)
+        if down_token:
+            self._insert(down_token, slot, DOWN)
+        return slot
+
+    def remove_market(self, int slot):
+        """Forget a market; its tokens count as foreign from now on."""
+        self.book(slot)
+        self.books[slot] = None
+        self.lane_objects[slot] = None
+        self.lanes[slot] = NULL
+        self.states[slot] = NULL
+        kept = []
+        for i in range(TABLE_SIZE):
+            record = self.tokens.records[i]
+            if record.head and record.slot != slot:
+                kept.append((record.text[:record.length].decode(), record.slot, record.token))
+        memset(self.tokens, 0, sizeof(TokenTable))
+        for text, kept_slot, token in kept:
+            self._insert(text, kept_slot, token)
+
+    def attach(self, int slot, Lane lane):
+        """Let a lane answer `REQUOTE` whenever this market's book changes; None detaches."""
+        self.book(slot)
+        self.lane_objects[slot] = lane
+        self.lanes[slot] = <void*>lane if lane is not None else NULL
+
+    def book(self, int slot):
+        """Give the market's book.
+
+        Raises:
+            InputError: No market stands at this slot.
+        """
+        if not 0 <= slot < MARKETS_MAX or self.books[slot] is None:
+            raise InputError(f"no market at slot {slot}")
+        return self.books[slot]
+
+    cpdef int feed(self, frame, int64_t now_ns=0) except -1:
+        """Decode one frame, apply it, and say what happened.
+
+        Args:
+            frame: bytes of one text frame, at most 4 MiB; bytearray and memoryview are copied.
+            now_ns: Our clock, for the lanes' requote rule; not read from anywhere else.
+
+        Returns:
+            Bit flags of `polymm._core.layout`: CHANGED, TOP, SNAPSHOT, TRADE, REQUOTE, ...
+
+        Raises:
+            DecodeError: The frame is malformed; nothing of it was applied.
+        """
+        cdef const char* p
+        cdef Py_ssize_t length
+        cdef int flags = 0
+        cdef int i, slot
+        if type(frame) is not bytes:
+            if not isinstance(frame, (bytes, bytearray, memoryview)):
+                raise DecodeError(f"frame must be bytes, was {type(frame).__name__}")
+            frame = bytes(frame)
+        p = PyBytes_AS_STRING(frame)
+        length = PyBytes_GET_SIZE(frame)
+        self.begin()
+        self.n.frames += 1
+        if fast_frame(p, p + length, self.tokens, self.staging):
+            self.n.fast += 1
+        else:
+            self.begin()
+            try:
+                self.stage_tolerant(frame)
+            except DecodeError:
+                self.begin()
+                self.touched_n = 0
+                self.n.rejected += 1
+                raise
+            self.n.tolerant += 1
+            flags = TOLERANT
+        flags |= self.apply()
+        for i in range(self.touched_n):
+            slot = self.touched_slots[i]
+            if self.lanes[slot] != NULL:
+                flags |= (<Lane>self.lanes[slot]).evaluate_c(now_ns)
+        return flags
+
+    def touched(self):
+        """List the slots whose books the last frame changed."""
+        return [self.touched_slots[i] for i in range(self.touched_n)]
+
+    def trades(self):
+        """List the trades of the last frame, in Up terms."""
+        cdef Staged* event
+        trades = []
+        for i in range(self.staging.event_n):
+            event = &self.staging.events[i]
+            if event.kind == EVENT_TRADE:
+                trades.append(
+                    Trade(
+                        event.slot, event.side, event.price_e4, event.size_e6, event.stamp_ms,
+                        event.token,
+                    )
+                )
+        return trades
+
+    def resolved(self):
+        """List (slot, winner) of the last frame's resolutions; winner 0 is Up, 1 Down."""
+        cdef Staging* staging = self.staging
+        return [
+            (staging.events[i].slot, staging.events[i].token)
+            for i in range(staging.event_n)
+            if staging.events[i].kind == EVENT_RESOLVED
+        ]
+
+    def counters(self):
+        """Give every counter since the decoder was made, name to count."""
+        return dict(self.n)
+
+    # Tokens
+
+    def _find(self, str text):
+        cdef bytes key = text.encode("ascii")
+        cdef const TokenRecord* record = self.find(key)
+        return None if record == NULL else (record.slot, record.token)
+
+    cdef const TokenRecord* find(self, bytes key) except? NULL:
+        cdef uint64_t head = 0
+        cdef const TokenRecord* record
+        cdef int i
+        if len(key) < 8:
+            return NULL
+        memcpy(&head, PyBytes_AS_STRING(key), 8)
+        i = home(head)
+        while self.tokens.records[i].head:
+            record = &self.tokens.records[i]
+            if record.head == head and record.text[:record.length] == key:
+                return record
+            i = (i + 1) & (TABLE_SIZE - 1)
+        return NULL
+
+    def _insert(self, str text, int slot, int token):
+        cdef bytes key = text.encode("ascii")
+        cdef TokenRecord* record
+        cdef uint64_t head = 0
+        cdef int i
+        memcpy(&head, PyBytes_AS_STRING(key), 8)
+        i = home(head)
+        while self.tokens.records[i].head:
+            i = (i + 1) & (TABLE_SIZE - 1)
+        record = &self.tokens.records[i]
+        record.head = head
+        record.length = <int32_t>len(key)
+        record.slot = slot
+        record.token = token
+        memcpy(record.text, PyBytes_AS_STRING(key), len(key))
+
+    # The tolerant pass: events as tuples, staged like the fast pass stages them
+
+    cdef int stage_tolerant(self, bytes frame) except -1:
+        if len(frame) > FRAME_BYTES_MAX:
+            raise DecodeError(f"frame must be at most {FRAME_BYTES_MAX} bytes, was {len(frame)}")
+        for event in self.read_frame(frame):
+            self.stage_event_object(event)
+        return 0
+
+    cdef int stage_event_object(self, object event) except -1:
+        kind = type(event)
+        if kind is tolerant.PriceChangeEvent:
+            self.stage_entries(event)
+        elif kind is tolerant.BookEvent:
+            self.stage_book(event)
+        elif kind is tolerant.IgnoredEvent:
+            self.staging.ignored_n += 1
+        elif kind is tolerant.ResolvedEvent:
+            self.stage_resolved(event)
+        else:
+            self.stage_single(event)
+        return 0
+
+    cdef int stage_entries(self, object event) except -1:
+        cdef Staged* staged = NULL
+        cdef const TokenRecord* record
+        cdef int first = self.staging.event_n
+        for entry in event.entries:
+            record = self.find(entry.asset.encode())
+            if record == NULL:
+                self.staging.foreign_n += 1
+            elif not stage_entry(
+                self.staging, &staged, record.slot, record.token, entry.price_e4, entry.is_sell,
+                entry.size_e6, entry.best_bid_e4, entry.best_ask_e4,
+            ):
+                raise DecodeError(f"frame holds too many changes for one decoder")
+        for i in range(first, self.staging.event_n):
+            self.staging.events[i].stamp_ms = event.stamp_ms
+        return 0
+
+    cdef int stage_book(self, object event) except -1:
+        cdef const TokenRecord* record = self.find(event.asset.encode())
+        cdef Staged* staged
+        cdef int side, price_e4
+        if record == NULL:
+            self.staging.foreign_n += 1
+            return 0
+        staged = stage_event(
+            self.staging, EVENT_BOOK, record.slot, record.token, event.stamp_ms
+        )
+        if staged == NULL:
+            raise DecodeError(f"frame must hold at most {EVENTS_MAX} events")
+        staged.price_e4 = event.tick_e4
+        for side, levels in ((record.token, event.bids), (1 - record.token, event.asks)):
+            for price_e4, size_e6 in levels:
+                if stage_change(
+                    self.staging, up_price(price_e4, record.token), side, size_e6
+                ) == NULL:
+                    raise DecodeError("frame holds too many levels for one decoder")
+        staged.count = self.staging.change_n - staged.first
+        return 0
+
+    cdef int stage_single(self, object event) except -1:
+        cdef const TokenRecord* record = self.find(event.asset.encode())
+        cdef bint is_trade = type(event) is tolerant.TradeEvent
+        cdef Staged* staged
+        if record == NULL:
+            self.staging.foreign_n += 1
+            return 0
+        staged = stage_event(
+            self.staging, EVENT_TRADE if is_trade else EVENT_TICK,
+            record.slot, record.token, event.stamp_ms,
+        )
+        if staged == NULL:
+            raise DecodeError(f"frame must hold at most {EVENTS_MAX} events")
+        if is_trade:
+            staged.price_e4 = up_price(event.price_e4, record.token)
+            staged.side = event.is_sell ^ record.token
+            staged.size_e6 = event.size_e6
+        else:
+            staged.price_e4 = event.tick_e4
+        return 0
+
+    cdef int stage_resolved(self, object event) except -1:
+        cdef const TokenRecord* record = self.find(event.winner.encode())
+        cdef Staged* staged
+        if record == NULL:
+            self.staging.foreign_n += 1
+            return 0
+        staged = stage_event(self.staging, EVENT_RESOLVED, record.slot, record.token, 0)
+        if staged == NULL:
+            raise DecodeError(f"frame must hold at most {EVENTS_MAX} events")
+        return 0
+
+    # Applying what was staged; nothing below can fail
+
+    cdef int apply(self) noexcept nogil:
+        cdef const Staged* event
+        cdef int flags = 0
+        cdef int i
+        self.touched_n = 0
+        if self.staging.foreign_n:
+            flags |= FOREIGN
+            self.n.foreign += self.staging.foreign_n
+        if self.staging.ignored_n:
+            flags |= IGNORED
+            self.n.ignored += self.staging.ignored_n
+        if self.staging.mirror_n:
+            flags |= MISMATCH
+            self.n.mirror_mismatches += self.staging.mirror_n
+        for i in range(self.staging.event_n):
+            event = &self.staging.events[i]
+            if event.kind == EVENT_CHANGE:
+                flags |= self.apply_change(event)
+            elif event.kind == EVENT_BOOK:
+                flags |= self.apply_book(event)
+            elif event.kind == EVENT_TRADE:
+                flags |= self.apply_trade(event)
+            elif event.kind == EVENT_TICK:
+                flags |= self.apply_tick(event)
+            else:
+                flags |= RESOLVED
+        return flags
+
+    cdef int apply_change(self, const Staged* event) noexcept nogil:
+        """Set the levels of one price_change, each unless something newer set it."""
+        cdef BookState* book = self.states[event.slot]
+        cdef const Change* change
+        cdef Grid* grid
+        cdef int64_t stamp = event.stamp_ms
+        cdef int64_t snapshot = max(book.book_ms[0], book.book_ms[1])
+        cdef int flags = 0
+        cdef int i, bid, ask
+        if not book.has_epoch:
+            self.n.deltas_without_epoch += event.count
+            return NO_EPOCH
+        for i in range(event.first, event.first + event.count):
+            change = &self.staging.changes[i]
+            grid = &book.side[change.side]
+            if stamp < snapshot or stamp < grid.stamp_ms[change.price_e4]:
+                self.n.deltas_late += 1
+                flags |= LATE
+                continue
+            grid.stamp_ms[change.price_e4] = stamp
+            if grid.size_e6[change.price_e4] != change.size_e6:
+                set_level(grid, change.price_e4, change.size_e6)
+                flags |= CHANGED
+        self.n.deltas += event.count
+        if stamp > book.newest_ms:
+            book.newest_ms = stamp
+        bid = best_bid(&book.side[BID])
+        ask = best_ask(&book.side[ASK])
+        if stamp == book.newest_ms and (
+            (event.top_bid_e4 >= 0 and event.top_bid_e4 != bid)
+            or (event.top_ask_e4 >= 0 and event.top_ask_e4 != ask)
+        ):
+            self.n.top_mismatches += 1
+            flags |= MISMATCH
+        return flags | self.settle_top(book, event.slot, bid, ask, flags)
+
+    cdef int settle_top(
+        self, BookState* book, int slot, int bid, int ask, int flags
+    ) noexcept nogil:
+        """Note what the applied event did to the touch."""
+        if flags & CHANGED:
+            self.touch(slot)
+        if bid != book.top_e4[BID] or ask != book.top_e4[ASK]:
+            book.top_e4[BID] = bid
+            book.top_e4[ASK] = ask
+            flags |= TOP
+        if bid > 0 and bid >= ask:
+            self.n.crossed += 1
+            flags |= CROSSED
+        return flags
+
+    cdef int apply_book(self, const Staged* event) noexcept nogil:
+        """Replace both sides; levels that newer deltas have set since keep them."""
+        cdef BookState* book = self.states[event.slot]
+        cdef const Change* change
+        cdef Grid* grid
+        cdef int64_t stamp = event.stamp_ms
+        cdef int flags = SNAPSHOT | CHANGED
+        cdef int i, price
+        self.n.books += 1
+        if book.has_epoch and stamp < book.book_ms[event.token]:
+            self.n.books_late += 1
+            return LATE
+        if book.has_epoch and stamp < book.newest_ms:
+            self.n.books_merged += 1
+            flags |= LATE
+            self.drop_older(book, stamp)
+        else:
+            clear_grid(&book.side[BID], stamp)
+            clear_grid(&book.side[ASK], stamp)
+            book.newest_ms = stamp
+        for i in range(event.first, event.first + event.count):
+            change = &self.staging.changes[i]
+            grid = &book.side[change.side]
+            price = change.price_e4
+            if not change.size_e6 or (flags & LATE and grid.stamp_ms[price] > stamp):
+                continue
+            # Equal prices inside one snapshot add up (STRATEGY.md 2.1).
+            set_level(grid, price, grid.size_e6[price] + change.size_e6)
+            grid.stamp_ms[price] = stamp
+        book.book_ms[event.token] = stamp
+        book.has_epoch = 1
+        if event.price_e4 and event.price_e4 != book.tick_e4:
+            book.tick_e4 = event.price_e4
+            flags |= TICK_SIZE
+        return self.settle_top(
+            book, event.slot, best_bid(&book.side[BID]), best_ask(&book.side[ASK]), flags
+        )
+
+    cdef void drop_older(self, BookState* book, int64_t stamp) noexcept nogil:
+        """Remove every level last set at or before a late snapshot's time."""
+        cdef Grid* grid
+        cdef int side, price
+        for side in range(2):
+            grid = &book.side[side]
+            price = next_above(grid, 0)
+            while price < GRID - 1:
+                if grid.stamp_ms[price] <= stamp:
+                    set_level(grid, price, 0)
+                    grid.stamp_ms[price] = stamp
+                price = next_above(grid, price)
+
+    cdef int apply_tick(self, const Staged* event) noexcept nogil:
+        """Start a new epoch on the new grid; the second token's notice changes nothing more."""
+        cdef BookState* book = self.states[event.slot]
+        if event.price_e4 == book.tick_e4:
+            return 0
+        self.n.tick_changes += 1
+        book.tick_e4 = event.price_e4
+        clear_grid(&book.side[BID], event.stamp_ms)
+        clear_grid(&book.side[ASK], event.stamp_ms)
+        book.has_epoch = 0
+        return TICK_SIZE | self.settle_top(book, event.slot, 0, GRID - 1, CHANGED)
+
+    cdef int apply_trade(self, const Staged* event) noexcept nogil:
+        cdef BookState* book = self.states[event.slot]
+        book.last_trade_e4 = event.price_e4
+        self.n.trades += 1
+        self.touch(event.slot)
+        return TRADE
