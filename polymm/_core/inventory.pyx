@@ -1,0 +1,1 @@
+"""Inventory terms of the base strategy for Python: scalars in, scalars out, and columns."""

@@ -1,0 +1,199 @@
+"""Scales, limits, flags and records of the compiled core, for Python.
+
+The twin of layout.pxd; tests/core/test_layout.py asserts that both agree. NumPy is imported with
+the first use of STATE, PARAMS or QUOTE, not with this module.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PRICE_SCALE: Final = 10_000
+SIZE_SCALE: Final = 1_000_000
+PRICE_E4_MIN: Final = 1
+PRICE_E4_MAX: Final = 9_999
+GRID: Final = 10_001
+WORDS: Final = 157
+SUMMARY_WORDS: Final = 3
+BID: Final = 0
+ASK: Final = 1
+UP: Final = 0
+DOWN: Final = 1
+
+# Answer of Decoder.feed and Lane.evaluate: bit flags.
+CHANGED: Final = 1 << 0
+TOP: Final = 1 << 1
+SNAPSHOT: Final = 1 << 2
+TRADE: Final = 1 << 3
+TICK_SIZE: Final = 1 << 4
+RESOLVED: Final = 1 << 5
+MISMATCH: Final = 1 << 6
+CROSSED: Final = 1 << 7
+LATE: Final = 1 << 8
+NO_EPOCH: Final = 1 << 9
+FOREIGN: Final = 1 << 10
+TOLERANT: Final = 1 << 11
+IGNORED: Final = 1 << 12
+REQUOTE: Final = 1 << 13
+
+# Why a side, or the whole quote, is absent: bits of Quote.reasons.
+NO_BOOK: Final = 1 << 0
+THIN_BOOK: Final = 1 << 1
+BOOK_CROSSED: Final = 1 << 2
+NAN: Final = 1 << 3
+NO_PRICE: Final = 1 << 4
+NO_SIZE: Final = 1 << 5
+BID_TOO_LONG: Final = 1 << 6
+ASK_TOO_SHORT: Final = 1 << 7
+BID_NO_ROOM: Final = 1 << 8
+ASK_NO_ROOM: Final = 1 << 9
+BID_GUARDED_OUT: Final = 1 << 10
+ASK_GUARDED_OUT: Final = 1 << 11
+BAD_INVENTORY: Final = 1 << 12
+QUOTER_SILENT: Final = 1 << 13
+
+_FLAG_NAMES: Final = (
+    "changed",
+    "top",
+    "snapshot",
+    "trade",
+    "tick_size",
+    "resolved",
+    "mismatch",
+    "crossed",
+    "late",
+    "no_epoch",
+    "foreign",
+    "tolerant",
+    "ignored",
+    "requote",
+)
+
+_REASON_NAMES: Final = (
+    "no_book",
+    "thin_book",
+    "crossed",
+    "nan",
+    "no_price",
+    "no_size",
+    "bid_too_long",
+    "ask_too_short",
+    "bid_no_room",
+    "ask_no_room",
+    "bid_guarded_out",
+    "ask_guarded_out",
+    "bad_inventory",
+    "quoter_silent",
+)
+
+STATE_FIELDS: Final = (
+    ("now_ns", "i8"),
+    ("start_ns", "i8"),
+    ("end_ns", "i8"),
+    ("best_bid_e4", "i8"),
+    ("best_ask_e4", "i8"),
+    ("last_price_e4", "i8"),
+    ("tick_e4", "i8"),
+    ("lot_e6", "i8"),
+    ("order_min_e6", "i8"),
+    ("up_e6", "i8"),
+    ("down_e6", "i8"),
+    ("usable", "i8"),
+    ("reasons", "i8"),
+    ("bid_e4", "i8"),
+    ("bid_e6", "i8"),
+    ("bid2_e4", "i8"),
+    ("bid2_e6", "i8"),
+    ("ask_e4", "i8"),
+    ("ask_e6", "i8"),
+    ("ask2_e4", "i8"),
+    ("ask2_e6", "i8"),
+    ("bid_depth_e6", "i8"),
+    ("ask_depth_e6", "i8"),
+    ("imbalance", "f8"),
+    ("mid", "f8"),
+    ("fair", "f8"),
+)
+
+PARAMS_FIELDS: Final = (
+    ("min_size_e6", "i8"),
+    ("depth_lookback", "i8"),
+    ("order_size_e6", "i8"),
+    ("max_position_e6", "i8"),
+    ("merge_threshold_e6", "i8"),
+    ("inventory_sign", "i8"),
+    ("skew_mode", "i8"),
+    ("ask_mode", "i8"),
+    ("thin_book", "i8"),
+    ("requote_ticks", "i8"),
+    ("requote_interval_min_ns", "i8"),
+    ("cycle_ns", "i8"),
+    ("cycle_event", "i8"),
+    ("requote_size_ratio", "f8"),
+    ("min_spread", "f8"),
+    ("max_spread", "f8"),
+    ("spread", "f8"),
+    ("k_inv", "f8"),
+    ("k_imb", "f8"),
+    ("quote_min", "f8"),
+    ("quote_max", "f8"),
+    ("skip_skew", "f8"),
+    ("scale1_skew", "f8"),
+    ("scale1", "f8"),
+    ("scale2_skew", "f8"),
+    ("scale2", "f8"),
+    ("user0", "f8"),
+    ("user1", "f8"),
+    ("user2", "f8"),
+    ("user3", "f8"),
+    ("user4", "f8"),
+    ("user5", "f8"),
+    ("user6", "f8"),
+    ("user7", "f8"),
+)
+
+QUOTE_FIELDS: Final = (
+    ("bid_e4", "i8"),
+    ("bid_e6", "i8"),
+    ("ask_e4", "i8"),
+    ("ask_sell_e6", "i8"),
+    ("ask_buy_e6", "i8"),
+    ("merge_e6", "i8"),
+    ("reasons", "i8"),
+    ("bid", "f8"),
+    ("ask", "f8"),
+    ("skew", "f8"),
+)
+
+if TYPE_CHECKING:
+    STATE: np.dtype[np.void]
+    PARAMS: np.dtype[np.void]
+    QUOTE: np.dtype[np.void]
+
+_RECORDS: Final = {"STATE": STATE_FIELDS, "PARAMS": PARAMS_FIELDS, "QUOTE": QUOTE_FIELDS}
+
+
+def __getattr__(name: str) -> "np.dtype[np.void]":
+    """Build STATE, PARAMS or QUOTE at its first use."""
+    if name not in _RECORDS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import numpy as np
+
+    dtype = np.dtype(list(_RECORDS[name]))
+    globals()[name] = dtype
+    return dtype
+
+
+def _names(bits: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for i, name in enumerate(names) if bits >> i & 1)
+
+
+def flag_names(bits: int) -> tuple[str, ...]:
+    """Name the flags of Decoder.feed or Lane.evaluate, lowest bit first."""
+    return _names(bits, _FLAG_NAMES)
+
+
+def reason_names(bits: int) -> tuple[str, ...]:
+    """Name why a quote or one of its sides is absent, lowest bit first."""
+    return _names(bits, _REASON_NAMES)
