@@ -29,6 +29,8 @@ class Tape:
         token_labelled: Whether Up and Down are known; else the token is taken as ``--token-as``.
         source: File the tape came from, or ``synthetic seed=N window=K``.
         defects: What was wrong in the source, name to count. Nothing is dropped in silence.
+        trade_lag_ns: How much later than its match a trade message is stamped; a venue that
+            replays the tape moves trades back by it.
         truth: For synthetic markets: (n, 2) pairs (exch_ns, true probability of Up); else empty.
     """
 
@@ -39,4 +41,5 @@ class Tape:
     token_labelled: bool = True
     source: str = ""
     defects: Mapping[str, int] = field(default_factory=dict)
+    trade_lag_ns: int = 0
     truth: Sequence[tuple[int, float]] = ()
