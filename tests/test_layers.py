@@ -54,8 +54,9 @@ RULES = {
     "polymm.engine": rule("_core domain strategy", pure=True),
     "polymm.net": rule("", "websockets picows httptools aiohttp"),
     "polymm.venues": rule("net domain _core", "orjson coincurve"),
+    # The synthetic flow draws its random numbers from NumPy.
     "polymm.exchange": rule(
-        "net domain _core venues.polymarket.wire", "aiohttp websockets coincurve orjson"
+        "net domain _core venues.polymarket.wire", "aiohttp websockets coincurve orjson numpy"
     ),
     # The arrays of _core are NumPy's, so research may name NumPy; orjson reads recorded lines.
     "polymm.research": rule(

@@ -1,0 +1,21 @@
+"""The tree of verbs. Help is plain text: Rich would cost more than all the rest of the start."""
+
+import typer
+
+from polymm.cli import config, run, version
+from polymm.cli.exits import MEANINGS
+
+# Click keeps the lines of a paragraph that begins with this mark.
+VERBATIM = "\b\n"
+
+app = typer.Typer(
+    help="Low-latency market maker for Polymarket's Up/Down windows.",
+    epilog=VERBATIM + "Exit codes:\n" + "\n".join(f"  {c:>3}  {m}" for c, m in MEANINGS.items()),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.add_typer(config.app, name="config")
+app.command("version")(version.version)

@@ -1,0 +1,265 @@
+"""What can be configured: every value with its unit, its range and its documented default.
+
+The sections mirror STRATEGY.md: ``strategy`` holds the values of section 2, ``cycle`` the acts
+around them, ``venue`` the rules of section 4, ``run`` what is run, ``report`` what is left behind.
+Where values come from is the business of ``config_source``, how they are shown of ``config_text``.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+
+MICRO = 1_000_000
+
+
+def _on_grid(value: float) -> float:
+    """Refuse what an integer of millionths cannot hold, rather than round it in silence."""
+    scaled = value * MICRO
+    # Below 1e9 the product of a double and 1e6 is off by less than 1e-1 of a millionth.
+    if abs(scaled - round(scaled)) > 0.01:
+        raise ValueError("must be a multiple of 0.000001")
+    return value
+
+
+# Amounts that become integers of millionths: shares, dollars, and milliseconds in ns.
+Micro = Annotated[float, AfterValidator(_on_grid)]
+
+
+def _number(default: float, unit: str, low: float, high: float, text: str) -> Any:
+    """Describe a number within ``low..high``, both included."""
+    extra: JsonDict = {"unit": unit, "minimum": low, "maximum": high}
+    return Field(default, ge=low, le=high, description=text, json_schema_extra=extra)
+
+
+def _choice(default: str | bool, text: str) -> Any:
+    return Field(default, description=text)
+
+
+class Section(BaseModel):
+    """Frozen, strictly typed, finite; an unknown key is an error."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=False,
+    )
+
+
+class StrategySection(Section):
+    """Values of the base strategy (STRATEGY.md section 2, steps 1 to 15)."""
+
+    order_size: Micro = _number(
+        1.0, "shares", 0.01, 1e6, "Size of each quote; raised to the venue's minimum at start-up."
+    )
+    max_position: Micro = _number(5.0, "shares", 0.01, 1e6, "Most shares of one token to hold.")
+    min_size: Micro = _number(
+        5.0, "shares", 0.0, 1e6, "Levels smaller than this are not looked at."
+    )
+    depth_lookback: int = _number(
+        5, "levels", 1, 64, "Levels of each side summed into depth and imbalance."
+    )
+    min_spread: float = _number(0.002, "dollars", 0.0, 1.0, "Least distance of bid and ask.")
+    max_spread: float = _number(0.02, "dollars", 0.0, 1.0, "Greatest distance of bid and ask.")
+    spread: float = _number(
+        0.01, "dollars", 0.0, 1.0, "Distance of bid and ask around the last price of a thin book."
+    )
+    k_inv: float = _number(0.01, "dollars", 0.0, 1.0, "Shift of both quotes at a skew of 1.")
+    k_imb: float = _number(0.005, "dollars", 0.0, 1.0, "Shift of both quotes at an imbalance of 1.")
+    quote_min: float = _number(0.01, "dollars", 0.0001, 0.9999, "Lowest price to quote.")
+    quote_max: float = _number(0.99, "dollars", 0.0001, 0.9999, "Highest price to quote.")
+    skip_skew: float = _number(
+        0.7, "ratio", 0.0, 1.0, "A skew beyond this drops the side that would add to it."
+    )
+    scale1_skew: float = _number(
+        0.5, "ratio", 0.0, 1.0, "A skew beyond this scales the position limit by scale1."
+    )
+    scale1: float = _number(0.2, "ratio", 0.0, 1.0, "Position limit beyond scale1_skew.")
+    scale2_skew: float = _number(
+        0.3, "ratio", 0.0, 1.0, "A skew beyond this scales the position limit by scale2."
+    )
+    scale2: float = _number(0.5, "ratio", 0.0, 1.0, "Position limit beyond scale2_skew.")
+    merge_threshold: Micro = _number(
+        0.1, "shares", 0.000001, 1e6, "Pairs of Up and Down at which a merge is an opportunity."
+    )
+    inventory_sign: Literal["prose", "literal"] = _choice(
+        "prose", "Long lowers both quotes (prose) or raises them (literal: destabilises inventory)."
+    )
+    skew_mode: Literal["value", "shares", "net_limit"] = _choice(
+        "value", "Skew of marked values, of shares, or of net shares over max_position."
+    )
+    ask_mode: Literal["buy_complement", "sell_first"] = _choice(
+        "buy_complement", "An ask buys Down, or sells held Up first."
+    )
+    thin_book: Literal["fixed_spread", "pull"] = _choice(
+        "fixed_spread", "Fewer than two levels a side: quote around the last price, or pull."
+    )
+
+
+class CycleSection(Section):
+    """The acts around the values (STRATEGY.md section 2, a to i, and when a cycle runs)."""
+
+    cycle: Literal["timer", "event"] = _choice(
+        "timer", "Run every cycle_ms, or at once when the wanted quote has moved."
+    )
+    cycle_ms: Micro = _number(1000.0, "ms", 1.0, 60_000.0, "Longest time between two cycles.")
+    requote: Literal["cancel_replace", "diff"] = _choice(
+        "cancel_replace", "Cancel and place all, or keep the orders that still hold."
+    )
+    requote_ticks: int = _number(1, "ticks", 1, 100, "A price this far off asks for a requote.")
+    requote_size_ratio: float = _number(
+        0.2, "ratio", 0.0, 1.0, "A size this far off asks for a requote."
+    )
+    requote_interval_min_ms: Micro = _number(
+        250.0, "ms", 1.0, 60_000.0, "Least time between two requotes of an event cycle."
+    )
+    early_exit: Literal["pull", "leave"] = _choice(
+        "pull", "A cycle that ends early pulls the working orders, or leaves them."
+    )
+    max_total_position: Micro = _number(
+        30.0, "dollars", 0.0, 1e9, "Marked value of all positions at which cycles are skipped."
+    )
+    min_price: float = _number(0.001, "dollars", 0.0, 1.0, "Below this price cycles are skipped.")
+    max_price: float = _number(0.999, "dollars", 0.0, 1.0, "Above this price cycles are skipped.")
+    safe_range_low: float = _number(0.01, "dollars", 0.0, 1.0, "Below this price: a warning.")
+    safe_range_high: float = _number(0.99, "dollars", 0.0, 1.0, "Above this price: a warning.")
+    merge: bool = _choice(True, "Act on merge opportunities, or only report them.")
+    book_age_max_ms: Micro = _number(
+        10_000.0, "ms", 0.0, 1e9, "An older book is stale and skips the cycle; 0 is for ever."
+    )
+    proof_wait_ms: Micro = _number(
+        1000.0, "ms", 1.0, 60_000.0, "Longest wait for the answer to a cancel or a placement."
+    )
+    cancels_max: int = _number(5, "cancels", 1, 1000, "Most cancels sent for one order.")
+    rejects_max: int = _number(
+        3, "rejects", 1, 1000, "Rejections of one side within a second that pause it."
+    )
+
+
+class VenueSection(Section):
+    """The venue a tape or a synthetic window is run against (STRATEGY.md section 4)."""
+
+    queue: Literal["risk_averse", "prob", "both"] = _choice(
+        "both", "Queue model; both report a band whose headline is risk_averse."
+    )
+    prob_n: float = _number(3.0, "power", 0.1, 20.0, "Exponent n of the queue model prob.")
+    fills: Literal["none", "through", "both"] = _choice(
+        "both", "Fills on a tape without trades: none, or where a later book went through."
+    )
+    feed_latency_ms: Micro = _number(
+        100.0, "ms", 0.0, 60_000.0, "Venue to us, where the tape recorded no usable receipt time."
+    )
+    order_latency_ms: Micro = _number(50.0, "ms", 0.0, 60_000.0, "An order's way to the venue.")
+    cancel_latency_ms: Micro = _number(50.0, "ms", 0.0, 60_000.0, "A cancel's way to the venue.")
+    merge_delay_ms: Micro = _number(
+        5000.0, "ms", 0.0, 600_000.0, "From a merge to its dollars on the account."
+    )
+    cash: Micro = _number(1000.0, "dollars", 0.0, 1e9, "Cash at the start of each market.")
+
+
+class RunSection(Section):
+    """What is run."""
+
+    seed: int = _number(1, "number", 0, 2**32 - 1, "Seed of the synthetic markets.")
+    windows: int = _number(1, "windows", 1, 1_000_000, "Synthetic windows to run.")
+    window_s: int = _number(300, "s", 10, 3600, "Length of a synthetic window.")
+    token_as: Literal["up", "down"] = _choice(
+        "up", "What a token that was recorded without its label is taken as."
+    )
+
+
+class ReportSection(Section):
+    """What a run leaves behind. Not part of the configuration hash."""
+
+    directory: str = _choice("polymm-runs", "Folder for the reports, made when needed.")
+    html: bool = _choice(True, "Write the report as one HTML file.")
+
+
+class Config(Section):
+    """All that can be configured."""
+
+    strategy: StrategySection = StrategySection()
+    cycle: CycleSection = CycleSection()
+    venue: VenueSection = VenueSection()
+    run: RunSection = RunSection()
+    report: ReportSection = ReportSection()
+
+    def digest(self) -> str:
+        """First 12 hex digits of SHA-256 over all values that can change a result."""
+        values = self.model_dump(exclude={"report"})
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+# (key, other key, strictly): the first must be below the second.
+ORDERED = (
+    ("strategy.min_spread", "strategy.max_spread", False),
+    ("strategy.quote_min", "strategy.quote_max", True),
+    ("strategy.scale2_skew", "strategy.scale1_skew", False),
+    ("cycle.requote_interval_min_ms", "cycle.cycle_ms", False),
+    ("cycle.min_price", "cycle.max_price", True),
+    ("cycle.safe_range_low", "cycle.safe_range_high", True),
+)
+
+
+def fields() -> dict[str, FieldInfo]:
+    """Every value by its dotted key, in the order in which it is shown."""
+    return {
+        f"{section}.{key}": field
+        for section, model in sections().items()
+        for key, field in model.model_fields.items()
+    }
+
+
+def sections() -> dict[str, type[Section]]:
+    """The sections' classes by name."""
+    return {name: type(field.default) for name, field in Config.model_fields.items()}
+
+
+def facts(field: FieldInfo) -> dict[str, Any]:
+    """Unit, minimum and maximum of a number; empty for a choice or a text."""
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def allowed(field: FieldInfo) -> str:
+    """Say what a value may be, in the words used by errors and by the shipped file alike."""
+    if get_origin(field.annotation) is Literal:
+        return "one of " + ", ".join(f'"{choice}"' for choice in get_args(field.annotation))
+    if field.annotation is bool:
+        return "true or false"
+    if field.annotation is str:
+        return "a text"
+    kind = "a whole number" if field.annotation is int else "a number"
+    grid = any(isinstance(entry, AfterValidator) for entry in field.metadata)
+    step = ", a multiple of 0.000001" if grid else ""
+    bounds = facts(field)
+    low, high = plain(bounds["minimum"]), plain(bounds["maximum"])
+    return f"{kind} within {low}..{high} ({bounds['unit']}){step}"
+
+
+def plain(number: float) -> str:
+    """Write a number without an exponent, to a millionth."""
+    return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def values(config: Config) -> Iterator[tuple[str, object]]:
+    """Every dotted key with its value."""
+    for key in fields():
+        section, name = key.split(".")
+        yield key, getattr(getattr(config, section), name)
+
+
+def order_faults(config: Config) -> Iterator[tuple[str, str]]:
+    """Pairs of values that contradict each other: key and what it must be."""
+    found = dict(values(config))
+    for key, other, strictly in ORDERED:
+        low, high = float(str(found[key])), float(str(found[other]))
+        if low > high or (strictly and low == high):
+            bound = "below" if strictly else "at most"
+            yield key, f"{bound} {other}, which is {plain(high)}"

@@ -1,0 +1,161 @@
+"""Where configuration comes from: defaults, then a TOML file, then the environment, then flags.
+
+Whatever is wrong is found before anything runs and is told with its key, its value and what would
+have been right. The origin of every value is kept, for ``polymm config show``.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from polymm.errors import ConfigError
+from polymm.runtime.config import Config, allowed, fields, order_faults, sections
+
+ENV_PREFIX = "POLYMM__"
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A configuration in force.
+
+    Args:
+        config: The values.
+        origins: Dotted key to ``default``, ``file PATH``, ``env NAME`` or ``flag --NAME``.
+    """
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One value as found, with the origin it overrides others from."""
+
+    key: str
+    value: object
+    origin: str
+
+
+def load_config(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, tuple[str, object]] | None = None,
+) -> LoadedConfig:
+    """Put a configuration together; later sources win.
+
+    Args:
+        path: TOML file; None for none.
+        environ: Environment; names that start with ``POLYMM__`` count, for example
+            ``POLYMM__STRATEGY__ORDER_SIZE``.
+        flags: Dotted key to the flag's own name and its value.
+
+    Raises:
+        ConfigError: One line for each fault, naming key, value and what is allowed.
+    """
+    entries = list(_file_entries(path)) if path is not None else []
+    entries += _environ_entries(environ or {})
+    entries += [_Entry(k, value, f"flag {name}") for k, (name, value) in (flags or {}).items()]
+    faults = [_unknown(entry) for entry in entries if entry.key not in fields()]
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+    chosen = {entry.key: entry for entry in entries}
+    tree: dict[str, dict[str, object]] = {}
+    for entry in chosen.values():
+        section, name = entry.key.split(".")
+        tree.setdefault(section, {})[name] = entry.value
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        lines = dict.fromkeys(".".join(map(str, e["loc"][:2])) for e in error.errors())
+        raise ConfigError("\n".join(_wrong(chosen[key]) for key in lines)) from None
+    faults = [
+        _wrong(chosen.get(key) or _Entry(key, _value(config, key), DEFAULT), must)
+        for key, must in order_faults(config)
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
+    origins = {key: chosen[key].origin if key in chosen else DEFAULT for key in fields()}
+    return LoadedConfig(config, origins)
+
+
+def _value(config: Config, key: str) -> object:
+    section, name = key.split(".")
+    return getattr(getattr(config, section), name)
+
+
+def _file_entries(path: Path) -> Iterator[_Entry]:
+    if not path.exists():
+        raise ConfigError(f"{path}: no such configuration file")
+    if not path.is_file():
+        raise ConfigError(f"{path}: must be a file")
+    try:
+        tree: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: must be UTF-8 text, byte {error.start} is not") from None
+    except (ValueError, RecursionError) as error:
+        # Beside its own error tomllib lets those of huge integers and of deep nesting through.
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    origin = f"file {path}"
+    for name, value in tree.items():
+        if name in sections() and isinstance(value, dict):
+            yield from (_Entry(f"{name}.{key}", item, origin) for key, item in value.items())
+        else:
+            yield _Entry(name, value, origin)
+
+
+def _environ_entries(environ: Mapping[str, str]) -> Iterator[_Entry]:
+    for name, text in sorted(environ.items()):
+        if name.startswith(ENV_PREFIX):
+            key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
+            yield _Entry(key, _parse_text(text), f"env {name}")
+
+
+def _parse_text(text: str) -> object:
+    """Read a value as TOML would; bare words are texts, so that nobody needs to quote twice."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return parsed["value"] if len(parsed) == 1 else text
+
+
+def _unknown(entry: _Entry) -> str:
+    known = list(fields())
+    if entry.key in sections():
+        return f"{entry.origin}: {entry.key} must be a table of values, was {_shown(entry.value)}"
+    nearest = _nearest(entry.key, known)
+    hint = f"; the nearest is {nearest}: {allowed(fields()[nearest])}" if nearest else ""
+    return f"{entry.origin}: unknown key {entry.key} = {_shown(entry.value)}{hint}"
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    """The key most probably meant: right name in another section first, then similar spelling."""
+    name = key.rpartition(".")[2]
+    same = [candidate for candidate in known if candidate.rpartition(".")[2] == name]
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    names = {candidate.rpartition(".")[2]: candidate for candidate in known}
+    by_name = [names[match] for match in difflib.get_close_matches(name, names, n=1, cutoff=0.6)]
+    return next(iter([*same, *close, *by_name]), "")
+
+
+def _wrong(entry: _Entry, must: str = "") -> str:
+    must = must or allowed(fields()[entry.key])
+    return f"{entry.origin}: {entry.key} must be {must}, was {_shown(entry.value)}"
+
+
+def _shown(value: object) -> str:
+    """Show a value as TOML writes it, cut where it is long."""
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    if isinstance(value, str):
+        text = f'"{value}"'
+    return text if len(text) <= 60 else f"{text[:57]}..."
