@@ -8,26 +8,31 @@ Where values come from is the business of ``config_source``, how they are shown 
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-MICRO = 1_000_000
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Refuses what the integer a value becomes cannot hold, rather than round it in silence."""
+
+    step: str
+
+    def __call__(self, value: float) -> float:
+        steps = value / float(self.step)
+        # Values stay below 1e9, where a double's error in steps is far below this.
+        if abs(steps - round(steps)) > 0.01:
+            raise ValueError(f"must be a multiple of {self.step}")
+        return value
 
 
-def _on_grid(value: float) -> float:
-    """Refuse what an integer of millionths cannot hold, rather than round it in silence."""
-    scaled = value * MICRO
-    # Below 1e9 the product of a double and 1e6 is off by less than 1e-1 of a millionth.
-    if abs(scaled - round(scaled)) > 0.01:
-        raise ValueError("must be a multiple of 0.000001")
-    return value
-
-
-# Amounts that become integers of millionths: shares, dollars, and milliseconds in ns.
-Micro = Annotated[float, AfterValidator(_on_grid)]
+# Amounts that become integers of 1e-6 (shares, dollars; ms as ns), and prices of 1e-4 dollars.
+Micro = Annotated[float, AfterValidator(Grid("0.000001"))]
+Price = Annotated[float, AfterValidator(Grid("0.0001"))]
 
 
 def _number(default: float, unit: str, low: float, high: float, text: str) -> Any:
@@ -125,10 +130,10 @@ class CycleSection(Section):
     max_total_position: Micro = _number(
         30.0, "dollars", 0.0, 1e9, "Marked value of all positions at which cycles are skipped."
     )
-    min_price: float = _number(0.001, "dollars", 0.0, 1.0, "Below this price cycles are skipped.")
-    max_price: float = _number(0.999, "dollars", 0.0, 1.0, "Above this price cycles are skipped.")
-    safe_range_low: float = _number(0.01, "dollars", 0.0, 1.0, "Below this price: a warning.")
-    safe_range_high: float = _number(0.99, "dollars", 0.0, 1.0, "Above this price: a warning.")
+    min_price: Price = _number(0.001, "dollars", 0.0, 1.0, "Below this price cycles are skipped.")
+    max_price: Price = _number(0.999, "dollars", 0.0, 1.0, "Above this price cycles are skipped.")
+    safe_range_low: Price = _number(0.01, "dollars", 0.0, 1.0, "Below this price: a warning.")
+    safe_range_high: Price = _number(0.99, "dollars", 0.0, 1.0, "Above this price: a warning.")
     merge: bool = _choice(True, "Act on merge opportunities, or only report them.")
     book_age_max_ms: Micro = _number(
         10_000.0, "ms", 0.0, 1e9, "An older book is stale and skips the cycle; 0 is for ever."
@@ -236,8 +241,8 @@ def allowed(field: FieldInfo) -> str:
     if field.annotation is str:
         return "a text"
     kind = "a whole number" if field.annotation is int else "a number"
-    grid = any(isinstance(entry, AfterValidator) for entry in field.metadata)
-    step = ", a multiple of 0.000001" if grid else ""
+    grids = (entry.func for entry in field.metadata if isinstance(entry, AfterValidator))
+    step = "".join(f", a multiple of {grid.step}" for grid in grids if isinstance(grid, Grid))
     bounds = facts(field)
     low, high = plain(bounds["minimum"]), plain(bounds["maximum"])
     return f"{kind} within {low}..{high} ({bounds['unit']}){step}"

@@ -1,0 +1,77 @@
+"""Configured values as strategy, engine and venue take them: integers of 1e-6, 1e-4 and ns."""
+
+from polymm.engine.settings import MakerSettings
+from polymm.runtime.config import Config
+from polymm.strategy.base import BaseParameters
+
+
+def to_e6(amount: float) -> int:
+    """Shares or dollars as 1e-6 of them; the configuration has held them to that grid."""
+    return round(amount * 1_000_000)
+
+
+def to_ns(duration_ms: float) -> int:
+    """Milliseconds as ns."""
+    return round(duration_ms * 1_000_000)
+
+
+def to_e4(price: float) -> int:
+    """A price in dollars as 1e-4 dollars."""
+    return round(price * 10_000)
+
+
+def base_parameters(config: Config) -> BaseParameters:
+    """What the quotes are computed from, the requote rule included."""
+    strategy, cycle = config.strategy, config.cycle
+    return BaseParameters(
+        min_size_e6=to_e6(strategy.min_size),
+        depth_lookback=strategy.depth_lookback,
+        order_size_e6=to_e6(strategy.order_size),
+        max_position_e6=to_e6(strategy.max_position),
+        merge_threshold_e6=to_e6(strategy.merge_threshold),
+        inventory_sign=strategy.inventory_sign,
+        skew_mode=strategy.skew_mode,
+        ask_mode=strategy.ask_mode,
+        thin_book=strategy.thin_book,
+        cycle=cycle.cycle,
+        cycle_ns=to_ns(cycle.cycle_ms),
+        requote_ticks=cycle.requote_ticks,
+        requote_size_ratio=cycle.requote_size_ratio,
+        requote_interval_min_ns=to_ns(cycle.requote_interval_min_ms),
+        min_spread=strategy.min_spread,
+        max_spread=strategy.max_spread,
+        spread=strategy.spread,
+        k_inv=strategy.k_inv,
+        k_imb=strategy.k_imb,
+        quote_min=strategy.quote_min,
+        quote_max=strategy.quote_max,
+        skip_skew=strategy.skip_skew,
+        scale1_skew=strategy.scale1_skew,
+        scale1=strategy.scale1,
+        scale2_skew=strategy.scale2_skew,
+        scale2=strategy.scale2,
+    )
+
+
+def maker_settings(config: Config) -> MakerSettings:
+    """How the cycle runs around the quotes."""
+    cycle = config.cycle
+    return MakerSettings(
+        cycle=cycle.cycle,
+        cycle_ns=to_ns(cycle.cycle_ms),
+        requote=cycle.requote,
+        requote_ticks=cycle.requote_ticks,
+        requote_size_ratio=cycle.requote_size_ratio,
+        requote_interval_min_ns=to_ns(cycle.requote_interval_min_ms),
+        early_exit=cycle.early_exit,
+        max_total_position_e6=to_e6(cycle.max_total_position),
+        price_min_e4=to_e4(cycle.min_price),
+        price_max_e4=to_e4(cycle.max_price),
+        safe_low_e4=to_e4(cycle.safe_range_low),
+        safe_high_e4=to_e4(cycle.safe_range_high),
+        merge_enabled=cycle.merge,
+        book_age_ns_max=to_ns(cycle.book_age_max_ms),
+        proof_wait_ns=to_ns(cycle.proof_wait_ms),
+        cancels_max=cycle.cancels_max,
+        rejects_max=cycle.rejects_max,
+    )
