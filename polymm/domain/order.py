@@ -1,11 +1,14 @@
-"""Orders as the engine sends them and replies as a venue answers them.
+"""Orders as the engine sends them, replies as a venue answers them, and the life between.
 
 Prices are in the terms of the order's own token (a bought Down share costs ``1 - ask`` of Up).
 Order ids are the engine's own integers, unique within a run.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
 
 
 class Token(IntEnum):
@@ -41,6 +44,16 @@ class Place:
     side: Side
     price_e4: int
     size_e6: int
+
+    @property
+    def sign(self) -> int:
+        """+1 if the order buys UP-equivalent (it rests as a bid of Up), -1 if it sells it."""
+        return 1 if (self.token is Token.UP) == (self.side is Side.BUY) else -1
+
+    @property
+    def up_price_e4(self) -> int:
+        """Price in Up terms."""
+        return self.price_e4 if self.token is Token.UP else 10_000 - self.price_e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,8 @@ REJECT_REASONS = (
     "balance",
     "size_below_minimum",
     "off_tick",
+    "off_lot",
+    "book_unknown",
     "market_closed",
 )
 
@@ -152,3 +167,61 @@ class Merged:
 
 
 Reply = Accepted | Rejected | Cancelled | CancelRefused | Fill | Merged
+
+
+class OrderState(IntEnum):
+    """Where an order stands in the engine's belief. Every state but DONE may still fill."""
+
+    PENDING_NEW = 0  # sent, no sign of life yet
+    WORKING = 1  # accepted or filled in part
+    PENDING_CANCEL = 2  # a cancel was sent; it proves nothing
+    CLOSING = 3  # proven out of the book, but fills it reported have not arrived
+    DONE = 4
+
+
+class OrderEvent(IntEnum):
+    """What may happen to an order."""
+
+    ACCEPTED = 0
+    REJECTED = 1
+    FILLED_PART = 2
+    FILLED_ALL = 3  # all that was ordered or, when closing, all that was reported
+    CANCEL_SENT = 4
+    CANCEL_REFUSED = 5
+    CANCELLED = 6
+    CANCELLED_OWING = 7  # cancelled, and fills are still to come
+
+
+_NEW, _WORKING, _CANCEL, _CLOSING, _DONE = OrderState
+
+# Legal transitions. A pair that is absent moves nothing: whoever meets one counts it.
+# A rejection ends only an order that showed no life; evidence of life wins over it.
+NEXT_STATE: Final[Mapping[tuple[OrderState, OrderEvent], OrderState]] = MappingProxyType(
+    {
+        (_NEW, OrderEvent.ACCEPTED): _WORKING,
+        (_NEW, OrderEvent.REJECTED): _DONE,
+        (_NEW, OrderEvent.FILLED_PART): _WORKING,
+        (_NEW, OrderEvent.FILLED_ALL): _DONE,
+        (_NEW, OrderEvent.CANCEL_SENT): _CANCEL,
+        (_NEW, OrderEvent.CANCELLED): _DONE,
+        (_NEW, OrderEvent.CANCELLED_OWING): _CLOSING,
+        (_WORKING, OrderEvent.ACCEPTED): _WORKING,
+        (_WORKING, OrderEvent.FILLED_PART): _WORKING,
+        (_WORKING, OrderEvent.FILLED_ALL): _DONE,
+        (_WORKING, OrderEvent.CANCEL_SENT): _CANCEL,
+        (_WORKING, OrderEvent.CANCELLED): _DONE,
+        (_WORKING, OrderEvent.CANCELLED_OWING): _CLOSING,
+        (_CANCEL, OrderEvent.ACCEPTED): _CANCEL,
+        (_CANCEL, OrderEvent.REJECTED): _DONE,
+        (_CANCEL, OrderEvent.FILLED_PART): _CANCEL,
+        (_CANCEL, OrderEvent.FILLED_ALL): _DONE,
+        (_CANCEL, OrderEvent.CANCEL_SENT): _CANCEL,
+        (_CANCEL, OrderEvent.CANCEL_REFUSED): _CANCEL,
+        (_CANCEL, OrderEvent.CANCELLED): _DONE,
+        (_CANCEL, OrderEvent.CANCELLED_OWING): _CLOSING,
+        (_CLOSING, OrderEvent.ACCEPTED): _CLOSING,
+        (_CLOSING, OrderEvent.FILLED_PART): _CLOSING,
+        (_CLOSING, OrderEvent.FILLED_ALL): _DONE,
+        (_CLOSING, OrderEvent.CANCEL_REFUSED): _CLOSING,
+    }
+)

@@ -1,0 +1,1 @@
+"""The trading cycle without I/O: events and times go in, actions come out."""

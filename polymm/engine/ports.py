@@ -1,0 +1,65 @@
+"""What a maker needs of the compiled core, so that it can be driven by a scripted twin in tests."""
+
+from typing import Protocol
+
+
+class BookView(Protocol):
+    """The part of `polymm._core.book.Book` the cycle reads. Prices in Up terms, 1e-4 dollars."""
+
+    @property
+    def best_bid_e4(self) -> int: ...  # 0 where that side is empty
+
+    @property
+    def best_ask_e4(self) -> int: ...  # 10000 where that side is empty
+
+    @property
+    def has_epoch(self) -> bool: ...
+
+    @property
+    def tick_e4(self) -> int: ...
+
+    @property
+    def last_trade_e4(self) -> int: ...  # 0 where unknown
+
+    @property
+    def timestamp_ms(self) -> int: ...  # newest venue time applied, 0 where unknown
+
+
+class QuoteView(Protocol):
+    """The fields of a Quote record the cycle reads; their meaning stands in layout.pxd."""
+
+    @property
+    def bid_e4(self) -> int: ...
+
+    @property
+    def bid_e6(self) -> int: ...
+
+    @property
+    def ask_e4(self) -> int: ...
+
+    @property
+    def ask_sell_e6(self) -> int: ...
+
+    @property
+    def ask_buy_e6(self) -> int: ...
+
+    @property
+    def merge_e6(self) -> int: ...
+
+    @property
+    def reasons(self) -> int: ...
+
+
+class LaneView(Protocol):
+    """One market's way from book to wanted quote: `polymm._core.lane.Lane`."""
+
+    @property
+    def quote(self) -> QuoteView: ...
+
+    def set_inventory(self, up_e6: int, down_e6: int) -> None: ...
+
+    def set_working(
+        self, bid_e4: int, bid_e6: int, ask_e4: int, ask_e6: int, now_ns: int
+    ) -> None: ...
+
+    def evaluate(self, now_ns: int) -> int: ...
