@@ -199,6 +199,10 @@ cdef class QueuePosition:
             self.wait_c(now_ns, unmatched_e6, 1)
         return <int64_t>floor(reached) if reached > 0.0 else 0
 
+    def on_through(self) -> None:
+        """Take in that a trade went through our price: nobody is left ahead of us."""
+        self.front = 0.0
+
     def settle(self, int64_t now_ns) -> None:
         """Let the model judge every drop whose window has passed."""
         self.settle_c(now_ns)

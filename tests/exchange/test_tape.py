@@ -1,0 +1,420 @@
+"""The rules of STRATEGY.md section 4 as scenes of a few frames each."""
+
+import pytest
+
+from polymm.domain.order import (
+    Accepted,
+    Cancel,
+    Cancelled,
+    CancelRefused,
+    Fill,
+    Merge,
+    Merged,
+    Rejected,
+    Side,
+    Token,
+)
+from polymm.errors import InputError, RecordingError
+from polymm.exchange.accounts import Account
+from polymm.exchange.tape import TapeVenue
+from polymm.exchange.tape_orders import Latency, parse_queue
+from tests.support.tapes import (
+    MS,
+    SHARE,
+    at,
+    book,
+    buy,
+    change,
+    market,
+    sell,
+    tape,
+    tick,
+    trade,
+)
+
+BIDS = [(0.47, 200), (0.48, 100)]
+ASKS = [(0.53, 120), (0.52, 80)]
+FAR = at(10_000_000)
+DOLLAR = 1_000_000
+
+
+class Scene:
+    """A venue, its account, and the replies so far with their times in ms."""
+
+    def __init__(self, *frames, fill_form="trades", queue="risk_averse", cash=1_000, **more):
+        delays = more.pop("delays", Latency())
+        has_trades = fill_form == "trades"
+        self.account = Account(cash * DOLLAR)
+        self.venue = TapeVenue(
+            tape(book(0, BIDS, ASKS), *frames, has_trades=has_trades, **more),
+            self.account,
+            queue=queue,
+            latency=delays,
+            fill_form=fill_form,
+        )
+        self.replies = []
+
+    def send(self, ms, *actions):
+        self.until(ms)
+        for action in actions:
+            self.venue.send(at(ms), action)
+        return self
+
+    def until(self, ms):
+        self.replies += self.venue.advance(at(ms))
+        return self
+
+    def end(self):
+        self.replies += self.venue.advance(FAR)
+        self.account.audit()
+        return self
+
+    def of(self, kind):
+        return [reply for _, reply in self.replies if isinstance(reply, kind)]
+
+    @property
+    def filled(self):
+        return [fill.size_e6 / SHARE for fill in self.of(Fill)]
+
+
+# Joining and queueing
+
+
+def test_order_joins_the_back_of_what_is_displayed():
+    scene = Scene(trade(200, "SELL", 0.48, 130)).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == [30]
+    assert scene.of(Fill)[0].front_e6 == 100 * SHARE
+
+
+def test_trade_of_no_more_than_the_front_fills_nobody():
+    scene = Scene(trade(200, "SELL", 0.48, 100)).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == []
+
+
+def test_buying_taker_never_fills_a_bid():
+    scene = Scene(trade(200, "BUY", 0.48, 500)).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == []
+
+
+def test_partial_fills_add_up_to_the_order_and_no_further():
+    frames = [trade(200 + i, "SELL", 0.48, size) for i, size in enumerate((110, 15, 40))]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == [10, 15, 25]
+
+
+def test_trade_through_our_price_fills_up_to_its_size():
+    scene = Scene(trade(200, "SELL", 0.47, 20)).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == [20]
+    assert scene.of(Fill)[0].price_e4 == 4_800
+
+
+def test_after_a_trade_through_nobody_is_left_ahead():
+    frames = [trade(200, "SELL", 0.47, 20), trade(300, "SELL", 0.48, 10)]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == [20, 10]
+
+
+def test_order_inside_the_spread_leads_its_queue():
+    scene = Scene(trade(200, "SELL", 0.49, 7)).send(10, buy(1, 4_900, 50)).end()
+    assert scene.filled == [7]
+
+
+def test_bid_of_down_rests_as_an_ask_of_up():
+    scene = Scene(trade(200, "BUY", 0.52, 90)).send(10, buy(1, 4_800, 50, Token.DOWN)).end()
+    (fill,) = scene.of(Fill)
+    assert (fill.token, fill.side, fill.price_e4) == (Token.DOWN, Side.BUY, 4_800)
+    assert (fill.up_price_e4, fill.sign, fill.size_e6) == (5_200, -1, 10 * SHARE)
+    assert fill.front_e6 == 80 * SHARE
+
+
+def test_trade_of_down_counts_as_its_mirror_in_up():
+    scene = Scene(trade(200, "BUY", 0.52, 130, token="down")).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == [30]  # buying Down at .52 sells Up at .48
+
+
+def test_one_trade_told_by_both_tokens_counts_once():
+    frames = [
+        trade(200, "SELL", 0.48, 110),
+        trade(200, "BUY", 0.52, 110, token="down"),
+    ]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == [10]
+    assert scene.venue.traded_e6 == 110 * SHARE
+
+
+def test_two_equal_trades_of_one_token_count_twice():
+    frames = [trade(200, "SELL", 0.48, 110), trade(200, "SELL", 0.48, 20)]
+    assert Scene(*frames, frames[1]).send(10, buy(1, 4_800, 50)).end().filled == [10, 20, 20]
+
+
+def test_dust_below_a_lot_reaches_nobody():
+    frames = [trade(200, "SELL", 0.48, "100.014999"), trade(300, "SELL", 0.48, "0.009999")]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == [0.01]
+
+
+@pytest.mark.parametrize("book_first", [True, False])
+def test_trade_and_its_book_count_once_in_either_order(book_first):
+    ms = (200, 220) if book_first else (220, 200)
+    frames = [
+        change(ms[0], "BUY", 0.48, 70),
+        trade(ms[1], "SELL", 0.48, 30),
+        trade(2_000, "SELL", 0.48, 75),
+    ]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == [5]
+
+
+def test_bare_drop_never_fills_but_moves_us_up():
+    frames = [change(200, "BUY", 0.48, 0), trade(2_000, "SELL", 0.48, 20)]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).until(1_500)
+    assert scene.filled == []
+    assert scene.end().filled == [20]
+
+
+def test_prob_lets_us_up_where_risk_averse_does_not():
+    frames = [
+        change(200, "BUY", 0.48, 180),  # 80 join behind our 100
+        change(300, "BUY", 0.48, 110),  # 70 leave, nobody knows from where
+        trade(2_000, "SELL", 0.48, 95),
+    ]
+    filled = {
+        queue: sum(Scene(*frames, queue=queue).send(10, buy(1, 4_800, 50)).end().filled)
+        for queue in ("risk_averse", "prob", "prob(1)")
+    }
+    assert filled["risk_averse"] == 0
+    assert 0 < filled["prob"] < filled["prob(1)"] + 50
+
+
+# Latency, cancels and the market's end
+
+
+def test_order_takes_its_latency_there_and_the_reply_its_own_back():
+    scene = Scene().send(10, buy(1, 4_800, 50)).until(60)
+    assert scene.replies == [(at(110), Accepted(1))]
+
+
+def test_trade_before_the_arrival_does_not_fill():
+    frames = [trade(59, "SELL", 0.47, 20)]
+    assert Scene(*frames).send(10, buy(1, 4_800, 50)).end().filled == []
+    assert Scene(trade(61, "SELL", 0.47, 20)).send(10, buy(1, 4_800, 50)).end().filled == [20]
+
+
+def test_our_cancel_that_arrives_before_the_trade_wins():
+    scene = Scene(trade(301, "SELL", 0.47, 20)).send(10, buy(1, 4_800, 50)).send(250, Cancel(1, ""))
+    scene.end()
+    assert scene.filled == []
+    assert scene.of(Cancelled) == [Cancelled(1, 0)]
+
+
+@pytest.mark.parametrize("arrival_ms", [300, 299])
+def test_trade_at_or_before_the_cancels_arrival_fills_for_real(arrival_ms):
+    scene = Scene(trade(arrival_ms, "SELL", 0.47, 20))
+    scene.send(10, buy(1, 4_800, 50)).send(250, Cancel(1, "")).end()
+    assert scene.filled == [20]
+    assert scene.of(Fill)[0].after_cancel_sent
+    assert scene.of(Cancelled) == [Cancelled(1, 20 * SHARE)]
+
+
+def test_late_trade_message_is_moved_back_to_its_match():
+    scene = Scene(trade(310, "SELL", 0.47, 20), trade_lag_ns=20 * MS)
+    scene.send(10, buy(1, 4_800, 50)).send(250, Cancel(1, "")).end()
+    assert scene.filled == [20]
+    assert scene.of(Fill)[0].exch_ns == at(290)
+
+
+def test_cancel_of_a_filled_order_is_refused_as_matched():
+    scene = Scene(trade(200, "SELL", 0.47, 50)).send(10, buy(1, 4_800, 50)).send(180, Cancel(1, ""))
+    assert scene.end().of(CancelRefused) == [CancelRefused(1, "matched")]
+
+
+def test_cancel_of_what_never_rested_proves_nothing():
+    scene = Scene(delays=Latency(cancel_ns=10 * MS)).send(10, buy(1, 4_800, 50), Cancel(1, ""))
+    scene.send(20, Cancel(77, "")).until(1_000)
+    assert list(scene.of(CancelRefused)) == [
+        CancelRefused(1, "unknown"),
+        CancelRefused(77, "unknown"),
+    ]
+    assert scene.of(Accepted) == [Accepted(1)]
+
+
+def test_end_of_the_market_expires_what_rests_and_rejects_what_comes():
+    scene = Scene().send(10, buy(1, 4_800, 50)).send(299_980, buy(2, 4_800, 50)).end()
+    assert scene.of(Cancelled) == [Cancelled(1, 0, "expired")]
+    assert scene.of(Rejected) == [Rejected(2, "market_closed")]
+    assert scene.account.reserved_e6 == 0
+
+
+def test_trade_after_the_end_fills_nobody():
+    scene = Scene(trade(300_000, "SELL", 0.40, 500)).send(10, buy(1, 4_800, 50)).end()
+    assert scene.filled == []
+
+
+def test_stress_stretches_every_delay():
+    assert Latency().scaled(2) == Latency(
+        feed_ns=200 * MS, order_ns=100 * MS, cancel_ns=100 * MS, reply_ns=100 * MS
+    )
+
+
+# Rejections
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (buy(1, 5_200, 50), "post_only_crosses"),
+        (buy(1, 5_300, 50), "post_only_crosses"),
+        (buy(1, 5_200, 50, Token.DOWN), "post_only_crosses"),
+        (buy(1, 4_800, 4.99), "size_below_minimum"),
+        (buy(1, 4_800, 5.005), "off_lot"),
+        (buy(1, 4_805, 50), "off_tick"),
+        (buy(1, 4_800, 2_084), "balance"),
+        (sell(1, 5_300, 5), "balance"),
+    ],
+)
+def test_venue_refuses_by_name(order, reason):
+    scene = Scene().send(10, order).end()
+    assert scene.of(Rejected) == [Rejected(1, reason)]
+    assert scene.account.reserved_e6 == 0
+    assert scene.venue.orders[1].rejected_e6 == order.size_e6
+
+
+def test_post_only_is_judged_by_the_book_at_arrival():
+    frames = [change(40, "SELL", 0.49, 10)]
+    assert Scene(*frames).send(10, buy(1, 4_900, 50)).end().of(Rejected)
+    assert Scene(*frames).send(10, buy(1, 4_800, 50)).end().of(Accepted)
+
+
+def test_our_own_bid_and_ask_never_meet():
+    scene = Scene().send(10, buy(1, 5_000, 50), buy(2, 5_000, 50, Token.DOWN)).end()
+    assert scene.of(Rejected) == [Rejected(2, "post_only_crosses")]
+
+
+def test_both_buys_share_one_purse():
+    scene = Scene(cash=30).send(10, buy(1, 4_800, 50), buy(2, 4_700, 50, Token.DOWN)).end()
+    assert scene.of(Rejected) == [Rejected(2, "balance")]
+
+
+def test_held_shares_can_be_sold():
+    frames = [trade(200, "SELL", 0.47, 50), trade(900, "BUY", 0.54, 30)]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).send(400, sell(2, 5_300, 50)).end()
+    assert scene.filled == [50, 30]
+    assert scene.account.shares_e6 == [20 * SHARE, 0]
+    assert scene.account.cash_e6 == 1_000 * DOLLAR - 24 * DOLLAR + 15_900_000
+
+
+def test_new_tick_is_an_epoch_in_which_no_order_can_join():
+    frames = [tick(100, 0.01, 0.001), book(400, BIDS, ASKS, tick_size="0.001")]
+    scene = Scene(*frames).send(120, buy(1, 4_800, 50)).send(400, buy(2, 4_790, 50)).end()
+    assert scene.of(Rejected) == [Rejected(1, "book_unknown")]
+    assert scene.of(Accepted) == [Accepted(2)]
+
+
+# Tapes without trades
+
+
+def crossing(ms, ask=0.45, size=30):
+    return book(ms, [(0.40, 10), (0.41, 10)], [(0.53, 120), (ask, size)])
+
+
+def through(*frames):
+    return Scene(*frames, fill_form="through").send(10, buy(1, 4_800, 50))
+
+
+def test_form_none_never_fills():
+    assert Scene(crossing(200), fill_form="none").send(10, buy(1, 4_800, 50)).end().filled == []
+
+
+def test_form_through_fills_at_our_price_what_is_shown_beyond_it():
+    (fill,) = through(crossing(200)).end().of(Fill)
+    assert (fill.price_e4, fill.size_e6, fill.inferred) == (4_800, 30 * SHARE, True)
+
+
+@pytest.mark.parametrize("ask", [0.48, 0.49])
+def test_touch_or_lock_never_fills(ask):
+    assert through(crossing(200, ask)).end().filled == []
+
+
+def test_level_fills_once_until_it_changes():
+    assert through(crossing(200), crossing(300), crossing(400)).end().filled == [30]
+    assert through(crossing(200), crossing(300, size=12)).end().filled == [30, 12]
+
+
+def test_level_that_left_and_came_back_has_changed():
+    away = book(300, BIDS, ASKS)
+    assert through(crossing(200, size=30), away, crossing(400, size=15)).end().filled == [30, 15]
+
+
+def test_size_at_our_own_price_is_not_beyond_it():
+    both = book(200, [(0.40, 10), (0.41, 10)], [(0.48, 40), (0.47, 9)])
+    assert through(both).end().filled == [9]
+
+
+def test_asks_fill_through_likewise():
+    up = book(200, [(0.57, 6), (0.55, 7), (0.51, 100)], [(0.60, 10), (0.61, 10)])
+    scene = Scene(up, fill_form="through").send(10, buy(1, 4_400, 50, Token.DOWN)).end()
+    assert scene.filled == [6]  # ask of Up at .56
+
+
+def test_form_must_fit_the_tape():
+    with pytest.raises(InputError, match="fill_form must be trades"):
+        TapeVenue(tape(book(0, BIDS, ASKS)), Account(0), fill_form="none")
+    with pytest.raises(InputError, match="none or through"):
+        TapeVenue(tape(book(0, BIDS, ASKS), has_trades=False), Account(0))
+
+
+# Merges, money, damage
+
+
+def test_merge_credits_a_dollar_a_pair_after_its_delay():
+    frames = [trade(200, "SELL", 0.47, 50), trade(201, "BUY", 0.54, 50)]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50), buy(2, 4_700, 50, Token.DOWN))
+    scene.send(400, Merge("m", 40 * SHARE)).until(5_449)
+    assert scene.account.merging_e6 == 40 * SHARE
+    scene.until(5_450)
+    assert scene.replies[-1] == (at(5_500), Merged(market().slug, 40 * SHARE))
+    assert scene.account.cash_e6 == 1_000 * DOLLAR - 24 * DOLLAR - 23_500_000 + 40 * DOLLAR
+
+
+def test_merge_of_more_than_is_held_is_refused_and_counted():
+    scene = Scene().send(10, Merge("m", SHARE)).end()
+    assert scene.of(Merged)[0].pairs_e6 == 0
+    assert scene.venue.merges_refused_n == 1
+
+
+def test_maker_pays_nothing_and_the_takers_fee_is_noted():
+    (fill,) = Scene(trade(200, "SELL", 0.47, 50)).send(10, buy(1, 4_800, 50)).end().of(Fill)
+    assert fill.fee_e6 == 0
+    assert fill.counter_fee_e6 == market().fees.taker_fee_e6(4_800, 50 * SHARE)
+
+
+def test_every_share_placed_is_accounted_for():
+    frames = [trade(200, "SELL", 0.47, 20)]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50), buy(2, 5_400, 50), buy(3, 4_600, 10))
+    scene.send(400, Cancel(1, "")).end()
+    for order in scene.venue.orders.values():
+        fates = order.filled_e6 + order.cancelled_e6 + order.rejected_e6 + order.expired_e6
+        assert (fates, order.open_e6) == (order.place.size_e6, 0)
+
+
+def test_damaged_frame_names_its_tape():
+    bad = book(100, BIDS, ASKS)._replace(frame=b'{"event_type":"book"')
+    with pytest.raises(RecordingError, match=r"hand-made: frame 2 of btc-updown-5m"):
+        Scene(bad).end()
+
+
+def test_order_ids_must_be_unique():
+    with pytest.raises(InputError, match="unique"):
+        Scene().send(10, buy(1, 4_800, 50), buy(1, 4_800, 50))
+
+
+@pytest.mark.parametrize("text", ["", "prob()", "prob(0)", "prob(1.2.3)", "risk_averse(3)", "fifo"])
+def test_unknown_queue_model_is_refused(text):
+    with pytest.raises(InputError):
+        parse_queue(text)
+
+
+def test_queue_models_are_read_with_their_exponent():
+    assert parse_queue("prob(2.5)") == ("prob", 2.5)
+    assert parse_queue("prob") == ("prob", 3.0)
+    assert parse_queue("risk_averse")[0] == "risk_averse"
