@@ -1,0 +1,196 @@
+"""The report that every run, replay and backtest ends in: terminal table, JSON, one HTML file.
+
+All three are made of the same summary. Rich is imported when something is printed and plotly when
+a page is written; JSON needs neither.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from polymm.research import report_rows
+from polymm.research.comparison import compare
+from polymm.research.records import Run
+from polymm.research.report_rows import Json, Row
+from polymm.research.summary import summarise
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["compare", "print_comparison", "print_summary", "summarise", "to_json", "write_html"]
+
+# Three columns of "n/a, no trades recorded" beside the names fit 100 characters.
+COLUMNS_MAX = 3
+MARKETS_MAX = 15
+# Dollars to the nano: what lies below is the noise of float sums, not a figure.
+DIGITS = 9
+
+
+def to_json(runs: Sequence[Run]) -> bytes:
+    """Summary as UTF-8 JSON: keys sorted, null for what is not known, same input same bytes."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(rounded(summarise(runs)), option=options)
+
+
+def rounded(value: Any) -> Any:
+    """Copy of a summary with floats rounded to DIGITS and NaN or infinity as None."""
+    if isinstance(value, float):
+        # Adding 0.0 turns -0.0, which is no figure of its own, into 0.0.
+        return round(value, DIGITS) + 0.0 if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return value
+
+
+def write_html(runs: Sequence[Run], path: Path | str) -> Path:
+    """Write one page that needs no network; answers its path.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    from polymm.research.report_html import page
+
+    path = Path(path)
+    path.write_text(page(runs), encoding="utf-8")
+    return path
+
+
+def print_summary(console: "Console", runs: Sequence[Run]) -> None:
+    """Print the tables, within 100 columns; plain text where the console is no terminal."""
+    summary = summarise(runs)
+    summaries = summary["runs"]
+    if not summaries:
+        console.print("no run to report")
+        return
+    lead = summaries[report_rows.headline(summaries)]
+    _line(console, "polymm report", report_rows.counts_text(lead))
+    for i in range(0, len(summaries), COLUMNS_MAX):
+        _print_rows(console, summaries[i : i + COLUMNS_MAX])
+    _print_band(console, summary["band"])
+    _print_markets(console, lead)
+    if any(run["settled"].get("fills_inferred", 0) for run in summaries):
+        _line(console, "note", report_rows.THROUGH_NOTE)
+    for name, text in lead["facts"].items():
+        _line(console, name, text)
+    _line(console, "fair value f", lead["fair"])
+    if lead["quoting"]["defects"]:
+        _line(console, "defects", report_rows.reasons_text(lead["quoting"]["defects"]))
+    for sentence in report_rows.flattery(summaries):
+        _line(console, "flatters", sentence)
+    for state in ("remains", "modelled", "avoided"):
+        names = ", ".join(name for name, s, _ in report_rows.KNOWN_OPTIMISM if s == state)
+        _line(console, f"known optimism, {state}", names)
+
+
+def print_comparison(console: "Console", a: Run, b: Run) -> None:
+    """Print the difference of two runs, market by market, b minus a."""
+    result = compare(a, b)
+    _line(
+        console,
+        "comparison",
+        f"{result['markets']} markets in {result['clusters']} windows, "
+        f"{result['markets_left_out']} left out; per market, b minus a",
+    )
+    _line(console, "a", result["a"])
+    _line(console, "b", result["b"])
+    table = _table(console, "", "a", "b", "sd a", "sd b", "b - a", "se", "t")
+    for name, row in result["per_market"].items():
+        keys = ("a", "b", "a_sd", "b_sd", "difference", "se")
+        cells = [report_rows.number(row[key], 3) for key in keys]
+        table.add_row(name.replace("_", " "), *cells, report_rows.number(row["t"], 1))
+    console.print(table)
+
+
+def _table(console: "Console", *columns: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
+    )
+    for i, column in enumerate(columns):
+        table.add_column(
+            column, justify="right" if i else "left", no_wrap=not i, overflow="ellipsis"
+        )
+    return table
+
+
+def _line(console: "Console", name: str, text: str) -> None:
+    from rich.text import Text
+
+    line = Text.assemble((name, "bold"), "  ", _encodable(console, text))
+    console.print(line, soft_wrap=not console.is_terminal)
+
+
+def _encodable(console: "Console", text: str) -> str:
+    # A pipe of a plain C locale cannot take the one character beyond ASCII that figures use.
+    return text if console.encoding.startswith("utf") else text.replace("±", "+/-")
+
+
+def _cell_style(row: Row, text: str) -> str:
+    if text.startswith("n/a"):
+        return "dim"
+    if row.section == "Books" and text != "yes":
+        return "bold red"
+    money = row.name.startswith("PnL") and text.endswith("$")
+    return ("red" if text.startswith("-") else "green") if money else ""
+
+
+def _print_rows(console: "Console", summaries: Sequence[Json]) -> None:
+    from rich.text import Text
+
+    table = _table(console, "", *report_rows.labels(summaries))
+    section = ""
+    for row in report_rows.run_rows(summaries):
+        if row.section != section:
+            if section:
+                table.add_row()
+            table.add_row(Text(row.section, "bold cyan"))
+            section = row.section
+        cells = (Text(_encodable(console, c), _cell_style(row, c)) for c in row.cells)
+        table.add_row(Text(f"  {row.name}"), *cells)
+    console.print(table)
+
+
+def _print_band(console: "Console", band: Json) -> None:
+    if not band or len(next(iter(band.values()))["runs"]) < 2:
+        return
+    table = _table(console, "band over the runs", "lowest", "highest")
+    for name, row in band.items():
+        scale, digits = (1e6, 2) if name.endswith("_e6") else (1, 3)
+        words = name.removesuffix("_e6").replace("_", " ") + (", $" if scale > 1 else "")
+        ends = (report_rows.number(row[key] / scale, digits) for key in ("low", "high"))
+        table.add_row(words, *ends)
+    console.print(table)
+
+
+def _print_markets(console: "Console", run: Json) -> None:
+    table = _table(
+        console, "market", "standing", "orders", "uptime", "fills", "edge $", "PnL $", "max net"
+    )
+    for market in run["markets"][:MARKETS_MAX]:
+        standing = market["exclusion"] or market["status"]
+        if market["status"] == "excluded":
+            table.add_row(market["slug"], standing)
+            continue
+        cells = [f"{market['orders']:,}", report_rows.percent(market["uptime"])]
+        if "fills" in market:
+            cells += [f"{market['fills']:,}"]
+            cells += [report_rows.number(market[k], 2, signed=True) for k in ("edge", "pnl")]
+            cells += [report_rows.number(market["net_abs_max"])]
+        else:
+            cells += [report_rows.NO_TRADES]
+        table.add_row(market["slug"], standing, *cells)
+    console.print(table)
+    more = len(run["markets"]) - MARKETS_MAX
+    if more > 0:
+        _line(console, f"and {more} markets more", "all of them stand in --json and the page")

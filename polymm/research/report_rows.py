@@ -1,0 +1,267 @@
+"""The rows that the terminal's tables and the page's share: figures of a summary as text.
+
+One place decides how a figure is named, with which unit and digits, and what stands where it is
+not known.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polymm.research.comparison import label
+
+Json = dict[str, Any]
+
+NO_TRADES = "n/a, no trades recorded"
+NOT_KNOWN = "n/a"
+THROUGH_NOTE = (
+    "inferred: no trade was recorded; a later book lay beyond our price. "
+    "The form through holds adverse fills only."
+)
+
+# Known optimism of naive paper trading (STRATEGY.md section 4) and what is left of it here.
+# The states are "remains", "modelled" and "avoided".
+KNOWN_OPTIMISM: tuple[tuple[str, str, str], ...] = (
+    ("own impact ignored", "remains", "nobody trades less, cancels or outbids because of us"),
+    ("no reaction of others", "remains", "the tape plays the same whatever we do"),
+    ("mid marking", "remains", "edge, markouts and unsettled markets are marked at f, not traded"),
+    ("snapshots", "remains", "on tapes of snapshots: what happened between two is not seen"),
+    ("no queue", "modelled", "a new order joins the back; the models are a band, not a fact"),
+    ("zero latency", "modelled", "constants; real latency has tails, and grows when it matters"),
+    ("instant merge", "modelled", "a constant delay; on chain a merge may fail"),
+    ("wrong-date fees", "modelled", "the market's own schedule where recorded, else the default"),
+    ("infinite capital", "avoided", "both buys reserve cash; the starting cash is ours to choose"),
+    ("touch equals fill", "avoided", "a touch, a lock or a size drop never fills"),
+    ("double-counted mirrored books", "avoided", "one book; trades on Down are counted once"),
+    ("ignored rejects", "avoided", "rejected orders are refused and counted"),
+    ("look-ahead by exchange timestamps", "avoided", "frames act at receipt or a feed delay later"),
+)
+
+
+def known(value: float | None) -> bool:
+    """Whether a figure is a number."""
+    return value is not None and math.isfinite(value)
+
+
+def number(value: float | None, digits: int = 0, unit: str = "", *, signed: bool = False) -> str:
+    """A figure with thousands separators, or n/a."""
+    if value is None or not math.isfinite(value):
+        return NOT_KNOWN
+    text = f"{value:+,.{digits}f}" if signed else f"{value:,.{digits}f}"
+    if signed and not text.strip("+-0.,"):
+        text = text[1:]
+    return f"{text} {unit}".rstrip()
+
+
+def dollars(value: float | None) -> str:
+    """Signed dollars to the cent."""
+    return number(value, 2, "$", signed=True)
+
+
+def dollars_e6(value: int | None) -> str:
+    """Signed dollars of an integer of 1e-6 dollars."""
+    return dollars(None if value is None else value / 1e6)
+
+
+def percent(value: float | None) -> str:
+    """A share in percent."""
+    return number(value if value is None else 100 * value, 1, "%")
+
+
+def shares_e6(value: int | None) -> str:
+    """Shares of an integer of 1e-6 shares."""
+    return number(None if value is None else value / 1e6)
+
+
+def with_error(estimate: Json, digits: int = 2) -> str:
+    """Cents per share with the standard error beside."""
+    value = number(estimate["cents_per_share"], digits, signed=True)
+    if not known(estimate["se"]):
+        return f"{value} c" if value != NOT_KNOWN else value
+    return f"{value} ± {estimate['se']:.{digits}f} c"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure over several runs; ``section`` starts a new group where it changes."""
+
+    section: str
+    name: str
+    cells: tuple[str, ...]
+
+
+Read = Callable[[Json], str]
+
+
+def fills_text(money: Json) -> str:
+    """How many fills, and how many of them were inferred."""
+    inferred = money["fills_inferred"]
+    text = f"{money['fills']:,}"
+    return f"{text} ({inferred:,} inferred)" if inferred else text
+
+
+def after_rebates(money: Json) -> int:
+    """PnL with the rebates that would be paid, 1e-6 dollars."""
+    return int(money["pnl_e6"]) + int(money["rebate_paid_e6"])
+
+
+MONEY: tuple[tuple[str, Read], ...] = (
+    ("fills", fills_text),
+    ("shares filled", lambda m: shares_e6(m["shares_e6"])),
+    ("of trades on the tape", lambda m: percent(m["trade_share"])),
+    ("edge per share", lambda m: with_error(m["edge"])),
+    ("markout 0.25 s", lambda m: with_error(m["markouts"][0])),
+    ("markout 1 s", lambda m: with_error(m["markouts"][1])),
+    ("markout 5 s", lambda m: with_error(m["markouts"][2])),
+    ("markout 30 s", lambda m: with_error(m["markouts"][3])),
+    ("markout settlement", lambda m: with_error(m["markouts"][4])),
+    ("spread (edge)", lambda m: dollars(m["sources"]["spread"])),
+    ("adverse selection 5 s", lambda m: dollars(m["sources"]["adverse_selection"])),
+    ("inventory after 5 s", lambda m: dollars(m["sources"]["inventory"])),
+    ("settlement jump", lambda m: dollars(m["sources"]["settlement"])),
+    ("fees", lambda m: dollars(m["sources"]["fees"])),
+    ("PnL before rebates", lambda m: dollars_e6(m["pnl_e6"])),
+    ("rebates paid", lambda m: dollars_e6(m["rebate_paid_e6"])),
+    ("rebates accrued", lambda m: dollars_e6(m["rebate_accrued_e6"])),
+    ("PnL after rebates", lambda m: dollars_e6(after_rebates(m))),
+    ("turnover", lambda m: number(m["turnover_e6"] / 1e6, 2, "$")),
+)
+SPREAD: tuple[tuple[str, Read], ...] = (
+    ("PnL a market, mean", lambda m: dollars(m["per_market"]["mean"])),
+    ("  its clustered error", lambda m: number(m["per_market"]["se"], 2, "$")),
+    ("  its spread (sd)", lambda m: number(m["per_market"]["sd"], 2, "$")),
+    ("Sharpe a market", lambda m: number(m["per_market"]["sharpe"], 3)),
+    ("Sharpe a day", lambda m: number(m["per_day"]["sharpe"], 3)),
+)
+BRIEF: tuple[tuple[str, Read], ...] = (
+    ("fills", fills_text),
+    ("edge per share", lambda m: with_error(m["edge"])),
+    ("markout 5 s", lambda m: with_error(m["markouts"][2])),
+    ("PnL before rebates", lambda m: dollars_e6(m["pnl_e6"])),
+)
+QUOTED: tuple[tuple[str, Read], ...] = (
+    ("orders placed", lambda q: number(q["orders"]["placed_n"])),
+    ("rejected", lambda q: reasons_text(q["orders"]["rejects"]) or "0"),
+    ("uptime, both sides", lambda q: percent(q["uptime"])),
+    ("quoting when book allows", lambda q: percent(q["quoting_share"])),
+    ("  both sides", lambda q: percent(q["quoting_share_two_sided"])),
+)
+HELD: tuple[tuple[str, Read], ...] = (
+    ("fill ratio", lambda q: percent(q["fill_ratio"])),
+    ("lost cancel races", lambda q: percent(q["cancel_race_loss"])),
+    ("mean |Up - Down|", lambda q: number(q["inventory"]["net_abs_mean"], 1, "shares")),
+    ("max |Up - Down|", lambda q: number(q["inventory"]["net_abs_max"], 1, "shares")),
+    ("time at |skew| > 0.7", lambda q: percent(q["inventory"]["skewed_share"])),
+    ("pairs merged", lambda q: shares_e6(q["pairs_merged_e6"])),
+)
+CALIBRATION: tuple[tuple[str, Read], ...] = (
+    ("observations", lambda c: number(c["observations"])),
+    ("Brier", lambda c: number(c["brier"], 4)),
+    ("log loss", lambda c: number(c["log_loss"], 4)),
+    ("skill against the mid", lambda c: "n/a, f is the mid"),
+)
+
+
+def reasons_text(counts: Json) -> str:
+    """Counts by reason, most frequent first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in ordered)
+
+
+def run_rows(runs: Sequence[Json]) -> list[Row]:
+    """All figures of several runs, one column each."""
+
+    def row(section: str, name: str, read: Read) -> Row:
+        return Row(section, name, tuple(read(run) for run in runs))
+
+    def part(section: str, key: str, figures: Sequence[tuple[str, Read]], flag: str) -> list[Row]:
+        return [
+            Row(section, name, tuple(_cell(run[key], flag, read) for run in runs))
+            for name, read in figures
+        ]
+
+    def count(key: str) -> Read:
+        return lambda run: number(run["counts"][key])
+
+    flag = "markets_with_fills_known"
+    rows = [row("Settled", "markets", count("settled"))]
+    settled = any(run["counts"]["settled"] for run in runs)
+    if settled:
+        rows += part("Settled", "settled", MONEY + SPREAD, flag)
+    if any(run["counts"]["settled_with_gaps"] for run in runs):
+        section = "Settled, gaps left out"
+        rows += [row(section, "markets with gaps", count("settled_with_gaps"))]
+        rows += part(section, "settled_without_gaps", BRIEF, flag)
+    if any(run["counts"]["unsettled"] for run in runs):
+        section = "Unsettled, at the last f"
+        rows += [row(section, "markets, in no total", count("unsettled"))]
+        rows += part(section, "unsettled", BRIEF if settled else MONEY, flag)
+    section = "Quoting, all that ran"
+    rows += part(section, "quoting", QUOTED, "")
+    rows += part(section, "quoting", HELD, "fills_known")
+    for reason in no_quote_reasons(runs):
+        seconds = tuple(number(_no_quote(run, reason), 1, "s") for run in runs)
+        rows.append(Row("Time without a quote", reason, seconds))
+    if any(run["calibration"]["observations"] for run in runs):
+        rows += part("Calibration of f", "calibration", CALIBRATION, "")
+    rows.append(row("Books", "closed", lambda run: books_text(run["checks"])))
+    return rows
+
+
+def _cell(part: Json, flag: str, read: Read) -> str:
+    if flag and not part[flag]:
+        return NO_TRADES if part.get("markets", 1) else NOT_KNOWN
+    return read(part)
+
+
+def _no_quote(run: Json, reason: str) -> float:
+    return float(run["quoting"]["no_quote_seconds"].get(reason, 0.0))
+
+
+def no_quote_reasons(runs: Sequence[Json]) -> list[str]:
+    """Reasons for having no quote, longest first."""
+    total: dict[str, float] = {}
+    for run in runs:
+        for reason, seconds in run["quoting"]["no_quote_seconds"].items():
+            total[reason] = total.get(reason, 0.0) + seconds
+    return sorted(total, key=lambda reason: (-total[reason], reason))
+
+
+def books_text(checks: Json) -> str:
+    """Whether ledger, fills and orders add up, or which of them do not."""
+    wrong = [
+        name
+        for name, value in sorted(checks.items())
+        if abs(value) > (1e-9 if name == "identity_gap_max" else 0)
+    ]
+    return "yes" if not wrong else "NO: " + ", ".join(f"{n} {checks[n]:g}" for n in wrong)
+
+
+def counts_text(run: Json) -> str:
+    """How many markets took part, and why others did not."""
+    counts = run["counts"]
+    text = (
+        f"{counts['markets']} markets: {counts['settled']} settled, "
+        f"{counts['unsettled']} unsettled, {counts['excluded']} excluded"
+    )
+    return f"{text} ({reasons_text(counts['reasons'])})" if counts["reasons"] else text
+
+
+def headline(runs: Sequence[Json]) -> int:
+    """Index of the run that leads: one whose fills are known, risk_averse before others."""
+
+    def rank(run: Json) -> tuple[bool, bool]:
+        return bool(run["quoting"]["fills_known"]), run["queue"] == "risk_averse"
+
+    return max(range(len(runs)), key=lambda i: (*rank(runs[i]), -i))
+
+
+def flattery(runs: Sequence[Json]) -> list[str]:
+    """What flatters these results: the runs' own sentences, each once."""
+    return list(dict.fromkeys(sentence for run in runs for sentence in run["flattery"]))
+
+
+def labels(runs: Sequence[Json]) -> list[str]:
+    """Column names of the runs."""
+    return [label(run) for run in runs]
