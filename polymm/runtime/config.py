@@ -162,6 +162,12 @@ class VenueSection(Section):
     )
     order_latency_ms: Micro = _number(50.0, "ms", 0.0, 60_000.0, "An order's way to the venue.")
     cancel_latency_ms: Micro = _number(50.0, "ms", 0.0, 60_000.0, "A cancel's way to the venue.")
+    reply_latency_ms: Micro = _number(
+        50.0, "ms", 0.0, 60_000.0, "An answer's or a fill's way to us."
+    )
+    latency_factor: float = _number(
+        1.0, "factor", 0.0, 100.0, "Stretches every latency; 2 is the stress run."
+    )
     merge_delay_ms: Micro = _number(
         5000.0, "ms", 0.0, 600_000.0, "From a merge to its dollars on the account."
     )

@@ -1,6 +1,7 @@
 """Configured values as strategy, engine and venue take them: integers of 1e-6, 1e-4 and ns."""
 
 from polymm.engine.settings import MakerSettings
+from polymm.exchange.tape_orders import Latency
 from polymm.runtime.config import Config
 from polymm.strategy.base import BaseParameters
 
@@ -75,3 +76,22 @@ def maker_settings(config: Config) -> MakerSettings:
         cancels_max=cycle.cancels_max,
         rejects_max=cycle.rejects_max,
     )
+
+
+def latency(config: Config) -> Latency:
+    """What lies between us and the venue."""
+    venue = config.venue
+    return Latency(
+        feed_ns=to_ns(venue.feed_latency_ms),
+        order_ns=to_ns(venue.order_latency_ms),
+        cancel_ns=to_ns(venue.cancel_latency_ms),
+        reply_ns=to_ns(venue.reply_latency_ms),
+    ).scaled(venue.latency_factor)
+
+
+def queues(config: Config) -> tuple[str, ...]:
+    """Queue models to run, the headline first."""
+    prob = f"prob({config.venue.prob_n:g})"
+    return {"risk_averse": ("risk_averse",), "prob": (prob,), "both": ("risk_averse", prob)}[
+        config.venue.queue
+    ]

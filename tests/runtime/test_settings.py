@@ -1,0 +1,70 @@
+"""Configured values reach the strategy, the engine and the venue in their integers."""
+
+from polymm.engine.settings import MakerSettings
+from polymm.exchange.tape_orders import Latency, parse_queue
+from polymm.runtime.config import ORDERED, Config, facts, fields
+from polymm.runtime.config_source import load_config
+from polymm.runtime.settings import base_parameters, latency, maker_settings, queues
+from polymm.strategy.base import BaseParameters
+
+
+def configured(**values: str) -> Config:
+    return load_config(environ={f"POLYMM__{name}": text for name, text in values.items()}).config
+
+
+def test_defaults_are_those_of_the_parts() -> None:
+    assert base_parameters(Config()) == BaseParameters()
+    assert latency(Config()) == Latency()
+    # The engine alone only reports merges; a configured run acts on them.
+    assert maker_settings(Config()) == MakerSettings(merge_enabled=True)
+
+
+def test_values_arrive_in_integers() -> None:
+    config = configured(
+        STRATEGY__ORDER_SIZE="5.1",
+        STRATEGY__MERGE_THRESHOLD="0.000001",
+        STRATEGY__INVENTORY_SIGN="literal",
+        CYCLE__CYCLE="event",
+        CYCLE__CYCLE_MS="999.999",
+        CYCLE__MIN_PRICE="0.0123",
+        CYCLE__MAX_TOTAL_POSITION="1e9",
+        CYCLE__REQUOTE_TICKS="3",
+        VENUE__ORDER_LATENCY_MS="0.5",
+        VENUE__LATENCY_FACTOR="2",
+    )
+    parameters = base_parameters(config)
+    assert parameters.order_size_e6 == 5_100_000
+    assert parameters.merge_threshold_e6 == 1
+    assert parameters.inventory_sign == "literal"
+    assert parameters.as_fields()["cycle_event"] == 1
+    settings = maker_settings(config)
+    assert settings.cycle_ns == parameters.cycle_ns == 999_999_000
+    assert settings.requote_ticks == parameters.requote_ticks == 3
+    assert settings.price_min_e4 == 123
+    assert settings.max_total_position_e6 == 10**15
+    assert latency(config).order_ns == 1_000_000
+    assert latency(config).feed_ns == 200_000_000
+
+
+def test_every_range_of_the_configuration_lies_within_that_of_the_parts() -> None:
+    """Else a value would pass the configuration and be told again, in other words, by a part."""
+    paired = {key for low, high, _ in ORDERED for key in (low, high)}
+    for key, field in fields().items():
+        section, name = key.split(".")
+        if not facts(field) or key in paired:
+            continue
+        for bound in ("minimum", "maximum"):
+            tree = Config().model_dump()
+            tree[section][name] = facts(field)[bound]
+            config = Config.model_validate(tree)
+            base_parameters(config)
+            maker_settings(config)
+            latency(config)
+
+
+def test_both_queue_models_put_the_headline_first() -> None:
+    assert queues(Config()) == ("risk_averse", "prob(3)")
+    assert queues(configured(VENUE__QUEUE="risk_averse")) == ("risk_averse",)
+    assert queues(configured(VENUE__QUEUE="prob", VENUE__PROB_N="2.5")) == ("prob(2.5)",)
+    for queue in queues(Config()):
+        parse_queue(queue)
