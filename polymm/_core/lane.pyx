@@ -8,11 +8,11 @@ from collections import namedtuple
 
 from cpython.buffer cimport PyBuffer_FillInfo
 from libc.math cimport NAN
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from polymm._core.layout cimport Params, PRICE_SCALE, Quote, REQUOTE, State
-from polymm._core.quoting cimport ask_quoter, base_quote, clear_quote, params_of, quoter_t
+from polymm._core.quoting cimport ask_quoter, base_quote, clear_quote, params_of, quoter_at
 from polymm._core.signals cimport analyze
 
 from polymm._core import layout
@@ -128,7 +128,7 @@ cdef class Lane:
         self.book = book.s
         self.params = params_of(params)
         self.quoter_owner = quoter_address
-        self.quoter = <quoter_t><uintptr_t>quoter_address
+        self.quoter = quoter_at(quoter_address)
         self.state.start_ns = start_ns
         self.state.end_ns = end_ns
         self.state.lot_e6 = lot_e6

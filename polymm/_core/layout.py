@@ -4,56 +4,63 @@ The twin of layout.pxd; tests/core/test_layout.py asserts that both agree. NumPy
 the first use of STATE, PARAMS or QUOTE, not with this module.
 """
 
-from typing import TYPE_CHECKING, Final
+TYPE_CHECKING = False  # importing typing would cost as much as the rest of the core
 
 if TYPE_CHECKING:
     import numpy as np
 
-PRICE_SCALE: Final = 10_000
-SIZE_SCALE: Final = 1_000_000
-PRICE_E4_MIN: Final = 1
-PRICE_E4_MAX: Final = 9_999
-GRID: Final = 10_001
-WORDS: Final = 157
-SUMMARY_WORDS: Final = 3
-BID: Final = 0
-ASK: Final = 1
-UP: Final = 0
-DOWN: Final = 1
+PRICE_SCALE = 10_000
+SIZE_SCALE = 1_000_000
+PRICE_E4_MIN = 1
+PRICE_E4_MAX = 9_999
+GRID = 10_001
+WORDS = 157
+SUMMARY_WORDS = 3
+BID = 0
+ASK = 1
+UP = 0
+DOWN = 1
+
+# Choices of Params by their configuration names.
+INVENTORY_SIGNS = {"prose": -1, "literal": 1}
+SKEW_MODES = {"value": 0, "shares": 1, "net_limit": 2}
+ASK_MODES = {"buy_complement": 0, "sell_first": 1}
+THIN_BOOKS = {"fixed_spread": 0, "pull": 1}
+CYCLES = {"timer": 0, "event": 1}
 
 # Answer of Decoder.feed and Lane.evaluate: bit flags.
-CHANGED: Final = 1 << 0
-TOP: Final = 1 << 1
-SNAPSHOT: Final = 1 << 2
-TRADE: Final = 1 << 3
-TICK_SIZE: Final = 1 << 4
-RESOLVED: Final = 1 << 5
-MISMATCH: Final = 1 << 6
-CROSSED: Final = 1 << 7
-LATE: Final = 1 << 8
-NO_EPOCH: Final = 1 << 9
-FOREIGN: Final = 1 << 10
-TOLERANT: Final = 1 << 11
-IGNORED: Final = 1 << 12
-REQUOTE: Final = 1 << 13
+CHANGED = 1 << 0
+TOP = 1 << 1
+SNAPSHOT = 1 << 2
+TRADE = 1 << 3
+TICK_SIZE = 1 << 4
+RESOLVED = 1 << 5
+MISMATCH = 1 << 6
+CROSSED = 1 << 7
+LATE = 1 << 8
+NO_EPOCH = 1 << 9
+FOREIGN = 1 << 10
+TOLERANT = 1 << 11
+IGNORED = 1 << 12
+REQUOTE = 1 << 13
 
 # Why a side, or the whole quote, is absent: bits of Quote.reasons.
-NO_BOOK: Final = 1 << 0
-THIN_BOOK: Final = 1 << 1
-BOOK_CROSSED: Final = 1 << 2
-NAN: Final = 1 << 3
-NO_PRICE: Final = 1 << 4
-NO_SIZE: Final = 1 << 5
-BID_TOO_LONG: Final = 1 << 6
-ASK_TOO_SHORT: Final = 1 << 7
-BID_NO_ROOM: Final = 1 << 8
-ASK_NO_ROOM: Final = 1 << 9
-BID_GUARDED_OUT: Final = 1 << 10
-ASK_GUARDED_OUT: Final = 1 << 11
-BAD_INVENTORY: Final = 1 << 12
-QUOTER_SILENT: Final = 1 << 13
+NO_BOOK = 1 << 0
+THIN_BOOK = 1 << 1
+BOOK_CROSSED = 1 << 2
+NAN = 1 << 3
+NO_PRICE = 1 << 4
+NO_SIZE = 1 << 5
+BID_TOO_LONG = 1 << 6
+ASK_TOO_SHORT = 1 << 7
+BID_NO_ROOM = 1 << 8
+ASK_NO_ROOM = 1 << 9
+BID_GUARDED_OUT = 1 << 10
+ASK_GUARDED_OUT = 1 << 11
+BAD_INVENTORY = 1 << 12
+QUOTER_SILENT = 1 << 13
 
-_FLAG_NAMES: Final = (
+_FLAG_NAMES = (
     "changed",
     "top",
     "snapshot",
@@ -70,7 +77,7 @@ _FLAG_NAMES: Final = (
     "requote",
 )
 
-_REASON_NAMES: Final = (
+_REASON_NAMES = (
     "no_book",
     "thin_book",
     "crossed",
@@ -87,7 +94,7 @@ _REASON_NAMES: Final = (
     "quoter_silent",
 )
 
-STATE_FIELDS: Final = (
+STATE_FIELDS = (
     ("now_ns", "i8"),
     ("start_ns", "i8"),
     ("end_ns", "i8"),
@@ -116,7 +123,7 @@ STATE_FIELDS: Final = (
     ("fair", "f8"),
 )
 
-PARAMS_FIELDS: Final = (
+PARAMS_FIELDS = (
     ("min_size_e6", "i8"),
     ("depth_lookback", "i8"),
     ("order_size_e6", "i8"),
@@ -153,7 +160,7 @@ PARAMS_FIELDS: Final = (
     ("user7", "f8"),
 )
 
-QUOTE_FIELDS: Final = (
+QUOTE_FIELDS = (
     ("bid_e4", "i8"),
     ("bid_e6", "i8"),
     ("ask_e4", "i8"),
@@ -171,7 +178,7 @@ if TYPE_CHECKING:
     PARAMS: np.dtype[np.void]
     QUOTE: np.dtype[np.void]
 
-_RECORDS: Final = {"STATE": STATE_FIELDS, "PARAMS": PARAMS_FIELDS, "QUOTE": QUOTE_FIELDS}
+_RECORDS = {"STATE": STATE_FIELDS, "PARAMS": PARAMS_FIELDS, "QUOTE": QUOTE_FIELDS}
 
 
 def __getattr__(name: str) -> "np.dtype[np.void]":

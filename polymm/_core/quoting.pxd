@@ -19,6 +19,7 @@ cdef enum:
 
 
 cdef Params params_of(object params) except *
+cdef quoter_t quoter_at(object quoter_address) except *
 
 
 cdef inline void clear_quote(Quote* quote) noexcept nogil:

@@ -93,7 +93,9 @@ cdef inline SideDepth read_asks(
     return side
 
 
-cdef inline void conclude(const SideDepth* bids, const SideDepth* asks, State* state) noexcept nogil:
+cdef inline void conclude(
+    const SideDepth* bids, const SideDepth* asks, State* state
+) noexcept nogil:
     """Turn both sides into the state's signals."""
     cdef int64_t total_e6 = bids.depth_e6 + asks.depth_e6
     state.best_bid_e4 = bids.touch_e4
