@@ -1,0 +1,179 @@
+"""Synthetic book changes as frames of the market channel, byte shapes as recorded.
+
+Spacing and key order differ by event type exactly as in the recordings (data/README.md): the
+fast pass of a decoder shall meet in synthetic markets what it meets in real ones.
+"""
+
+from hashlib import sha1
+
+from polymm.domain.market import Market
+from polymm.domain.order import Token
+from polymm.domain.tape import TapeFrame
+from polymm.exchange.flow_book import ASK, BID, MatchingBook
+
+SIDE_TEXTS = ("BUY", "SELL")
+
+
+def decimal_text(value: int, digits: int) -> str:
+    """Write ``value / 10**digits`` without trailing zeros: 500 with 4 digits is "0.05"."""
+    whole, part = divmod(value, 10**digits)
+    return f"{whole}.{part:0{digits}d}".rstrip("0") if part else str(whole)
+
+
+# An empty bid side reads "0", an empty ask side "1": the ends of this table.
+PRICE_TEXTS = tuple(decimal_text(price_e4, 4) for price_e4 in range(10_001))
+
+
+class FrameWriter:
+    """Writes down what happens to one book, for both tokens.
+
+    Hashes are real: the SHA-1 of the REST form of each token's book after the change.
+
+    Args:
+        market: Gives ids, tick and smallest order.
+        book: The unified Up book; read, never changed. Call ``level`` after each change of it.
+
+    Attributes:
+        frames: All frames so far, in the order they were written.
+    """
+
+    def __init__(self, market: Market, book: MatchingBook) -> None:
+        self.frames: list[TapeFrame] = []
+        self._book = book
+        self._tokens = (market.up_token, market.down_token)
+        self._market_text = market.condition_id
+        self._order_min_text = decimal_text(market.order_min_e6, 6)
+        self._last_trade_text = ""
+        # Level texts by token, then by side in Up terms, then by price in Up terms.
+        self._texts: tuple[tuple[dict[int, str], dict[int, str]], ...] = (({}, {}), ({}, {}))
+
+    def level(self, now_ns: int, side: int, price_e4: int, size_e6: int, *, quiet: bool) -> None:
+        """Note a level's new total; unless ``quiet``, as a ``price_change`` frame."""
+        size_text = decimal_text(size_e6, 6)
+        down_e4 = 10_000 - price_e4
+        up_text, down_text = PRICE_TEXTS[price_e4], PRICE_TEXTS[down_e4]
+        if size_e6:
+            self._texts[0][side][price_e4] = f'{{"price":"{up_text}","size":"{size_text}"}}'
+            self._texts[1][side][price_e4] = f'{{"price":"{down_text}","size":"{size_text}"}}'
+        else:
+            del self._texts[0][side][price_e4], self._texts[1][side][price_e4]
+        if quiet:
+            return
+        timestamp = now_ns // 1_000_000
+        up_hash = self._hash(Token.UP, timestamp, self._sides(Token.UP))
+        down_hash = self._hash(Token.DOWN, timestamp, self._sides(Token.DOWN))
+        bid_e4, ask_e4 = self._book.best_bid_e4, self._book.best_ask_e4
+        up = (
+            f'{{"asset_id":"{self._tokens[0]}", "price":"{up_text}", "size":"{size_text}", '
+            f'"side":"{SIDE_TEXTS[side]}", "hash":"{up_hash}", '
+            f'"best_bid":"{PRICE_TEXTS[bid_e4]}", "best_ask":"{PRICE_TEXTS[ask_e4]}"}}'
+        )
+        down = (
+            f'{{"asset_id":"{self._tokens[1]}", "price":"{down_text}", "size":"{size_text}", '
+            f'"side":"{SIDE_TEXTS[1 - side]}", "hash":"{down_hash}", '
+            f'"best_bid":"{PRICE_TEXTS[10_000 - ask_e4]}", '
+            f'"best_ask":"{PRICE_TEXTS[10_000 - bid_e4]}"}}'
+        )
+        # The order's own token comes first. Without inventory every maker's order is a buy.
+        entries = f"{up}, {down}" if side == BID else f"{down}, {up}"
+        self._write(
+            now_ns,
+            f'{{"market":"{self._market_text}", "price_changes":[{entries}], '
+            f'"timestamp":"{timestamp}", "event_type":"price_change"}}',
+        )
+
+    def first_snapshot(self, now_ns: int) -> None:
+        """Write the dump that answers a subscription: one array, ended by a newline."""
+        timestamp = now_ns // 1_000_000
+        books = []
+        for token in Token:
+            sides = self._sides(token)
+            books.append(
+                f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
+                f'"timestamp":"{timestamp}","hash":"{self._hash(token, timestamp, sides)}",'
+                f'{sides},"tick_size":"{PRICE_TEXTS[self._book.tick_e4]}",'
+                f'"event_type":"book","last_trade_price":"{self._last_trade_text}"}}'
+            )
+        self._write(now_ns, f"[{','.join(books)}]\n")
+
+    def books(self, now_ns: int) -> None:
+        """Write one ``book`` frame for each token."""
+        timestamp = now_ns // 1_000_000
+        for token in Token:
+            sides = self._sides(token)
+            self._write(
+                now_ns,
+                f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
+                f'{sides},"hash":"{self._hash(token, timestamp, sides)}",'
+                f'"timestamp":"{timestamp}","event_type":"book"}}',
+            )
+
+    def touch(self, now_ns: int) -> None:
+        """Write ``best_bid_ask`` of both tokens as the book is now."""
+        bid_e4, ask_e4 = self._book.best_bid_e4, self._book.best_ask_e4
+        spread = PRICE_TEXTS[ask_e4 - bid_e4]
+        for token, bid, ask in (
+            (Token.UP, bid_e4, ask_e4),
+            (Token.DOWN, 10_000 - ask_e4, 10_000 - bid_e4),
+        ):
+            self._write(
+                now_ns,
+                f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
+                f'"best_bid":"{PRICE_TEXTS[bid]}","best_ask":"{PRICE_TEXTS[ask]}",'
+                f'"spread":"{spread}","timestamp":"{now_ns // 1_000_000}",'
+                f'"event_type":"best_bid_ask"}}',
+            )
+
+    def trade(
+        self, now_ns: int, token: Token, taker_side: int, price_e4: int, size_e6: int, number: int
+    ) -> None:
+        """Write ``last_trade_price``; side and price are in Up terms, ``token`` the taker's."""
+        side, own_e4 = (
+            (taker_side, price_e4) if token is Token.UP else (1 - taker_side, 10_000 - price_e4)
+        )
+        transaction = sha1(f"{self._market_text}{number}".encode(), usedforsecurity=False)
+        self._write(
+            now_ns,
+            f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
+            f'"price":"{PRICE_TEXTS[own_e4]}","size":"{decimal_text(size_e6, 6)}",'
+            f'"fee_rate_bps":"1000","side":"{SIDE_TEXTS[side]}",'
+            f'"timestamp":"{now_ns // 1_000_000}","event_type":"last_trade_price",'
+            f'"transaction_hash":"0x{transaction.hexdigest():0>64}"}}',
+        )
+
+    def note_trade_price(self, token: Token, price_e4: int) -> None:
+        """Remember the last price, which enters the hash with three decimals."""
+        own_e4 = price_e4 if token is Token.UP else 10_000 - price_e4
+        self._last_trade_text = f"{own_e4 / 10_000:.3f}"
+
+    def tick_size(self, now_ns: int, old_e4: int, new_e4: int) -> None:
+        """Write ``tick_size_change``, once for each token."""
+        for token in self._tokens:
+            self._write(
+                now_ns,
+                f'{{"market":"{self._market_text}","asset_id":"{token}",'
+                f'"old_tick_size":"{PRICE_TEXTS[old_e4]}","new_tick_size":"{PRICE_TEXTS[new_e4]}",'
+                f'"timestamp":"{now_ns // 1_000_000}","event_type":"tick_size_change"}}',
+            )
+
+    def _write(self, now_ns: int, text: str) -> None:
+        self.frames.append(TapeFrame(now_ns, 0, text.encode()))
+
+    def _sides(self, token: Token) -> str:
+        """Both sides of one token's book, worst level first."""
+        texts = self._texts[token]
+        bids = map(texts[BID].__getitem__, self._book.prices[BID])
+        asks = map(texts[ASK].__getitem__, reversed(self._book.prices[ASK]))
+        # Up bids run upwards, Up asks downwards; mirrored they are Down's asks and bids.
+        first, second = (bids, asks) if token is Token.UP else (asks, bids)
+        return f'"bids":[{",".join(first)}],"asks":[{",".join(second)}]'
+
+    def _hash(self, token: Token, timestamp: int, sides: str) -> str:
+        text = (
+            f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
+            f'"timestamp":"{timestamp}","hash":"",{sides},'
+            f'"min_order_size":"{self._order_min_text}",'
+            f'"tick_size":"{PRICE_TEXTS[self._book.tick_e4]}","neg_risk":false,'
+            f'"last_trade_price":"{self._last_trade_text}"}}'
+        )
+        return sha1(text.encode(), usedforsecurity=False).hexdigest()
