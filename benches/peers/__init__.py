@@ -1,0 +1,1 @@
+"""What a user would pick instead of polymm, and polymm's own rows beside it."""
