@@ -26,7 +26,6 @@ DIRECTIVES = {
     "wraparound": False,
     "initializedcheck": DEBUG,
     "cdivision": True,
-    "nonecheck": DEBUG,
     "embedsignature": True,
     "embedsignature.format": "python",
 }
