@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from polymm.domain.market import NS
 from polymm.domain.order import Fill
-from polymm.research.records import FillRecord, MarketRun
+from polymm.research.records import FillRecord, MarketRun, Run
 
 HORIZONS_NS = (NS // 4, NS, 5 * NS, 30 * NS)
 HORIZONS = ("0.25 s", "1 s", "5 s", "30 s", "settlement")
@@ -128,20 +128,19 @@ def quote_ages(
 
     Quotes carry our time and fills the venue's: an age is exact up to the order's latency.
     """
-    sides: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+    # Since when each price was quoted, by side (0 bid, 1 ask) and price.
+    since: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+    before = [0, 0]
     for ns, bid_e4, bid_e6, ask_e4, ask_e6 in quotes:
-        prices = bid_e4 if bid_e6 else 0, ask_e4 if ask_e6 else 0
-        for side, price in zip(sides, prices, strict=True):
-            if not side or side[-1][1] != price:
-                side.append((ns, price))
-    starts = [[ns for ns, _ in side] for side in sides]
+        for k, price in ((0, bid_e4 if bid_e6 else 0), (1, ask_e4 if ask_e6 else 0)):
+            if price != before[k]:
+                before[k] = price
+                since[k].setdefault(price, []).append(ns)
     ages = []
     for fill in fills:
-        k = 0 if fill.sign > 0 else 1
-        i = bisect_right(starts[k], fill.exch_ns) - 1
-        while i >= 0 and sides[k][i][1] != fill.up_price_e4:
-            i -= 1
-        ages.append((fill.exch_ns - sides[k][i][0]) / NS if i >= 0 else math.nan)
+        starts = since[0 if fill.sign > 0 else 1].get(fill.up_price_e4, [])
+        i = bisect_right(starts, fill.exch_ns)
+        ages.append((fill.exch_ns - starts[i - 1]) / NS if i else math.nan)
     return ages
 
 
@@ -180,30 +179,42 @@ def measure_inventory(run: MarketRun, path: FairPath) -> InventoryFigures:
     """Weigh the holdings of one market by time within its window."""
     start, end = run.market.start_ns, run.market.end_ns
     steps = run.inventory
+    times = [ns for ns, _, _ in steps]
     net = [(up - down) / 1e6 for _, up, down in steps]
-    held = list(spans([ns for ns, _, _ in steps], start, end))
+    held = list(spans(times, start, end))
     length = math.fsum(s for _, s in held)
     if not length:
         return InventoryFigures(math.nan, math.nan, math.nan, math.nan, math.nan)
     values = [(net[i] if i >= 0 else 0.0, s) for i, s in held]
-    stock_times = [ns for ns, _, _ in steps]
-    events = sorted({*stock_times, *path.times}) if steps else []
-    skewed = 0.0
-    for i, s in spans(events, start, end):
-        k = bisect_right(stock_times, events[i]) - 1 if i >= 0 else -1
-        if k >= 0:
-            skew = value_skew(steps[k][1] / 1e6, steps[k][2] / 1e6, path.at(events[i]))
-            skewed += s if abs(skew) > SKEWED else 0.0
     return InventoryFigures(
         net_abs_mean=math.fsum(abs(v) * s for v, s in values) / length,
         net_mean=math.fsum(v * s for v, s in values) / length,
         net_square_mean=math.fsum(v * v * s for v, s in values) / length,
         # After the end holdings are settled away; a peak before the start was risk all the same.
         net_abs_max=max(
-            (abs(v) for v, ns in zip(net, stock_times, strict=True) if ns <= end), default=0.0
+            (abs(v) for v, ns in zip(net, times, strict=True) if ns <= end), default=0.0
         ),
-        skewed_share=skewed / length,
+        skewed_share=skewed_seconds(steps, path, start, end) / length,
     )
+
+
+def skewed_seconds(
+    steps: Sequence[tuple[int, int, int]], path: FairPath, start_ns: int, end_ns: int
+) -> float:
+    """Seconds within the window with |skew| above SKEWED; skew moves with holdings and with f."""
+    total = 0.0
+    for k, (ns, up_e6, down_e6) in enumerate(steps):
+        if not up_e6 and not down_e6:
+            continue
+        begin = max(ns, start_ns)
+        until = min(steps[k + 1][0] if k + 1 < len(steps) else end_ns, end_ns)
+        i = bisect_right(path.times, begin)
+        while begin < until:
+            upto = min(path.times[i], until) if i < len(path.times) else until
+            if i and abs(value_skew(up_e6 / 1e6, down_e6 / 1e6, path.values[i - 1])) > SKEWED:
+                total += (upto - begin) / NS
+            begin, i = upto, i + 1
+    return total
 
 
 def live_seconds(run: MarketRun) -> tuple[float, float]:
@@ -224,11 +235,13 @@ class MarketFigures:
     """One market, measured.
 
     Args:
+        path: f over the window.
         fills_known: False where the tape holds no trades and none were inferred.
         pnl_e10: 1e-10 dollars, before rebates, for a settled market; else None.
     """
 
     run: MarketRun
+    path: FairPath
     fills: list[FillFigures]
     fills_known: bool
     inventory: InventoryFigures
@@ -305,6 +318,7 @@ def measure(run: MarketRun) -> MarketFigures:
     both, one = live_seconds(run)
     return MarketFigures(
         run=run,
+        path=path,
         fills=fills,
         fills_known=run.fill_form != "none",
         inventory=measure_inventory(run, path),
@@ -314,3 +328,8 @@ def measure(run: MarketRun) -> MarketFigures:
         if payout is None
         else settled_pnl_e10([record.fill for record in run.fills], payout),
     )
+
+
+def measure_run(run: Run) -> list[MarketFigures]:
+    """Measure every market that ran, in the order of the record."""
+    return [measure(market) for market in run.markets if market.status != "excluded"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from polymm.domain.market import NS
-from polymm.research.analytics import HORIZONS, FairPath, FillFigures, MarketFigures
+from polymm.research.analytics import HORIZONS, FillFigures, MarketFigures
 from polymm.research.estimates import Estimate, clustered_ratio
 
 # Seconds left, upper edges of the buckets; f of a forecast is read on entering a bucket.
@@ -114,9 +114,8 @@ def forecasts(markets: Sequence[MarketFigures]) -> list[tuple[int, float, float]
         if market.run.status != "settled" or payout is None:
             continue
         end_ns = market.run.market.end_ns
-        path = FairPath(market.run.marks, end_ns)
         for tau in TAU_EDGES_S:
-            f = path.at(end_ns - tau * NS)
+            f = market.path.at(end_ns - tau * NS)
             if tau <= market.length_s and math.isfinite(f):
                 rows.append((tau, f, payout))
     return rows

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from polymm.research.analytics import HORIZONS, MarketFigures, measure
+from polymm.research.analytics import HORIZONS, MarketFigures, measure_run
 from polymm.research.estimates import clustered_mean, deviation
 from polymm.research.records import Run
 
@@ -101,5 +101,5 @@ def compare(a: Run, b: Run) -> Json:
 
 
 def _comparable(run: Run) -> dict[tuple[str, str], MarketFigures]:
-    figures = (measure(m) for m in run.markets if m.status == "settled" and m.fill_form != "none")
-    return {m.key: m for m in figures}
+    figures = measure_run(run)
+    return {m.key: m for m in figures if m.run.status == "settled" and m.fills_known}

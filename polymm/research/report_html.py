@@ -7,14 +7,14 @@ import orjson
 from plotly.offline import get_plotlyjs
 
 from polymm.research import breakdown, report_charts, report_rows
-from polymm.research.analytics import MarketFigures, measure
+from polymm.research.analytics import MarketFigures, measure_run
 from polymm.research.comparison import label
 from polymm.research.records import Run
 from polymm.research.report_charts import PALETTE, Figure, Series
 from polymm.research.report_page import FRAME, SCRIPT, STYLE
 from polymm.research.report_prices import offered, price_chart
 from polymm.research.report_rows import Json
-from polymm.research.summary import summarise
+from polymm.research.summary import summarise_run
 
 # Rows of the table of markets; --json has them all.
 MARKET_ROWS_MAX = 500
@@ -88,10 +88,14 @@ def page(runs: Sequence[Run]) -> str:
     """
     if not runs:
         raise ValueError("a report needs at least one run, found none")
-    summaries: list[Json] = summarise(runs)["runs"]
+    measured = [measure_run(run) for run in runs]
+    summaries = [summarise_run(run, m) for run, m in zip(runs, measured, strict=True)]
     lead = report_rows.headline(summaries)
     order = [lead, *(i for i in range(len(runs)) if i != lead)]
-    series = [draw_series(runs[i], summaries[i], PALETTE[n % 8]) for n, i in enumerate(order)]
+    series = [
+        make_series(summaries[i], measured[i], PALETTE[n % len(PALETTE)])
+        for n, i in enumerate(order)
+    ]
     charts = {name: draw(series) for name, _, _, draw in CHARTS}
     markets = offered(series[0].figures)
     figures = {
@@ -122,11 +126,10 @@ def page(runs: Sequence[Run]) -> str:
     )
 
 
-def draw_series(run: Run, summary: Json, colour: str) -> Series:
-    """Measure one run for the charts."""
-    figures = [measure(market) for market in run.markets if market.status != "excluded"]
+def make_series(summary: Json, figures: Sequence[MarketFigures], colour: str) -> Series:
+    """One run as the charts want it."""
     chosen = [m for m in breakdown.scope(figures)[1] if m.fills_known]
-    return Series(label(run), colour, figures, summary, chosen)
+    return Series(label(summary), colour, figures, summary, chosen)
 
 
 def tiles(run: Json) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polymm.domain.market import NS
-from polymm.research.analytics import FairPath, FillFigures, MarketFigures
+from polymm.research.analytics import FillFigures, MarketFigures
 from polymm.research.report_charts import figure
 
 Json = dict[str, Any]
@@ -98,9 +98,8 @@ def price_chart(market: MarketFigures) -> Json:
     """f with quotes and fills above, holdings below, over the seconds of the window."""
     run = market.run
     start, end = run.market.start_ns, run.market.end_ns
-    path = FairPath(run.marks, end)
     marks: list[Point] = [
-        ((ns - start) / NS, f) for ns, f in zip(path.times, path.values, strict=True)
+        ((ns - start) / NS, f) for ns, f in zip(market.path.times, market.path.values, strict=True)
     ]
     held = [(ns, up / 1e6, down / 1e6) for ns, up, down in run.inventory if ns <= end]
     rows = [(start, 0.0, 0.0), *held, (end, *(held[-1][1:] if held else (0.0, 0.0)))]

@@ -129,8 +129,8 @@ MONEY: tuple[tuple[str, Read], ...] = (
 )
 SPREAD: tuple[tuple[str, Read], ...] = (
     ("PnL a market, mean", lambda m: dollars(m["per_market"]["mean"])),
-    ("  its clustered error", lambda m: number(m["per_market"]["se"], 2, "$")),
-    ("  its spread (sd)", lambda m: number(m["per_market"]["sd"], 2, "$")),
+    ("  standard error", lambda m: number(m["per_market"]["se"], 2, "$")),
+    ("  spread (sd)", lambda m: number(m["per_market"]["sd"], 2, "$")),
     ("Sharpe a market", lambda m: number(m["per_market"]["sharpe"], 3)),
     ("Sharpe a day", lambda m: number(m["per_day"]["sharpe"], 3)),
 )
@@ -145,7 +145,7 @@ QUOTED: tuple[tuple[str, Read], ...] = (
     ("rejected", lambda q: reasons_text(q["orders"]["rejects"]) or "0"),
     ("uptime, both sides", lambda q: percent(q["uptime"])),
     ("quoting when book allows", lambda q: percent(q["quoting_share"])),
-    ("  both sides", lambda q: percent(q["quoting_share_two_sided"])),
+    ("quoting both sides", lambda q: percent(q["quoting_share_two_sided"])),
 )
 HELD: tuple[tuple[str, Read], ...] = (
     ("fill ratio", lambda q: percent(q["fill_ratio"])),

@@ -12,7 +12,7 @@ from typing import Any
 
 from polymm.domain.market import NS
 from polymm.research import breakdown
-from polymm.research.analytics import HORIZONS, MarketFigures, measure
+from polymm.research.analytics import HORIZONS, MarketFigures, measure_run
 from polymm.research.comparison import band
 from polymm.research.estimates import (
     Estimate,
@@ -37,13 +37,12 @@ Json = dict[str, Any]
 
 def summarise(runs: Sequence[Run]) -> Json:
     """Derive every figure of the report; NaN stands for what is not known."""
-    summaries = [summarise_run(run) for run in runs]
+    summaries = [summarise_run(run, measure_run(run)) for run in runs]
     return {"schema": SCHEMA, "runs": summaries, "band": band(summaries)}
 
 
-def summarise_run(run: Run) -> Json:
+def summarise_run(run: Run, figures: Sequence[MarketFigures]) -> Json:
     """Figures of one run under one queue model and one fill form."""
-    figures = [measure(market) for market in run.markets if market.status != "excluded"]
     settled = [m for m in figures if m.run.status == "settled"]
     unsettled = [m for m in figures if m.run.status == "unsettled"]
     whole = [m for m in settled if not has_gaps(m.run)]

@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 
 from polymm.research import report_charts, report_prices
+from polymm.research.analytics import measure_run
 from polymm.research.comparison import compare
 from polymm.research.records import Run
 from polymm.research.report import print_comparison, print_summary, summarise, to_json, write_html
-from polymm.research.report_html import CHARTS, draw_series, page
+from polymm.research.report_html import CHARTS, make_series, page
 from polymm.research.report_rows import KNOWN_OPTIMISM, NO_TRADES, books_text, headline
 from tests.support.runs import make_run
 
@@ -23,6 +24,10 @@ def printed(runs: list[Run], *, terminal: bool = False, width: int = 100) -> str
     console = Console(file=out, width=width, force_terminal=terminal, color_system=None)
     print_summary(console, runs)
     return out.getvalue()
+
+
+def series_of(run: Run) -> report_charts.Series:
+    return make_series(summarise([run])["runs"][0], measure_run(run), "#000")
 
 
 def figures_of(html: str) -> dict[str, object]:
@@ -210,7 +215,7 @@ def test_every_figure_is_one_plotly_accepts_with_titles_and_legend(form: str) ->
 
 def test_charts_without_data_are_a_sentence() -> None:
     run = make_run(markets=1, unsettled=0, excluded=1)
-    series = [draw_series(run, summarise([run])["runs"][0], "#000")]
+    series = [series_of(run)]
     for name, _, _, draw in CHARTS:
         sentence = draw(series)
         assert isinstance(sentence, str), name
@@ -249,7 +254,7 @@ def test_thinning_keeps_the_extremes_and_the_ends() -> None:
 def test_one_odd_cell_does_not_set_the_colour_scale() -> None:
     run = make_run(markets=3, unsettled=0, excluded=0)
     run.markets[0].fills[0].fair += 0.5
-    series = [draw_series(run, summarise([run])["runs"][0], "#000")]
+    series = [series_of(run)]
     chart = report_charts.edge_by_tau_and_price(series)
     assert isinstance(chart, dict)
     assert chart["data"][0]["zmax"] < 10
