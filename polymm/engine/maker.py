@@ -43,7 +43,14 @@ class _Cycle:
     sides: int = _BOTH
     placed: int = 0
     is_blocked: bool = False
-    is_withheld: bool = False
+    withheld: str = ""
+
+    @property
+    def hindrances(self) -> tuple[str, ...]:
+        """What stands between the wanted orders and the book."""
+        awaited = "awaiting_proof" if self.sides else ""
+        blocked = "cancel_unproven" if self.is_blocked else ""
+        return tuple(name for name in (awaited, blocked, self.withheld) if name)
 
     @property
     def outcome(self) -> str:
@@ -51,7 +58,7 @@ class _Cycle:
             return "placed"
         if self.is_blocked:
             return "cancel_unproven"
-        return "withheld" if self.is_withheld else "kept"
+        return "withheld" if self.withheld else "kept"
 
 
 class Maker:
@@ -350,16 +357,11 @@ class Maker:
                 placed, withheld = self._placer.place(now_ns, side, wanted)
                 actions += placed
                 cycle.placed += len(placed)
-                if withheld:
-                    cycle.is_withheld = True
-                    self._why = (*self._why, withheld)
-        if cycle.sides & blocked:
-            cycle.is_blocked = True
-            self._why = (*self._why, "cancel_unproven")
+                cycle.withheld = cycle.withheld or withheld
+        cycle.is_blocked = cycle.is_blocked or bool(cycle.sides & blocked)
         cycle.sides &= waiting & ~blocked
-        if cycle.sides:
-            self._why = (*self._why, "awaiting_proof")
-        else:
+        self._why += cycle.hindrances
+        if not cycle.sides:
             self._finish(cycle.outcome, self._why)
         return actions
 

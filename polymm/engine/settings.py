@@ -57,14 +57,12 @@ class MakerSettings:
     rejects_max: int = 3
 
     def __post_init__(self) -> None:
-        for name in ("cycle_ns", "requote_interval_min_ns", "proof_wait_ns", "cancels_max"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be above 0, was {getattr(self, name)}")
-        for name in ("requote_ticks", "rejects_max"):
+        for name in ("cycle_ns", "proof_wait_ns", "requote_ticks", "cancels_max", "rejects_max"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, was {getattr(self, name)}")
-        if self.book_age_ns_max < 0:
-            raise ConfigError(f"book_age_ns_max must be 0 or more, was {self.book_age_ns_max}")
+        for name in ("requote_interval_min_ns", "book_age_ns_max", "max_total_position_e6"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must be at least 0, was {getattr(self, name)}")
         if not 0.0 <= self.requote_size_ratio <= 1.0:
             raise ConfigError(
                 f"requote_size_ratio must be within 0..1, was {self.requote_size_ratio}"
