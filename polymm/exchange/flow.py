@@ -109,9 +109,9 @@ class FlowMarket:
             if change is not None:
                 self._write_level(now_ns, *change)
         else:
-            self._at(now_ns + self.market.taker_delay_ns, partial(self._match, action))
+            self._at(now_ns + self.market.taker_delay_ns, partial(self.match, action))
 
-    def _match(self, take: Take, now_ns: int) -> None:
+    def match(self, take: Take, now_ns: int) -> None:
         matches = []
         for match in self.book.take(take.side, take.limit_e4, take.size_e6):
             self._writer.note_trade_price(take.token, match.price_e4)
@@ -166,7 +166,7 @@ def generate_window(seed: int, *, window: int = 0, settings: FlowSettings | None
     settings = settings or FlowSettings()
     # The spawn key alone tells windows apart, so window k never depends on windows before it.
     price_seed, *trader_seeds = np.random.SeedSequence(seed, spawn_key=(window,)).spawn(6)
-    market = _make_market(seed, window, settings)
+    market = make_market(seed, window, settings)
     reference = draw_reference(np.random.default_rng(price_seed), market.start_ns, settings)
     first_ns = market.start_ns - WARM_UP_NS
     traders = draw_traders(trader_seeds, count(1), first_ns, settings)
@@ -179,6 +179,7 @@ def generate_window(seed: int, *, window: int = 0, settings: FlowSettings | None
         outcome=reference.outcome,
         has_trades=True,
         source=f"synthetic seed={seed} window={window}",
+        trade_lag_ns=settings.trade_delay_ms * MS,
         truth=[(market.start_ns + i * step_ns, fair) for i, fair in enumerate(reference.fairs)],
     )
 
@@ -189,7 +190,7 @@ def iter_windows(seed: int, n: int, settings: FlowSettings | None = None) -> Ite
         yield generate_window(seed, window=window, settings=settings)
 
 
-def _make_market(seed: int, window: int, settings: FlowSettings) -> Market:
+def make_market(seed: int, window: int, settings: FlowSettings) -> Market:
     """Ids as long as real ones, made from seed and window alone."""
     start_s = EPOCH_S + window * settings.window_s
 

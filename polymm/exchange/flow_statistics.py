@@ -6,6 +6,7 @@ columns is a difference between two markets.
 
 import math
 import statistics
+from itertools import pairwise
 
 from polymm._core.decode import Decoder
 from polymm._core.layout import TRADE, UP
@@ -18,7 +19,7 @@ LATE_NS = 15 * NS
 
 
 def book_statistics(tape: Tape) -> dict[str, float]:
-    """Measure the book and the trades of one tape inside its window.
+    """Measure the book and the trades of one tape, from its first to its last frame inside.
 
     Books and mids are looked at every 0.25 s, spreads at every frame; a moment with an empty or
     crossed side counts in ``one_sided_share`` only. Shares are of time, sizes in shares, both
@@ -59,18 +60,21 @@ class _Measure:
         self._trade_sizes: list[float] = []
         self._volume = 0.0
         self._frames = 0
+        # What is covered: from the first to the last frame inside the window.
+        self._first_ns = 0
+        self._last_ns = 0
 
     def run(self) -> None:
         """Feed all frames; look at the book between them."""
         market = self._tape.market
-        seen_ns = market.start_ns
         next_ns = market.start_ns
         for exch_ns, _, frame in self._tape.frames:
             if exch_ns >= market.end_ns:
                 break
-            if exch_ns > seen_ns:
-                self._hold(seen_ns, exch_ns)
-                seen_ns = exch_ns
+            if exch_ns >= market.start_ns:
+                self._first_ns = self._first_ns or exch_ns
+                self._hold(max(self._last_ns, self._first_ns), exch_ns)
+                self._last_ns = exch_ns
             while next_ns < exch_ns:
                 self._look(next_ns)
                 next_ns += GRID_NS
@@ -80,9 +84,6 @@ class _Measure:
             self._frames += 1
             if flags & TRADE:
                 self._note_trades()
-        while next_ns < market.end_ns and self._tape.frames:
-            self._look(next_ns)
-            next_ns += GRID_NS
 
     def _note_trades(self) -> None:
         for trade in self._decoder.trades():
@@ -127,11 +128,10 @@ class _Measure:
 
     def summary(self) -> dict[str, float]:
         """Return all values by name."""
-        market = self._tape.market
-        seconds = (market.end_ns - market.start_ns) / NS
+        seconds = (self._last_ns - self._first_ns) / NS
         has_trades = self._tape.has_trades
-        quick = _moves(self._mids, 1)
-        slow = _moves(self._mids[::4], 1)
+        quick = _moves(self._mids)
+        slow = _moves(self._mids[::4])
         return {
             "spread_c": self._spread_ns.mean(),
             "spread_cent_share": self._cent_share.mean(),
@@ -145,9 +145,9 @@ class _Measure:
             "mid_sd_1s_c": _root_mean_square(slow),
             "mid_square_sum": sum(move * move for move in slow) / 1e4,
             "volume": self._volume if has_trades else math.nan,
-            "trades_per_s": len(self._trade_sizes) / seconds if has_trades else math.nan,
+            "trades_per_s": _rate(len(self._trade_sizes), seconds) if has_trades else math.nan,
             "trade_size": _median(self._trade_sizes),
-            "messages_per_s": self._frames / seconds,
+            "messages_per_s": _rate(self._frames, seconds),
         }
 
 
@@ -166,8 +166,12 @@ class _Weighted:
         return self._sum / self._weight if self._weight else math.nan
 
 
-def _moves(values: list[float], step: int) -> list[float]:
-    moves = [b - a for a, b in zip(values, values[step:], strict=False)]
+def _rate(n: int, seconds: float) -> float:
+    return n / seconds if seconds else math.nan
+
+
+def _moves(values: list[float]) -> list[float]:
+    moves = [b - a for a, b in pairwise(values)]
     return [move for move in moves if not math.isnan(move)]
 
 
