@@ -299,10 +299,9 @@ class MarketFigures:
 
     @property
     def ledger_gap_e6(self) -> int:
-        """Venue's cash ledger against the fill list's PnL, of a settled market."""
-        if self.pnl_e10 is None:
-            return 0
-        return self.run.cash_end_e6 - self.run.cash_start_e6 - self.run.pnl_fills_e6
+        """Venue's cash ledger against the fill list's PnL; shares unsettled at their last f."""
+        run = self.run
+        return run.cash_end_e6 - run.cash_start_e6 + run.unsettled_value_e6 - run.pnl_fills_e6
 
 
 def measure(run: MarketRun) -> MarketFigures:

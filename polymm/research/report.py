@@ -76,9 +76,8 @@ def print_summary(console: "Console", runs: Sequence[Run]) -> None:
     _print_markets(console, lead)
     if any(run["settled"].get("fills_inferred", 0) for run in summaries):
         _line(console, "note", report_rows.THROUGH_NOTE)
-    for name, text in lead["facts"].items():
+    for name, text in (lead["facts"] | {"fair": lead["fair"]}).items():
         _line(console, name, text)
-    _line(console, "fair value f", lead["fair"])
     if lead["quoting"]["defects"]:
         _line(console, "defects", report_rows.reasons_text(lead["quoting"]["defects"]))
     for sentence in report_rows.flattery(summaries):
@@ -162,10 +161,15 @@ def _print_rows(console: "Console", summaries: Sequence[Json]) -> None:
 
 
 def _print_band(console: "Console", band: Json) -> None:
-    if not band or len(next(iter(band.values()))["runs"]) < 2:
+    rows = {
+        name: row
+        for name, row in band.items()
+        if sum(report_rows.known(value) for value in row["runs"].values()) > 1
+    }
+    if not rows:
         return
     table = _table(console, "band over the runs", "lowest", "highest")
-    for name, row in band.items():
+    for name, row in rows.items():
         scale, digits = (1e6, 2) if name.endswith("_e6") else (1, 3)
         words = name.removesuffix("_e6").replace("_", " ") + (", $" if scale > 1 else "")
         ends = (report_rows.number(row[key] / scale, digits) for key in ("low", "high"))

@@ -12,7 +12,7 @@ from typing import Any
 from polymm.research import breakdown
 from polymm.research.analytics import HORIZONS, MarketFigures
 from polymm.research.estimates import Z95, Estimate
-from polymm.research.report_rows import no_quote_reasons
+from polymm.research.report_rows import REASONS_MAX, no_quote_reasons
 
 Json = dict[str, Any]
 Figure = Json | str
@@ -64,6 +64,12 @@ def rounded(values: Sequence[float], digits: int = 4) -> list[float | None]:
 def bars(estimates: Sequence[Estimate]) -> Json:
     """95 % error bars."""
     return {"type": "data", "array": rounded([Z95 * e.se for e in estimates]), "thickness": 1.2}
+
+
+def every(names: Sequence[str]) -> Json:
+    """An axis that keeps a place for every bin, the empty ones too."""
+    order = {"categoryorder": "array", "categoryarray": list(names)}
+    return {"type": "category", **order, "range": [-0.5, len(names) - 0.5], "zeroline": False}
 
 
 def equity(runs: Sequence[Series]) -> Figure:
@@ -318,7 +324,7 @@ def quote_age(runs: Sequence[Series]) -> Figure:
         traces,
         "age of the quote at its fill",
         "5 s markout, c/share (95 %)",
-        xaxis={"type": "category", "categoryorder": "array", "categoryarray": order},
+        xaxis=every(order),
     )
 
 
@@ -342,18 +348,17 @@ def queue(runs: Sequence[Series]) -> Figure:
             )
     if not traces:
         return "No order's place in the queue was recorded, or no fill is known."
-    order = list(breakdown.QUEUE_NAMES)
     return figure(
         traces,
         "shares ahead on joining the queue",
         "filled of placed, %",
-        xaxis={"type": "category", "categoryorder": "array", "categoryarray": order},
+        xaxis=every(breakdown.QUEUE_NAMES),
     )
 
 
 def no_quotes(runs: Sequence[Series]) -> Figure:
     """Time without a quote, by reason."""
-    reasons = no_quote_reasons([run.summary for run in runs])[:12]
+    reasons = no_quote_reasons([run.summary for run in runs])[:REASONS_MAX]
     traces = []
     for run in runs:
         seconds = [run.summary["quoting"]["no_quote_seconds"].get(r, 0.0) for r in reasons]
@@ -379,5 +384,6 @@ def no_quotes(runs: Sequence[Series]) -> Figure:
         traces,
         "time inside the windows, s",
         "reason",
-        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+        yaxis={"type": "category", "autorange": "reversed", "automargin": True}
+        | {"title": {"text": "reason", "standoff": 14}},
     )

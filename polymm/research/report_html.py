@@ -67,7 +67,7 @@ CHARTS: tuple[tuple[str, str, str, Callable[[Sequence[Series]], Figure]], ...] =
     (
         "reasons",
         "Time without a quote",
-        "Seconds inside the windows for which a side or the whole quote was absent, by reason.",
+        "Seconds inside the windows in which not both sides were live, by reason.",
         report_charts.no_quotes,
     ),
     (
@@ -210,7 +210,8 @@ def price_block(run: str, markets: Sequence[MarketFigures]) -> str:
     return (
         '<figure class="wide"><figcaption><h3>Price with our fills</h3>'
         f"<p>Lead run ({escape(run)}); the {len(markets)} markets with most fills. Triangles grow "
-        "with the shares; hollow ones are inferred. Long lines are thinned.</p>"
+        "with the shares; hollow ones are inferred. Long lines are thinned, and gaps in our quotes "
+        "below a pixel bridged.</p>"
         f'<select id="market" aria-label="market">{options}</select></figcaption>'
         '<div class="chart" id="price"></div></figure>'
     )
@@ -271,6 +272,7 @@ def fact_tables(runs: Sequence[Json]) -> str:
             ("left out", lead["counts"]["reasons"]),
             ("reject", lead["quoting"]["orders"]["rejects"]),
             ("cycle", lead["quoting"]["cycles"]),
+            ("maker", lead["quoting"]["counts"]),
             ("defect", lead["quoting"]["defects"]),
         )
         for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))

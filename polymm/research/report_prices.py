@@ -13,6 +13,7 @@ Json = dict[str, Any]
 # Markets offered in the page's selector, and points a line may have: both bound the page's size.
 MARKETS_MAX = 10
 POINTS_MAX = 1_500
+PIXELS = 600
 
 Point = tuple[float, float | None]
 
@@ -56,13 +57,29 @@ def line(name: str, points: Sequence[Point], colour: str, **more: Any) -> Json:
 
 
 def quote_side(market: MarketFigures, k: int) -> list[Point]:
-    """Our price on one side where it changes, None while absent; 0 is the bid and 1 the ask."""
+    """Our price on one side where it changes, None while absent; 0 is the bid and 1 the ask.
+
+    An absence shorter than a pixel is bridged: cancel-then-place would leave nothing but dashes.
+    """
     start = market.run.market.start_ns
+    shortest = market.length_s / PIXELS
     points: list[Point] = []
     for row in market.run.quotes:
+        x = (row[0] - start) / NS
         price = row[1 + 2 * k] / 1e4 if row[2 + 2 * k] else None
+        before = points[-1][1] if points else None
+        if price == before:
+            continue
+        if price is None:
+            # A step needs its end drawn before the gap, or its last price would not be seen.
+            points += [(x, before), (x, None)]
+            continue
+        if before is None and points and x - points[-1][0] < shortest:
+            del points[-2:]
         if not points or points[-1][1] != price:
-            points.append(((row[0] - start) / NS, price))
+            points.append((x, price))
+    if points and points[-1][1] is not None:
+        points.append((market.length_s, points[-1][1]))
     return points
 
 

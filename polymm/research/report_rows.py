@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 NO_TRADES = "n/a, no trades recorded"
 NOT_KNOWN = "n/a"
+# Reasons come in combinations; more rows than this say nothing more. JSON has them all.
+REASONS_MAX = 8
 THROUGH_NOTE = (
     "inferred: no trade was recorded; a later book lay beyond our price. "
     "The form through holds adverse fills only."
@@ -64,9 +66,9 @@ def dollars_e6(value: int | None) -> str:
     return dollars(None if value is None else value / 1e6)
 
 
-def percent(value: float | None) -> str:
+def percent(value: float | None, digits: int = 1) -> str:
     """A share in percent."""
-    return number(value if value is None else 100 * value, 1, "%")
+    return number(value if value is None else 100 * value, digits, "%")
 
 
 def shares_e6(value: int | None) -> str:
@@ -109,7 +111,7 @@ def after_rebates(money: Json) -> int:
 MONEY: tuple[tuple[str, Read], ...] = (
     ("fills", fills_text),
     ("shares filled", lambda m: shares_e6(m["shares_e6"])),
-    ("of trades on the tape", lambda m: percent(m["trade_share"])),
+    ("of trades on the tape", lambda m: percent(m["trade_share"], 2)),
     ("edge per share", lambda m: with_error(m["edge"])),
     ("markout 0.25 s", lambda m: with_error(m["markouts"][0])),
     ("markout 1 s", lambda m: with_error(m["markouts"][1])),
@@ -200,9 +202,8 @@ def run_rows(runs: Sequence[Json]) -> list[Row]:
     section = "Quoting, all that ran"
     rows += part(section, "quoting", QUOTED, "")
     rows += part(section, "quoting", HELD, "fills_known")
-    for reason in no_quote_reasons(runs):
-        seconds = tuple(number(_no_quote(run, reason), 1, "s") for run in runs)
-        rows.append(Row("Time without a quote", reason, seconds))
+    for name, read in no_quote_figures(runs):
+        rows.append(row("Time without both sides", name, read))
     if any(run["calibration"]["observations"] for run in runs):
         rows += part("Calibration of f", "calibration", CALIBRATION, "")
     rows.append(row("Books", "closed", lambda run: books_text(run["checks"])))
@@ -215,8 +216,18 @@ def _cell(part: Json, flag: str, read: Read) -> str:
     return read(part)
 
 
-def _no_quote(run: Json, reason: str) -> float:
-    return float(run["quoting"]["no_quote_seconds"].get(reason, 0.0))
+def no_quote_figures(runs: Sequence[Json]) -> list[tuple[str, Read]]:
+    """Seconds by reason, longest first; what is beyond the first few in one sum."""
+    reasons = no_quote_reasons(runs)
+
+    def seconds(names: Sequence[str]) -> Read:
+        return lambda run: number(
+            math.fsum(run["quoting"]["no_quote_seconds"].get(name, 0.0) for name in names), 1, "s"
+        )
+
+    rows = [(name, seconds([name])) for name in reasons[:REASONS_MAX]]
+    others = reasons[REASONS_MAX:]
+    return [*rows, (f"{len(others)} other reasons", seconds(others))] if others else rows
 
 
 def no_quote_reasons(runs: Sequence[Json]) -> list[str]:

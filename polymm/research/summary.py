@@ -160,6 +160,7 @@ def quoting(figures: Sequence[MarketFigures]) -> Json:
         "quoting_share_two_sided": min(ratio(both, book), 1.0),
         "no_quote_seconds": merged(m.run.no_quote_seconds for m in figures),
         "cycles": merged(m.run.cycles for m in figures),
+        "counts": merged(m.run.counts for m in figures),
         "defects": merged(m.run.defects for m in figures),
         "inventory": {
             "net_abs_mean": ratio(math.fsum(i.net_abs_mean * s for i, s in nets), length),

@@ -48,7 +48,9 @@ def test_totals_hold_settled_markets_only_and_count_the_others() -> None:
         "settled_with_gaps": 2,
         "reasons": {"no_outcome": 1, "no_snapshot": 1},
     }
-    assert summary["settled"]["pnl_e6"] == sum(m.pnl_fills_e6 for m in run.markets)
+    assert summary["settled"]["pnl_e6"] == sum(
+        m.pnl_fills_e6 for m in run.markets if m.status == "settled"
+    )
     assert isinstance(summary["settled"]["pnl_e6"], int)
     assert summary["settled"]["fills"] == 400
     assert summary["unsettled"]["fills"] == 40
@@ -249,6 +251,29 @@ def test_thinning_keeps_the_extremes_and_the_ends() -> None:
     assert thin[0] == points[0]
     assert thin[-1] == points[-1]
     assert (7_777.0, 5.0) in thin
+
+
+def test_a_quote_is_drawn_to_its_end_and_short_gaps_are_bridged() -> None:
+    run = make_run(markets=1, unsettled=0, excluded=0)
+    market = run.markets[0]
+    start = market.market.start_ns
+    moments = [(1, 4800, 5), (2, 4800, 0), (2.1, 4900, 5), (9, 4900, 0), (50, 4700, 5)]
+    market.quotes = [(start + round(s * 1e9), p, n, 0, 0) for s, p, n in moments]
+    drawn = report_prices.quote_side(measure_run(run)[0], 0)
+    assert drawn == [
+        (1.0, 0.48),
+        (2.1, 0.49),
+        (9.0, 0.49),
+        (9.0, None),
+        (50.0, 0.47),
+        (300.0, 0.47),
+    ]
+    assert report_prices.quote_side(measure_run(run)[0], 1) == []
+
+
+def test_a_band_needs_two_runs_that_know_the_figure() -> None:
+    assert "band over" in printed([make_run(), make_run(queue="prob(3)")])
+    assert "band over" not in printed([make_run(), make_run(fill_form="none")])
 
 
 def test_one_odd_cell_does_not_set_the_colour_scale() -> None:

@@ -157,10 +157,14 @@ def make_market_run(
             inventory.append((fill.exch_ns + 1, up, down))
     fills = [record.fill for record in records]
     rebate = sum(f.counter_fee_e6 for f in fills) * 200_000 // 10**6
-    pnl = 0
+    worth = 0
     if payout is not None:
         cash += up if payout else down
         pnl = settled_pnl_e10(fills, payout) // 10_000
+    else:
+        last = round(marks[-1][1] * 10_000)
+        worth = (up * last + down * (10_000 - last)) // 10_000
+        pnl = cash - start_cash + worth
     filled = sum(f.size_e6 for f in fills)
     placed_n = 60 + rng.randrange(20)
     placed = placed_n * 20_000_000 + filled
@@ -181,6 +185,8 @@ def make_market_run(
             "bid_too_long": rng.random() * 30,
             "ask_too_short": rng.random() * 25,
             "no_size": rng.random() * 6,
+            "bid_too_long+ask_no_room": rng.random() * 9,
+            **{f"reason_{k}": rng.random() for k in range(6)},
         },
         cycles={"quoted": 280, "kept": 12, "cancel_unproven": 2},
         orders=OrderTotals(
@@ -194,6 +200,7 @@ def make_market_run(
         ),
         cash_start_e6=start_cash,
         cash_end_e6=cash,
+        unsettled_value_e6=worth,
         pnl_fills_e6=pnl,
         rebate_e6=rebate,
         merges=merges,
