@@ -18,12 +18,13 @@ from polymm.domain.tape import Tape
 from polymm.exchange.flow_actions import MS, FlowAction, Pull, Rest, Take, Trader
 from polymm.exchange.flow_book import Match, MatchingBook
 from polymm.exchange.flow_reference import Reference, draw_reference
-from polymm.exchange.flow_settings import SHORT_WINDOW, FlowSettings
+from polymm.exchange.flow_settings import AS_RECORDED, SHORT_WINDOW, FlowSettings
 from polymm.exchange.flow_statistics import book_statistics
 from polymm.exchange.flow_traders import draw_traders
 from polymm.exchange.flow_wire import FrameWriter
 
 __all__ = [
+    "AS_RECORDED",
     "SHORT_WINDOW",
     "FlowMarket",
     "FlowSettings",

@@ -68,8 +68,7 @@ class LadderMaker:
         alarm = reference.fair_at(now_ns - settings.maker_alarm_lag_ms * MS) + self._error
         left_s = (reference.end_ns - now_ns) / NS
         edge = self._edge * (settings.late_edge_ratio if left_s < settings.late_s else 1.0)
-        far = not 1.0 - settings.tick_change < fair < settings.tick_change
-        step = book.tick_e4 if far and not self._on_cents else CENT_E4
+        step = CENT_E4 if self._on_cents else _step_e4(fair, book, settings)
         depth = _depth_ratio(left_s, settings)
         pulls: list[FlowAction] = []
         rests: list[FlowAction] = []
@@ -170,7 +169,7 @@ class NoiseQuoter:
         if not bid_e4 or ask_e4 == 10_000:
             return
         side = BID if self._uniform() < 0.5 else ASK
-        tick = book.tick_e4
+        tick = _step_e4((bid_e4 + ask_e4) / 20_000, book, self._settings)
         if ask_e4 - bid_e4 >= 2 * tick and self._uniform() < 0.85:
             behind = -1  # Improve: nobody joins a queue when the spread is open.
         elif self._uniform() < 0.7:
@@ -184,6 +183,12 @@ class NoiseQuoter:
         order_id = next(self._order_ids)
         heappush(self._expiries, (now_ns + 1 + int(self._life_ns()), order_id))
         yield Rest(order_id, side, price_e4, shares_e6(size))
+
+
+def _step_e4(price: float, book: BookView, settings: FlowSettings) -> int:
+    """Quote in whole cents until the price is so far out that a cent is too much."""
+    is_far = not 1.0 - settings.fine_beyond < price < settings.fine_beyond
+    return book.tick_e4 if is_far else CENT_E4
 
 
 def _depth_ratio(left_s: float, settings: FlowSettings) -> float:

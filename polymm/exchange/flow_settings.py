@@ -1,7 +1,9 @@
 """What a synthetic market is made of: rates, sizes, lags and edges of those who trade in it.
 
 The defaults are calibrated so that ``book_statistics`` comes near the recorded BTC 5m book
-(STRATEGY.md 4.12); tests/exchange/test_flow_statistics.py holds the bands.
+(STRATEGY.md 4.12); tests/exchange/test_flow_statistics.py holds the bands. Two differences from
+those recordings are the rules' own: an average settles earlier than a single price, so that more
+books end one-sided, and the finer tick, which was not in use then, makes spreads below a cent.
 """
 
 from dataclasses import dataclass
@@ -48,7 +50,9 @@ class FlowSettings:
         late_s: The last seconds, in which makers widen by ``late_edge_ratio``.
         late_edge_ratio: Factor on ``maker_edge`` in the last ``late_s``.
         late_depth_ratio: Factor on all resting sizes, reached ``late_s`` before the end.
-        tick_change: Price beyond which (or below one minus which) the tick becomes 0.001.
+        tick_change: Price beyond which (or below one minus which) the tick becomes 0.001; 1
+            keeps it at 0.01 as in the recordings of 2026-04.
+        fine_beyond: Price beyond which makers make use of the finer tick.
     """
 
     window_s: int = 300
@@ -85,6 +89,7 @@ class FlowSettings:
     late_edge_ratio: float = 4.0
     late_depth_ratio: float = 0.7
     tick_change: float = 0.96
+    fine_beyond: float = 0.98
 
     def __post_init__(self) -> None:
         if not 1 <= self.window_s <= 3600:
@@ -107,3 +112,6 @@ class FlowSettings:
 
 SHORT_WINDOW = FlowSettings(window_s=60, lookback_s=12)
 """One minute of the same kind of market, for quick runs: the price moves faster."""
+
+AS_RECORDED = FlowSettings(settlement="point", tick_change=1.0)
+"""The regime of the 2026-04 recordings, for like with like: point rule, one-cent tick to the end."""

@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from polymm.exchange.flow import book_statistics, iter_windows
+from polymm.exchange.flow import AS_RECORDED, book_statistics, iter_windows
 from polymm.research.recordings import open_tapes
 from tests.support import recordings, tapes
 
@@ -46,6 +46,15 @@ def test_synthetic_books_stay_within_the_band(name: str, synthetic: dict[str, fl
     target, low, high = BANDS[name]
     print(f"{name} {synthetic[name]:.4g}, target {target:g}")
     assert low <= synthetic[name] <= high
+
+
+def test_under_the_recorded_regime_spreads_are_the_recorded_ones() -> None:
+    print(f"seed {SEED}")
+    found = means([book_statistics(tape) for tape in iter_windows(SEED, 2, AS_RECORDED)])
+    print({name: round(value, 4) for name, value in found.items()})
+    assert found["spread_c"] == pytest.approx(1.187, abs=0.12)
+    assert found["spread_cent_share"] == pytest.approx(0.888, abs=0.06)
+    assert found["spread_fine_share"] == 0.0
 
 
 def test_recorded_books_give_the_numbers_the_targets_came_from() -> None:
