@@ -1,33 +1,40 @@
-# Queue-position models and the place of one order in its queue. Up terms do not matter here: a
-# queue is one price of one side.
+# Queue-position models and the place of one order in its queue: one price of one side.
 from libc.stdint cimport int64_t
 
 cdef enum:
     RISK_AVERSE = 0
     PROB = 1
-    UNMATCHED_MAX = 64           # changes waiting for their other half; touch levels see under 20
+    CHANGES_MAX = 256            # within one window; a busy touch changes some 150 times a second
 
 
 cdef double risk_averse_c(double front, double back, double chg, double size) noexcept nogil
 cdef double prob_c(double front, double back, double chg, double size, double n) noexcept nogil
 
+# One change of the level, young enough that its other half may still come. In this order: shares
+# join behind, a trade takes from the front, a drop that no trade explains is judged by the model.
 cdef struct Change:
     int64_t since_ns
-    int64_t size_e6
+    int64_t joined_e6
+    int64_t traded_e6
+    int64_t dropped_e6
+    int64_t awaited_e6           # of traded_e6: not yet seen to leave the displayed size
+
+cdef struct Place:
+    double front                 # 1e-6 shares ahead of us
+    double reached               # 1e-6 shares of trades that went beyond the front, in all
+    int64_t shown_e6             # displayed size that front and the shares behind us make up
 
 cdef class QueuePosition:
-    cdef double front            # 1e-6 shares ahead of us
-    cdef int64_t shown_e6        # displayed size the queue has digested
+    cdef Place settled           # before the changes that are still young
     cdef int64_t size_e6         # displayed size of the last update
     cdef int64_t window_ns
     cdef double n
     cdef int model
-    cdef int waiting_trades      # the waiting changes are 1: trades, 0: drops
     cdef int count
-    cdef Change waiting[UNMATCHED_MAX]
+    cdef Change young[CHANGES_MAX]
 
-    cdef void drop_c(self, int64_t chg_e6) noexcept nogil
-    cdef void forget_oldest(self) noexcept nogil
-    cdef void wait_c(self, int64_t now_ns, int64_t size_e6, int trades) noexcept nogil
-    cdef int64_t match_c(self, int64_t size_e6, int trades) noexcept nogil
+    cdef void apply_c(self, Place* place, const Change* change) noexcept nogil
+    cdef Place now_c(self) noexcept nogil
+    cdef void settle_oldest(self) noexcept nogil
     cdef void settle_c(self, int64_t now_ns) noexcept nogil
+    cdef Change* append_c(self, int64_t now_ns) noexcept nogil

@@ -3,7 +3,7 @@
 A tape does not say which of the shares that left a price stood ahead of us. Trades take from the
 front; for any other drop a model decides (STRATEGY.md 4.4): ``risk_averse`` takes all it can from
 behind us, ``prob`` splits by the sizes ahead and behind. Book and trade of one match come in
-either order, so each change waits a window for its other half before a model may judge it (4.5).
+either order (4.5), so changes stay open for a window and are replayed when their other half comes.
 """
 
 from libc.math cimport floor, pow
@@ -69,7 +69,8 @@ def prob(front: float, back: float, chg: float, size: float, n: float = 3.0) -> 
 cdef class QueuePosition:
     """The queue ahead of one resting order.
 
-    The displayed size never contains the order itself: it is not on the tape.
+    The displayed size never contains the order itself: it is not on the tape. A drop counts by
+    the model at once; a trade that comes within the window and explains it turns it into a trade.
 
     Args:
         size_e6: Displayed size at the order's price when it joins, 1e-6 shares, all of it ahead.
@@ -98,111 +99,124 @@ cdef class QueuePosition:
         self.model = MODELS[model]
         self.n = n
         self.window_ns = window_ns
-        self.front = <double>size_e6
-        self.shown_e6 = size_e6
+        self.settled = Place(<double>size_e6, 0.0, size_e6)
         self.size_e6 = size_e6
         self.count = 0
-        self.waiting_trades = 0
 
     @property
     def front_e6(self) -> float:
         """Shares ahead, 1e-6 shares; ``prob`` makes fractions."""
-        return self.front
+        return self.now_c().front
 
     @property
     def displayed_e6(self) -> int:
         """Displayed size of the last update, 1e-6 shares."""
         return self.size_e6
 
-    cdef void drop_c(self, int64_t chg_e6) noexcept nogil:
-        cdef double back = <double>self.shown_e6 - self.front
-        cdef double after = <double>(self.shown_e6 - chg_e6)
-        if after < 0.0:
-            after = 0.0
-        if back < 0.0:
-            back = 0.0
-        if self.model == PROB:
-            self.front = prob_c(self.front, back, <double>chg_e6, after, self.n)
-        else:
-            self.front = risk_averse_c(self.front, back, <double>chg_e6, after)
-        self.shown_e6 -= chg_e6
+    cdef void apply_c(self, Place* place, const Change* change) noexcept nogil:
+        cdef double back, after
+        place.shown_e6 += change.joined_e6
+        if change.traded_e6:
+            place.front -= <double>change.traded_e6
+            place.shown_e6 -= change.traded_e6
+            if place.front < 0.0:
+                place.reached -= place.front
+                place.front = 0.0
+        if change.dropped_e6:
+            back = <double>place.shown_e6 - place.front
+            place.shown_e6 -= change.dropped_e6
+            # More may have been traded than was shown: others joined and left within the window.
+            back = back if back > 0.0 else 0.0
+            after = <double>place.shown_e6 if place.shown_e6 > 0 else 0.0
+            if self.model == PROB:
+                place.front = prob_c(
+                    place.front, back, <double>change.dropped_e6, after, self.n
+                )
+            else:
+                place.front = risk_averse_c(
+                    place.front, back, <double>change.dropped_e6, after
+                )
 
-    cdef void forget_oldest(self) noexcept nogil:
-        cdef int64_t size_e6 = self.waiting[0].size_e6
+    cdef Place now_c(self) noexcept nogil:
+        """Replay the young changes."""
+        cdef Place place = self.settled
         cdef int i
+        for i in range(self.count):
+            self.apply_c(&place, &self.young[i])
+        return place
+
+    cdef void settle_oldest(self) noexcept nogil:
+        """Nothing more can come for the oldest change: make it part of the past."""
+        cdef int i
+        self.apply_c(&self.settled, &self.young[0])
+        # A trade that never left the displayed size: as much joined behind us meanwhile.
+        self.settled.shown_e6 += self.young[0].awaited_e6
         self.count -= 1
         for i in range(self.count):
-            self.waiting[i] = self.waiting[i + 1]
-        if self.waiting_trades:
-            # The size never dropped: as much joined behind us as was traded.
-            self.shown_e6 += size_e6
-        else:
-            self.drop_c(size_e6)
-
-    cdef void wait_c(self, int64_t now_ns, int64_t size_e6, int trades) noexcept nogil:
-        if self.count == UNMATCHED_MAX:
-            self.forget_oldest()
-        self.waiting_trades = trades
-        self.waiting[self.count].since_ns = now_ns
-        self.waiting[self.count].size_e6 = size_e6
-        self.count += 1
-
-    cdef int64_t match_c(self, int64_t size_e6, int trades) noexcept nogil:
-        """Take waiting changes of the given kind off size_e6, oldest first; answer what is left."""
-        cdef int done = 0
-        cdef int i
-        if not self.count or self.waiting_trades != trades:
-            return size_e6
-        while done < self.count and size_e6 > 0:
-            if self.waiting[done].size_e6 > size_e6:
-                self.waiting[done].size_e6 -= size_e6
-                size_e6 = 0
-            else:
-                size_e6 -= self.waiting[done].size_e6
-                done += 1
-        self.count -= done
-        for i in range(self.count):
-            self.waiting[i] = self.waiting[i + done]
-        return size_e6
+            self.young[i] = self.young[i + 1]
 
     cdef void settle_c(self, int64_t now_ns) noexcept nogil:
-        while self.count and now_ns - self.waiting[0].since_ns >= self.window_ns:
-            self.forget_oldest()
+        while self.count and now_ns - self.young[0].since_ns >= self.window_ns:
+            self.settle_oldest()
+
+    cdef Change* append_c(self, int64_t now_ns) noexcept nogil:
+        if self.count == CHANGES_MAX:
+            self.settle_oldest()
+        self.count += 1
+        self.young[self.count - 1] = Change(now_ns, 0, 0, 0, 0)
+        return &self.young[self.count - 1]
 
     def on_size(self, int64_t now_ns, int64_t size_e6) -> None:
         """Take in the displayed size at our price, 1e-6 shares."""
         cdef int64_t chg_e6 = self.size_e6 - size_e6
+        cdef int64_t explained_e6
+        cdef int i
+        if not chg_e6:
+            return
         self.settle_c(now_ns)
         self.size_e6 = size_e6
         if chg_e6 < 0:
-            self.shown_e6 -= chg_e6
+            self.append_c(now_ns).joined_e6 = -chg_e6
             return
-        chg_e6 = self.match_c(chg_e6, 1)
+        for i in range(self.count):
+            explained_e6 = min(chg_e6, self.young[i].awaited_e6)
+            self.young[i].awaited_e6 -= explained_e6
+            chg_e6 -= explained_e6
         if chg_e6:
-            self.wait_c(now_ns, chg_e6, 0)
+            self.append_c(now_ns).dropped_e6 = chg_e6
 
     def on_trade(self, int64_t now_ns, int64_t size_e6) -> int:
         """Take in a trade that hit our price; answer how much of it reached us, 1e-6 shares.
 
         The caller fills the order with at most this, floored to the lot.
         """
-        cdef double reached
-        cdef int64_t unmatched_e6
+        cdef double before
+        cdef int64_t explained_e6
+        cdef Change* change
+        cdef int i
         self.settle_c(now_ns)
-        reached = <double>size_e6 - self.front
-        self.front -= <double>size_e6
-        if self.front < 0.0:
-            self.front = 0.0
-        self.shown_e6 -= size_e6
-        unmatched_e6 = self.match_c(size_e6, 0)
-        if unmatched_e6:
-            self.wait_c(now_ns, unmatched_e6, 1)
-        return <int64_t>floor(reached) if reached > 0.0 else 0
+        before = self.now_c().reached
+        # The youngest drops first: book and trade of one match lie milliseconds apart.
+        for i in range(self.count - 1, -1, -1):
+            change = &self.young[i]
+            explained_e6 = min(size_e6, change.dropped_e6)
+            change.dropped_e6 -= explained_e6
+            change.traded_e6 += explained_e6
+            size_e6 -= explained_e6
+        if size_e6:
+            change = self.append_c(now_ns)
+            change.traded_e6 = size_e6
+            change.awaited_e6 = size_e6
+        return <int64_t>floor(self.now_c().reached - before)
 
     def on_through(self) -> None:
         """Take in that a trade went through our price: nobody is left ahead of us."""
-        self.front = 0.0
+        cdef int i
+        self.settled = self.now_c()
+        self.settled.front = 0.0
+        for i in range(self.count):
+            self.young[i].joined_e6 = self.young[i].traded_e6 = self.young[i].dropped_e6 = 0
 
     def settle(self, int64_t now_ns) -> None:
-        """Let the model judge every drop whose window has passed."""
+        """Let every change whose window has passed become final."""
         self.settle_c(now_ns)

@@ -4,18 +4,10 @@ Integers only. A fill of whole lots at a price on the 1e-4 grid is a whole numbe
 (0.01 share times 1e-4 dollars), so nothing is ever rounded; what is not whole is refused.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from polymm.domain.market import NS
 from polymm.domain.order import Place, Side, Token
 from polymm.errors import LedgerError
-
-DOLLAR_E6 = 1_000_000
-# Payouts under one dollar a day are not made (STRATEGY.md section 1).
-REBATE_MIN_E6 = DOLLAR_E6
 
 
 def notional_e6(price_e4: int, size_e6: int) -> int:
@@ -215,18 +207,3 @@ class Account:
         free = [self.free_cash_e6, *(self.free_shares_e6(token) for token in Token)]
         if min(free) < 0:
             raise LedgerError(f"free cash, Up and Down must not be negative, were {free}")
-
-
-def daily_rebates_e6(estimates: Iterable[tuple[int, int]]) -> dict[str, int]:
-    """Sum rebate estimates by UTC day; a day below one dollar pays nothing.
-
-    Args:
-        estimates: (venue ns, 1e-6 dollars).
-
-    Returns:
-        ISO date to what that day pays, in order of date.
-    """
-    days: defaultdict[str, int] = defaultdict(int)
-    for ns, amount_e6 in estimates:
-        days[datetime.fromtimestamp(ns // NS, UTC).date().isoformat()] += amount_e6
-    return {day: e6 if e6 >= REBATE_MIN_E6 else 0 for day, e6 in sorted(days.items())}

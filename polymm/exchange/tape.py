@@ -33,8 +33,20 @@ from polymm.domain.order import (
 from polymm.domain.tape import Tape
 from polymm.errors import DecodeError, InputError, RecordingError
 from polymm.exchange.accounts import Account
-from polymm.exchange.tape_orders import FillForm, Latency, Observer, VenueOrder
+from polymm.exchange.tape_orders import MS, FillForm, Latency, Observer, VenueOrder
 from polymm.exchange.tape_queues import RestingOrders
+
+__all__ = [
+    "MERGE_DELAY_NS",
+    "MS",
+    "NEVER_NS",
+    "Account",
+    "FillForm",
+    "Latency",
+    "Observer",
+    "TapeVenue",
+    "VenueOrder",
+]
 
 NEVER_NS: Final = 2**63 - 1
 MERGE_DELAY_NS: Final = 5 * NS
@@ -53,7 +65,6 @@ class TapeVenue:
         fill_form: ``trades`` where the tape has them; else ``none`` (quotes only) or ``through``
             (an order fills only when a later book's opposite touch lies strictly beyond it).
         merge_delay_ns: From a merge's arrival to its dollars.
-        observer: Who is told what happens, at venue time.
 
     Attributes:
         decoder: The venue's own; market in ``slot``.
@@ -71,7 +82,6 @@ class TapeVenue:
         latency: Latency | None = None,
         fill_form: FillForm = "trades",
         merge_delay_ns: int = MERGE_DELAY_NS,
-        observer: Observer | None = None,
     ) -> None:
         if (fill_form == "trades") != tape.has_trades:
             raise InputError(
@@ -92,8 +102,9 @@ class TapeVenue:
         self.merges_refused_n = 0
         self.traded_e6 = 0
         self.is_closed = False
+        self._now_ns = 0
         self._merge_delay_ns = merge_delay_ns
-        self._observer = observer
+        self._observer: Observer | None = None
         self._frames = _frames_in_match_order(tape)
         self._frame_n = 0
         self._frame_ns = self._frames[0][0] if self._frames else NEVER_NS
@@ -109,6 +120,15 @@ class TapeVenue:
         )
         self._replies: list[tuple[int, Reply]] = []
 
+    @property
+    def mirrored_trades_n(self) -> int:
+        """Trades that were told for each token; counted once."""
+        return self._resting.mirrored_n
+
+    def observe(self, observer: Observer) -> None:
+        """Tell someone what happens, at venue time."""
+        self._observer = observer
+
     # Time
 
     @property
@@ -119,26 +139,30 @@ class TapeVenue:
         return next_ns if self.is_closed else min(next_ns, self.market.end_ns)
 
     def advance(self, to_ns: int) -> list[tuple[int, Reply]]:
-        """Let venue time pass, up to and with ``to_ns``.
+        """Let venue time pass, up to and with ``to_ns`` or to the first event we will hear of.
 
-        Of what happens in one ns the market's end comes first, then the tape, then our arrivals.
+        It stops there because what we send in answer may arrive before the next event: call it
+        again until it answers nothing. Of what happens in one ns the market's end comes first,
+        then the tape, then our arrivals.
 
         Returns:
-            (our time of knowing, reply), in order of both.
+            (our time of knowing, reply), in order of both; empty once ``to_ns`` is reached.
 
         Raises:
             RecordingError: A frame of the tape is malformed.
         """
-        while True:
+        while not self._replies:
             arrival_ns = self._arrivals[0][0] if self._arrivals else NEVER_NS
             now_ns = self._frame_ns if self._frame_ns <= arrival_ns else arrival_ns
             if not self.is_closed and now_ns >= self.market.end_ns:
                 if self.market.end_ns > to_ns:
                     break
                 self.close(self.market.end_ns)
-            elif now_ns > to_ns:
+                continue
+            if now_ns > to_ns:
                 break
-            elif self._frame_ns <= arrival_ns:
+            self._now_ns = now_ns
+            if self._frame_ns <= arrival_ns:
                 self._take_frame(now_ns)
             else:
                 _, _, arrive = heappop(self._arrivals)
@@ -146,8 +170,14 @@ class TapeVenue:
         replies, self._replies = self._replies, []
         return replies
 
+    def drain(self) -> list[tuple[int, Reply]]:
+        """Let what is on its way arrive, with no more of the tape; call as ``advance``."""
+        self._frame_ns = NEVER_NS
+        return self.advance(NEVER_NS - 1)
+
     def send(self, now_ns: int, action: Action) -> None:
         """Take an action that we send now; it arrives after its latency."""
+        assert now_ns >= self._now_ns or self.is_closed, "an action may not arrive in the past"
         match action:
             case Place():
                 if action.order_id in self.orders:

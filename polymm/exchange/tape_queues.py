@@ -78,6 +78,7 @@ class RestingOrders:
     def remove(self, order: VenueOrder) -> None:
         """Take an order out of its queue."""
         self._orders[order.side].remove(order)
+        order.queue = None
         self._watch()
 
     def take_trade(self, now_ns: int, trade: Trade) -> bool:

@@ -41,14 +41,18 @@ class MarketRun:
         payout_up: 1.0 or 0.0 for a settled market, else None.
         marks: (venue ns, f) at every change of f, in order.
         inventory: (venue ns, up_e6, down_e6) after every change.
-        quotes: (local ns, bid_e4, bid_e6, ask_e4, ask_e6) of what works, 0 where absent.
+        quotes: (venue ns, bid_e4, bid_e6, ask_e4, ask_e6) of what rests, 0 where absent.
         seconds: Seconds inside the window: ``two_sided``, ``one_sided``, ``none`` (our orders),
             ``book_two_sided`` (the filtered book allowed quoting), ``quoted`` (of those, at least
             one side of ours was live), ``quoted_two_sided`` (of those, both were) ...
-        no_quote_seconds: Reason word to seconds.
+        no_quote_seconds: Seconds inside the window in which not both sides rested, by reason
+            words joined with "+"; ``on_the_way`` where both were wanted and sent.
         cycles: Exit or outcome of each cycle, reason to count.
+        counts: What else the maker counts, see its module.
         cash_start_e6, cash_end_e6: Venue's account ledger, 1e-6 dollars, settlement included.
-        pnl_fills_e6: PnL computed from the fill list and merges only, before rebates.
+        unsettled_value_e6: What an unsettled market's shares are worth at the last f; not cash.
+        pnl_fills_e6: PnL computed from the fill list and merges only, before rebates; equals
+            ``cash_end_e6 - cash_start_e6 + unsettled_value_e6``.
         rebate_e6: Estimate for this market.
         merges: (venue ns, pairs_e6).
         venue_trades_e6: Shares traded on the tape while the run lasted.
@@ -68,9 +72,11 @@ class MarketRun:
     seconds: dict[str, float] = field(default_factory=dict)
     no_quote_seconds: dict[str, float] = field(default_factory=dict)
     cycles: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     orders: OrderTotals = field(default_factory=OrderTotals)
     cash_start_e6: int = 0
     cash_end_e6: int = 0
+    unsettled_value_e6: int = 0
     pnl_fills_e6: int = 0
     rebate_e6: int = 0
     merges: list[tuple[int, int]] = field(default_factory=list)

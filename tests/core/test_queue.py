@@ -50,7 +50,7 @@ class TestOneMatch:
         return module.QueuePosition(size * SHARE, model)
 
     def front(self, queue):
-        return float(getattr(queue, "front_e6", None) or getattr(queue, "front", 0.0)) / SHARE
+        return float(queue.front_e6) / SHARE
 
     def test_trade_before_its_book_counts_once(self, module, model):
         queue = self.queue(module, model)
@@ -81,13 +81,25 @@ class TestOneMatch:
             ends.append(self.front(queue))
         assert ends == [70, 70]
 
-    def test_drop_waits_a_second_for_its_trade_before_the_model_judges(self, module, model):
+    def test_drop_counts_at_once_and_turns_into_a_trade_when_one_explains_it(self, module, model):
+        queue = self.queue(module, model)
+        queue.on_size(0, 400 * SHARE)
+        queue.on_size(MS, 350 * SHARE)
+        judged = self.front(queue)
+        assert judged > 98
+        queue.on_trade(20 * MS, 50 * SHARE)
+        assert self.front(queue) == 50
+
+    def test_drop_and_trade_further_apart_than_the_window_are_two(self, module, model):
         queue = self.queue(module, model)
         queue.on_size(0, 70 * SHARE)
-        queue.settle(SECOND - 1)
-        assert self.front(queue) == 100
-        queue.settle(SECOND)
-        assert self.front(queue) == 70
+        assert queue.on_trade(SECOND, 30 * SHARE) == 0
+        assert self.front(queue) == 40
+
+    def test_trade_may_show_afterwards_that_an_earlier_one_reached_us(self, module, model):
+        queue = self.queue(module, model)
+        queue.on_size(0, 10 * SHARE)  # 90 leave: a trade, as will be told
+        assert queue.on_trade(MS, 130 * SHARE) == 30 * SHARE
 
     def test_trade_without_a_drop_was_refilled_from_behind(self, module, model):
         queue = self.queue(module, model)
@@ -129,15 +141,26 @@ def test_kernel_follows_its_twin_through_random_queues(model):
                 shown = rng.randrange(0, 500) * SHARE
                 quick.on_size(now, shown)
                 plain.on_size(now, shown)
-            assert quick.front_e6 == pytest.approx(float(plain.front), abs=1.0), f"seed {seed}"
+            assert quick.front_e6 == pytest.approx(float(plain.front_e6), abs=1.0), f"seed {seed}"
 
 
-def test_more_changes_than_the_ring_holds_are_judged_early_and_never_lost():
+def test_more_changes_than_the_ring_holds_become_final_early_and_are_never_lost():
     queue = fast.QueuePosition(1000 * SHARE)
-    for i in range(200):
+    for i in range(900):
         queue.on_size(i, (1000 - i) * SHARE)
+    assert queue.front_e6 == 101 * SHARE
     queue.settle(5 * SECOND)
-    assert queue.front_e6 == 801 * SHARE
+    assert queue.front_e6 == 101 * SHARE
+
+
+def test_trade_through_leaves_nobody_ahead_and_its_drop_moves_nothing():
+    queue = fast.QueuePosition(100 * SHARE)
+    queue.on_trade(0, 30 * SHARE)
+    queue.on_through()
+    assert queue.front_e6 == 0
+    queue.on_size(MS, 0)
+    queue.on_size(2 * MS, 500 * SHARE)
+    assert queue.on_trade(3 * MS, 7 * SHARE) == 7 * SHARE
 
 
 def test_unknown_model_is_refused_by_name():

@@ -4,10 +4,9 @@ import random
 
 import pytest
 
-from polymm.domain.market import NS
 from polymm.domain.order import Place, Side, Token
 from polymm.errors import LedgerError
-from polymm.exchange.accounts import Account, daily_rebates_e6, notional_e6
+from polymm.exchange.accounts import Account, notional_e6
 
 SHARE = 1_000_000
 DOLLAR = 1_000_000
@@ -149,9 +148,3 @@ def test_random_life_always_audits():
         account.settle(up_wins=rng.random() < 0.5)
         account.audit()
         assert account.reserved_e6 == 0, f"seed {seed}"
-
-
-def test_a_day_below_one_dollar_pays_no_rebate():
-    day = 86_400 * NS
-    rebates = [(day - 1, 999_999), (day, 600_000), (2 * day - 1, 400_000)]
-    assert daily_rebates_e6(rebates) == {"1970-01-01": 0, "1970-01-02": 1_000_000}

@@ -61,11 +61,13 @@ class Scene:
         return self
 
     def until(self, ms):
-        self.replies += self.venue.advance(at(ms))
+        while news := self.venue.advance(at(ms)):
+            self.replies += news
         return self
 
     def end(self):
-        self.replies += self.venue.advance(FAR)
+        while news := self.venue.advance(FAR):
+            self.replies += news
         self.account.audit()
         return self
 

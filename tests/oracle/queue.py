@@ -1,6 +1,4 @@
-"""Slow, obvious twin of polymm._core.queue: exact fractions where the kernel uses doubles."""
-
-from fractions import Fraction
+"""Slow, obvious twin of polymm._core.queue: the formulas as written, every change ever kept."""
 
 
 def risk_averse(front, back, chg, size):
@@ -8,65 +6,78 @@ def risk_averse(front, back, chg, size):
 
 
 def prob(front, back, chg, size, n=3):
-    if back == 0:
-        behind = Fraction(0)
-    else:
-        behind = Fraction(back) ** n / (Fraction(back) ** n + Fraction(front) ** n)
+    behind = back**n / (back**n + front**n) if back else 0.0
     after = front - (1 - behind) * chg + min(back - behind * chg, 0)
     return min(max(after, 0), size)
 
 
 class QueuePosition:
-    """Front and back in the open; what still waits for its other half in two plain lists."""
+    """Every change ever, replayed from the start whenever anything is asked."""
 
     def __init__(self, size_e6, model="risk_averse", *, n=3, window_ns=1_000_000_000):
         self.model, self.n, self.window_ns = model, n, window_ns
-        self.front = Fraction(size_e6)
-        self.shown = size_e6
-        self.displayed = size_e6
-        self.drops = []  # [time, size]
-        self.trades = []
+        self.size = self.displayed = size_e6
+        self.changes = []  # dicts: time, joined, traded, dropped, awaited
+        self.now_ns = 0
+
+    def _is_young(self, change):
+        return self.now_ns - change["time"] < self.window_ns
+
+    def _add(self, **what):
+        empty = dict.fromkeys(("joined", "traded", "dropped", "awaited"), 0)
+        self.changes.append(empty | {"time": self.now_ns} | what)
+
+    def _replay(self):
+        front, shown, reached = float(self.size), self.size, 0.0
+        for change in self.changes:
+            shown += change["joined"]
+            reached += max(change["traded"] - front, 0)
+            front = max(front - change["traded"], 0)
+            shown -= change["traded"]
+            if change["dropped"]:
+                back = max(shown - front, 0)
+                shown -= change["dropped"]
+                after = max(shown, 0)
+                if self.model == "prob":
+                    front = prob(front, back, change["dropped"], after, self.n)
+                else:
+                    front = risk_averse(front, back, change["dropped"], after)
+            if not self._is_young(change):
+                shown += change["awaited"]
+        return front, reached
+
+    @property
+    def front_e6(self):
+        return self._replay()[0]
 
     def settle(self, now_ns):
-        while self.drops and now_ns - self.drops[0][0] >= self.window_ns:
-            _, chg = self.drops.pop(0)
-            back = max(self.shown - self.front, 0)
-            after = max(self.shown - chg, 0)
-            if self.model == "prob":
-                self.front = prob(self.front, back, chg, after, self.n)
-            else:
-                self.front = risk_averse(self.front, back, chg, after)
-            self.shown -= chg
-        while self.trades and now_ns - self.trades[0][0] >= self.window_ns:
-            self.shown += self.trades.pop(0)[1]
-
-    @staticmethod
-    def _match(waiting, size):
-        while waiting and size:
-            both = min(waiting[0][1], size)
-            size -= both
-            waiting[0][1] -= both
-            if waiting[0][1] == 0:
-                waiting.pop(0)
-        return size
+        self.now_ns = now_ns
 
     def on_size(self, now_ns, size_e6):
-        self.settle(now_ns)
         chg = self.displayed - size_e6
+        if not chg:
+            return
+        self.now_ns = now_ns
         self.displayed = size_e6
         if chg < 0:
-            self.shown += -chg
+            self._add(joined=-chg)
             return
-        chg = self._match(self.trades, chg)
+        for change in filter(self._is_young, self.changes):
+            explained = min(chg, change["awaited"])
+            change["awaited"] -= explained
+            chg -= explained
         if chg:
-            self.drops.append([now_ns, chg])
+            self._add(dropped=chg)
 
     def on_trade(self, now_ns, size_e6):
-        self.settle(now_ns)
-        reached = max(size_e6 - self.front, 0)
-        self.front = max(self.front - size_e6, 0)
-        self.shown -= size_e6
-        left = self._match(self.drops, size_e6)
-        if left:
-            self.trades.append([now_ns, left])
-        return int(reached)
+        self.now_ns = now_ns
+        before = self._replay()[1]
+        for change in reversed(self.changes):
+            if self._is_young(change):
+                explained = min(size_e6, change["dropped"])
+                change["dropped"] -= explained
+                change["traded"] += explained
+                size_e6 -= explained
+        if size_e6:
+            self._add(traded=size_e6, awaited=size_e6)
+        return int(self._replay()[1] - before)

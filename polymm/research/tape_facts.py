@@ -1,0 +1,83 @@
+"""What must always be printed beside a result, and what flatters it (STRATEGY.md section 4)."""
+
+from collections.abc import Iterable, Sequence
+
+from polymm.domain.market import Market
+from polymm.exchange.tape import MS, Latency
+from polymm.research.records import MarketRun
+
+
+def run_facts(
+    markets: Sequence[MarketRun],
+    *,
+    queue: str,
+    fill_form: str,
+    latency: Latency,
+    merge_delay_ns: int,
+    cash_e6: int,
+) -> dict[str, str]:
+    """What the loop itself knows of a run; seed and configuration are the caller's to add."""
+    ran = [run.market for run in markets if run.status != "excluded"]
+    return {
+        "queue": queue,
+        "fills": fill_form,
+        "latency": (
+            f"feed {_ms(latency.feed_ns)} where unrecorded, order {_ms(latency.order_ns)},"
+            f" cancel {_ms(latency.cancel_ns)}, reply {_ms(latency.reply_ns)}"
+        ),
+        "taker_delay": _listed(_ms(market.taker_delay_ns) for market in ran),
+        "fees": _listed(_fees(market) for market in ran),
+        "tick": _listed(f"{market.tick_e4 / 10_000:g} at the start" for market in ran),
+        "merge_delay": _ms(merge_delay_ns),
+        "cash": f"{cash_e6 / 1_000_000:g} dollars a market",
+        "fair": "filtered mid of the venue's book (no fair value yet)",
+    }
+
+
+def _ms(ns: int) -> str:
+    return f"{ns / MS:g} ms"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(texts)) or "none ran"
+
+
+def _fees(market: Market) -> str:
+    fees = market.fees
+    return (
+        f"taker {fees.rate_e6 / 1e6:g} x (p(1-p))^{fees.exponent},"
+        f" maker 0, rebate {fees.rebate_e6 / 1e6:g} of the taker's fee"
+    )
+
+
+def run_flattery(markets: Sequence[MarketRun]) -> list[str]:
+    """What makes these results look better than trading would have been, one sentence each."""
+    ran = [run for run in markets if run.status != "excluded"]
+    forms = {run.fill_form for run in ran}
+    sentences = [
+        "Our orders move nothing: nobody reacts to them, and what they took is still on the tape.",
+        "Latencies are constants; nothing is lost, late or refused for load.",
+        "Each market starts with its own cash, so capital is never short between markets.",
+    ]
+    if "trades" in forms:
+        sentences += [
+            "The place in the queue is a model; both models are reported as a band.",
+            "An order of others that would have met ours rests on the tape beside it, unmatched.",
+        ]
+    if "through" in forms:
+        sentences += [
+            "Fills are inferred from books that went through our price: no trade was recorded.",
+            "Inferred fills are adverse ones only; the flow that would have paid us is missing.",
+            "Between two snapshots a price may have been passed and left again, unseen.",
+        ]
+    if "none" in forms:
+        sentences.append("With fills = none nothing ever fills: this form shows quotes, not money.")
+    if any(run.merges for run in ran):
+        sentences.append("Every merge succeeds after its delay and costs nothing.")
+    if any(run.fills for run in ran):
+        sentences += [
+            "Fills count as settled at once; none fails on its way to the chain.",
+            "Edge and markout are against the book's own mid, which follows the trades it judges.",
+            "The rebate is an estimate by formula; what others earn of the pool is not known.",
+        ]
+    return sentences

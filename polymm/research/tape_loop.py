@@ -1,0 +1,277 @@
+"""Driving one maker through one tape: frames, replies and timers in order of our own time."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from heapq import heappop, heappush
+from itertools import count
+
+from polymm._core.decode import Decoder
+from polymm._core.lane import Lane
+from polymm._core.layout import REQUOTE, RESOLVED
+from polymm.domain.market import Market
+from polymm.domain.order import Action, Reply
+from polymm.domain.tape import Tape
+from polymm.engine.events import NEVER_NS, BookChanged, Closing, Event, Timer
+from polymm.engine.maker import Maker
+from polymm.engine.settings import MakerSettings
+from polymm.errors import LedgerError
+from polymm.exchange.tape import MERGE_DELAY_NS, Account, FillForm, Latency, TapeVenue
+from polymm.research.records import MarketRun, OrderTotals
+from polymm.research.tape_money import check_money, marked_e6, pnl_of_fills_e6
+from polymm.research.tape_recorder import GAP_NS, Recorder
+from polymm.strategy.base import BaseParameters, raise_order_size
+
+PROGRESS_STEPS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What is run on each tape.
+
+    Args:
+        parameters: Of the strategy; an order size below a market's minimum is raised to it.
+        maker: Of the cycle.
+        quoter: A compiled user quoter or its address; 0 for the base strategy.
+        cash_e6: Cash at the start of each market, 1e-6 dollars.
+        merge_delay_ns: From a merge's arrival to its dollars.
+        close_margin_ns: How long before the end everything is pulled; 0 quotes to the end, where
+            what rests expires.
+    """
+
+    parameters: BaseParameters = field(default_factory=BaseParameters)
+    maker: MakerSettings = field(default_factory=MakerSettings)
+    quoter: object = 0
+    cash_e6: int = 1_000_000_000
+    merge_delay_ns: int = MERGE_DELAY_NS
+    close_margin_ns: int = 0
+
+
+def received(tape: Tape, latency: Latency) -> list[tuple[int, bytes]]:
+    """Frames in order of our receipt, those without a usable time after the feed's latency."""
+    feed_ns = latency.feed_ns
+    frames = [(recv_ns or exch_ns + feed_ns, frame) for exch_ns, recv_ns, frame in tape.frames]
+    frames.sort(key=lambda frame: frame[0])
+    return frames
+
+
+def gaps_n(tape: Tape) -> int:
+    """Count the silences inside the window, its ends included."""
+    last_ns = tape.market.start_ns
+    gaps = 0
+    for frame in tape.frames:
+        at_ns = min(frame.exch_ns, tape.market.end_ns)
+        if at_ns > last_ns:
+            gaps += at_ns - last_ns > GAP_NS
+            last_ns = at_ns
+    return gaps + (tape.market.end_ns - last_ns > GAP_NS)
+
+
+# Cached, so that each raise is warned of once a run and not once a market.
+_raised = cache(raise_order_size)
+
+
+class TapeLoop:
+    """One market's run. Ties of our own time: replies, then frames, then timers."""
+
+    def __init__(
+        self,
+        tape: Tape,
+        run: MarketRun,
+        frames: Sequence[tuple[int, bytes]],
+        settings: RunSettings,
+        queue: str,
+        latency: Latency,
+    ) -> None:
+        market = tape.market
+        self.tape, self.run_record, self.frames, self.market = tape, run, frames, market
+        self.close_ns = market.end_ns - settings.close_margin_ns
+        parameters = _raised(settings.parameters, market.order_min_e6)
+        self.decoder = Decoder()
+        slot = self.decoder.add_market(market.up_token, market.down_token, tick_e4=market.tick_e4)
+        book = self.decoder.book(slot)
+        lane = _lane(book, parameters, market, settings.quoter)
+        self.decoder.attach(slot, lane)
+        self.maker = Maker(market, book, lane, settings.maker)
+        self.venue = self._make_venue(tape, run, settings, parameters, queue, latency)
+        self.replies: list[tuple[int, int, Reply]] = []
+        self.reply_numbers = count()
+        self.now_ns = 0
+
+    def _make_venue(
+        self,
+        tape: Tape,
+        run: MarketRun,
+        settings: RunSettings,
+        parameters: BaseParameters,
+        queue: str,
+        latency: Latency,
+    ) -> TapeVenue:
+        form: FillForm = "trades"
+        if run.fill_form != "trades":
+            form = "through" if run.fill_form == "through" else "none"
+        run.cash_start_e6 = settings.cash_e6
+        venue = TapeVenue(
+            tape,
+            Account(settings.cash_e6),
+            queue=queue,
+            latency=latency,
+            fill_form=form,
+            merge_delay_ns=settings.merge_delay_ns,
+        )
+        witness = _lane(venue.book, parameters, tape.market, 0)
+        venue.decoder.attach(venue.slot, witness)
+        self.recorder = Recorder(run, witness)
+        self.recorder.watch(venue)
+        venue.observe(self.recorder)
+        return venue
+
+    def run(
+        self,
+        progress: Callable[[float, TapeVenue, MarketRun], None] | None,
+        stop: Callable[[], bool] | None,
+    ) -> bool:
+        """Let time pass to the market's end; True where ``stop`` ended it before."""
+        start_ns, end_ns = self.market.start_ns, self.market.end_ns
+        length_ns = end_ns - start_ns
+        feed, advance = self.decoder.feed, self.venue.advance
+        frames, frames_n, replies = self.frames, len(self.frames), self.replies
+        i = steps = 0
+        timer_ns = start_ns
+        close_ns = self.close_ns
+        while True:
+            now_ns = frames[i][0] if i < frames_n else NEVER_NS
+            is_timer = timer_ns < now_ns
+            if is_timer:
+                now_ns = timer_ns
+            is_reply = bool(replies) and replies[0][0] <= now_ns
+            if is_reply:
+                now_ns = replies[0][0]
+            is_closing = now_ns >= close_ns
+            if is_closing:
+                now_ns = close_ns
+            if news := advance(now_ns):
+                self._take(news)  # some of it may be known before this
+                continue
+            if is_closing:
+                if close_ns >= end_ns:
+                    return False
+                self._step(close_ns, Closing())
+                timer_ns, close_ns = self.maker.next_timer_ns, end_ns
+                continue
+            steps += 1
+            if not steps % PROGRESS_STEPS:
+                self.now_ns = now_ns
+                if progress is not None:
+                    progress((now_ns - start_ns) / length_ns, self.venue, self.run_record)
+                if stop is not None and stop():
+                    return True
+            if is_reply:
+                self._step(now_ns, heappop(replies)[2])
+            elif is_timer:
+                self._step(now_ns, Timer())
+            else:
+                flags = feed(frames[i][1], now_ns)
+                i += 1
+                # Before the window the book is kept and nothing is quoted.
+                if not flags & (REQUOTE | RESOLVED) or now_ns < start_ns:
+                    continue
+                self._step(now_ns, BookChanged(flags))
+            timer_ns = self.maker.next_timer_ns
+            if timer_ns <= now_ns:
+                timer_ns = now_ns + 1
+
+    def settle(self, *, stopped: bool) -> None:
+        """Bring every order to its end, pay out or mark, and check that all adds up."""
+        end_ns = self.now_ns if stopped else self.market.end_ns
+        if not self.venue.is_closed:
+            self.venue.close(end_ns)
+        if stopped:
+            self._step(end_ns, Closing())
+        # What is on its way arrives; each round answers what the last one sent.
+        while True:
+            self._take(self.venue.drain())
+            if not self.replies:
+                break
+            while self.replies:
+                at_ns, _, reply = heappop(self.replies)
+                self._step(at_ns, reply)
+        self.recorder.finish(end_ns)
+        self._write_outcome(stopped=stopped)
+        self._write_orders()
+        check_money(self.run_record, self.venue.account)
+
+    def _take(self, news: Iterable[tuple[int, Reply]]) -> None:
+        for at_ns, reply in news:
+            heappush(self.replies, (at_ns, next(self.reply_numbers), reply))
+
+    def _step(self, now_ns: int, event: Event) -> None:
+        actions: Sequence[Action] = self.maker.step(now_ns, event)
+        for action in actions:
+            self.venue.send(now_ns, action)
+        self.recorder.explain(now_ns, self.maker.no_quote_reasons)
+
+    def _write_outcome(self, *, stopped: bool) -> None:
+        run, account = self.run_record, self.venue.account
+        if stopped:
+            run.exclusion = "stopped"
+        elif self.tape.outcome is None:
+            run.exclusion = "no_outcome"
+        else:
+            run.status = "settled"
+            run.payout_up = 1.0 if self.tape.outcome == "up" else 0.0
+        if run.status == "settled":
+            account.settle(up_wins=self.tape.outcome == "up")
+        else:
+            run.unsettled_value_e6 = marked_e6(*account.shares_e6, self.recorder.fair)
+        run.cash_end_e6 = account.cash_e6
+        fills = [record.fill for record in run.fills]
+        run.pnl_fills_e6 = pnl_of_fills_e6(
+            fills, run.merges, payout_up=run.payout_up, fair=self.recorder.fair
+        )
+        rate = self.market.fees.rebate_e6
+        run.rebate_e6 = sum(fill.counter_fee_e6 for fill in fills) * rate // 1_000_000
+        run.venue_trades_e6 = self.venue.traded_e6
+
+    def _write_orders(self) -> None:
+        run, venue = self.run_record, self.venue
+        run.orders = totals = OrderTotals()
+        for order in venue.orders.values():
+            totals.placed_n += 1
+            totals.placed_e6 += order.place.size_e6
+            totals.filled_e6 += order.filled_e6
+            totals.cancelled_e6 += order.cancelled_e6
+            totals.rejected_e6 += order.rejected_e6
+            totals.expired_e6 += order.expired_e6
+            totals.open_e6 += order.open_e6
+            if order.reject_reason:
+                reasons = totals.reject_reasons
+                reasons[order.reject_reason] = reasons.get(order.reject_reason, 0) + 1
+            if order.has_rested:
+                row = (order.front_e6, order.place.size_e6, order.filled_e6)
+                run.order_queue.append(row)
+            ends = order.filled_e6 + order.cancelled_e6 + order.rejected_e6 + order.expired_e6
+            if ends != order.place.size_e6 or order.open_e6:
+                raise LedgerError(
+                    f"order {order.place.order_id} must end as filled + cancelled + rejected +"
+                    f" expired = {order.place.size_e6}, was {ends} with {order.open_e6} open"
+                )
+        run.cycles = dict(sorted(self.maker.cycles.items()))
+        run.counts = dict(sorted(self.maker.counts.items()))
+        noted = {
+            "mirrored_trades": venue.mirrored_trades_n,
+            "merges_refused": venue.merges_refused_n,
+        }
+        run.defects |= {name: n for name, n in noted.items() if n}
+
+
+def _lane(book: object, parameters: BaseParameters, market: Market, quoter: object) -> Lane:
+    return Lane(
+        book,
+        parameters,
+        start_ns=market.start_ns,
+        end_ns=market.end_ns,
+        lot_e6=market.lot_e6,
+        order_min_e6=market.order_min_e6,
+        quoter_address=quoter,
+    )
