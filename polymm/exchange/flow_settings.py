@@ -114,4 +114,4 @@ SHORT_WINDOW = FlowSettings(window_s=60, lookback_s=12)
 """One minute of the same kind of market, for quick runs: the price moves faster."""
 
 AS_RECORDED = FlowSettings(settlement="point", tick_change=1.0)
-"""The regime of the 2026-04 recordings, for like with like: point rule, one-cent tick to the end."""
+"""The regime of the 2026-04 recordings, for like with like: point rule, one-cent tick always."""
