@@ -42,7 +42,10 @@ cdef enum:
 cdef inline const TokenRecord* find_token(
     const TokenTable* tokens, const char* p, int reach
 ) noexcept nogil:
-    """Record of the token id that starts at p and ends at a quote; NULL for an unknown one."""
+    """Record of the token id that starts at p and ends at a quote; NULL for an unknown one.
+
+    Needs reach + 1 readable bytes at p.
+    """
     cdef uint64_t head = polymm_load64(p)
     cdef int i = home(head)
     cdef const TokenRecord* record
@@ -51,7 +54,7 @@ cdef inline const TokenRecord* find_token(
         if not record.head:
             return NULL
         if (
-            record.head == head and record.length < reach and p[record.length] == 34
+            record.head == head and record.length <= reach and p[record.length] == 34
             and not memcmp(record.text, p, record.length)
         ):
             return record
