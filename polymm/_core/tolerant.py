@@ -284,6 +284,15 @@ def _shown(value: object) -> str:
     return text if len(text) <= 48 else f"{text[:45]}..."
 
 
+def _json_fault(frame: bytes, message: str, position: int) -> DecodeError:
+    """Say where a frame stops being JSON; orjson counts characters, and calls bad UTF-8 place 0."""
+    try:
+        text = frame.decode()
+    except UnicodeDecodeError as fault:
+        return DecodeError(f"frame must be UTF-8: {fault.reason}", fault.start)
+    return DecodeError(f"frame must be JSON: {message}", len(text[:position].encode()))
+
+
 def read_frame(frame: bytes) -> list[Event]:
     """Read a frame into events, whole or not at all.
 
@@ -301,7 +310,7 @@ def read_frame(frame: bytes) -> list[Event]:
     try:
         value = orjson.loads(frame)
     except orjson.JSONDecodeError as error:
-        raise DecodeError(f"frame must be JSON: {error.msg}", error.pos) from error
+        raise _json_fault(frame, error.msg, error.pos) from error
     if isinstance(value, dict):
         return [_read_object(value)]
     if isinstance(value, list):
