@@ -43,6 +43,7 @@ cdef class Decoder:
         self.staging.mirror_n = 0
 
     cpdef int feed(self, frame, int64_t now_ns=*) except -1
+    cdef int stage_other(self, object frame) except -1
     cdef int stage_tolerant(self, bytes frame) except -1
     cdef const TokenRecord* find(self, bytes key) except? NULL
     cdef int stage_event_object(self, object event) except -1

@@ -68,7 +68,16 @@ from polymm._core import tolerant
 from polymm._core.records import Trade
 from polymm.errors import DecodeError, InputError
 
-FRAME_BYTES_MAX = 4 * 1024 * 1024
+cdef enum:
+    FRAME_BYTES = 4194304        # 4 MiB
+
+FRAME_BYTES_MAX = FRAME_BYTES
+
+
+cdef inline bint stage_fast(Decoder decoder, bytes frame) noexcept:
+    cdef const char* p = PyBytes_AS_STRING(frame)
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(frame)
+    return length <= FRAME_BYTES and fast_frame(p, p + length, decoder.tokens, decoder.staging)
 
 
 cdef class Decoder:
@@ -168,33 +177,17 @@ cdef class Decoder:
             Bit flags of `polymm._core.layout`: CHANGED, TOP, SNAPSHOT, TRADE, REQUOTE, ...
 
         Raises:
-            DecodeError: The frame is malformed; nothing of it was applied.
+            DecodeError: The frame is malformed; nothing of it was applied, and touched, trades and
+                resolved are empty.
         """
-        cdef const char* p
-        cdef Py_ssize_t length
         cdef int flags = 0
         cdef int i, slot
-        if type(frame) is not bytes:
-            if not isinstance(frame, (bytes, bytearray, memoryview)):
-                raise DecodeError(f"frame must be bytes, was {type(frame).__name__}")
-            frame = bytes(frame)
-        p = PyBytes_AS_STRING(frame)
-        length = PyBytes_GET_SIZE(frame)
         self.begin()
         self.n.frames += 1
-        if fast_frame(p, p + length, self.tokens, self.staging):
+        if type(frame) is bytes and stage_fast(self, frame):
             self.n.fast += 1
         else:
-            self.begin()
-            try:
-                self.stage_tolerant(frame)
-            except DecodeError:
-                self.begin()
-                self.touched_n = 0
-                self.n.rejected += 1
-                raise
-            self.n.tolerant += 1
-            flags = TOLERANT
+            flags = self.stage_other(frame)
         flags |= self.apply()
         for i in range(self.touched_n):
             slot = self.touched_slots[i]
@@ -271,6 +264,26 @@ cdef class Decoder:
         record.slot = slot
         record.token = token
         memcpy(record.text, PyBytes_AS_STRING(key), len(key))
+
+    cdef int stage_other(self, object frame) except -1:
+        """Stage what the fast pass left, or nothing at all; answers the flag of the pass."""
+        try:
+            if type(frame) is not bytes:
+                if not isinstance(frame, (bytes, bytearray, memoryview)):
+                    raise DecodeError(f"frame must be bytes, was {type(frame).__name__}")
+                frame = bytes(frame)
+                if stage_fast(self, frame):
+                    self.n.fast += 1
+                    return 0
+            self.begin()
+            self.stage_tolerant(frame)
+        except DecodeError:
+            self.begin()
+            self.touched_n = 0
+            self.n.rejected += 1
+            raise
+        self.n.tolerant += 1
+        return TOLERANT
 
     # The tolerant pass: events as tuples, staged like the fast pass stages them
 
