@@ -101,3 +101,4 @@ cdef class Book:
     cdef BookState* s
 
 cdef void clear_grid(Grid* grid, int64_t stamp_ms) noexcept nogil
+cdef void end_epoch(BookState* book) noexcept nogil

@@ -8,6 +8,7 @@ so that messages that arrive late cannot undo newer ones.
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from polymm._core.layout cimport ASK, BID, DOWN, GRID, PRICE_E4_MAX, PRICE_E4_MIN, UP, WORDS
 
@@ -29,6 +30,17 @@ cdef void clear_grid(Grid* grid, int64_t stamp_ms) noexcept nogil:
             grid.stamp_ms[price] = stamp_ms
         grid.bits[word] = 0
     grid.summary[0] = grid.summary[1] = grid.summary[2] = 0
+
+
+cdef void end_epoch(BookState* book) noexcept nogil:
+    """Forget both sides and every venue time: what comes next is judged by its own epoch only."""
+    cdef int side
+    for side in range(2):
+        clear_grid(&book.side[side], 0)
+        memset(book.side[side].stamp_ms, 0, sizeof(book.side[side].stamp_ms))
+        book.book_ms[side] = 0
+    book.newest_ms = 0
+    book.has_epoch = 0
 
 
 cdef class GridView:
@@ -135,9 +147,7 @@ cdef class Book:
 
     def clear(self):
         """Forget every level and close the epoch: unusable until the next snapshot."""
-        clear_grid(&self.s.side[BID], 0)
-        clear_grid(&self.s.side[ASK], 0)
-        self.s.has_epoch = 0
+        end_epoch(self.s)
 
     @property
     def best_bid_e4(self):

@@ -17,6 +17,7 @@ from polymm._core.book cimport (
     best_ask,
     best_bid,
     clear_grid,
+    end_epoch,
     next_above,
     set_level,
 )
@@ -469,7 +470,8 @@ cdef class Decoder:
         cdef int flags = SNAPSHOT | CHANGED
         cdef int i, price
         self.n.books += 1
-        if book.has_epoch and stamp < book.book_ms[event.token]:
+        # Both tokens show one book: a snapshot older than either's last one knows nothing newer.
+        if book.has_epoch and stamp < max(book.book_ms[0], book.book_ms[1]):
             self.n.books_late += 1
             return LATE
         if book.has_epoch and stamp < book.newest_ms:
@@ -518,9 +520,7 @@ cdef class Decoder:
             return 0
         self.n.tick_changes += 1
         book.tick_e4 = event.price_e4
-        clear_grid(&book.side[BID], event.stamp_ms)
-        clear_grid(&book.side[ASK], event.stamp_ms)
-        book.has_epoch = 0
+        end_epoch(book)
         return TICK_SIZE | self.settle_top(book, event.slot, 0, GRID - 1, CHANGED)
 
     cdef int apply_trade(self, const Staged* event) noexcept nogil:

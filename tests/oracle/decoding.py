@@ -61,7 +61,7 @@ class OracleBook:
     def _apply_book(
         self, message: Mapping[str, Any], stamp: int, token: int, blindly: bool
     ) -> None:
-        if self.has_epoch and stamp < self.book_stamps[token] and not blindly:
+        if self.has_epoch and stamp < max(self.book_stamps) and not blindly:
             return
         is_late = self.has_epoch and stamp < self.newest and not blindly
         fresh: tuple[dict[Fraction, Level], dict[Fraction, Level]] = ({}, {})

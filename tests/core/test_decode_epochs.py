@@ -1,0 +1,37 @@
+"""What a snapshot outdates, and what the end of an epoch forgets."""
+
+import pytest
+
+from polymm._core import layout
+from tests.support.refusals import ASKS, BIDS, opened
+from tests.support.wire import DOWN, STAMP, book, compact, entry, price_change, spaced, tick_change
+
+
+def test_snapshot_older_than_the_other_tokens_is_dropped() -> None:
+    decoder = opened()
+    newer = book([("0.40", "7")], [("0.60", "7")], asset=DOWN, stamp=STAMP + 60)
+    decoder.feed(compact(newer))
+    stood = decoder.book(0).levels(0)
+    assert decoder.feed(compact(book([("0.45", "9")], [], stamp=STAMP + 59))) == layout.LATE
+    assert decoder.book(0).levels(0) == stood
+    assert decoder.counters()["books_late"] == 1
+
+
+@pytest.mark.parametrize("ending", ["tick", "clear"])
+def test_time_stamps_of_an_ended_epoch_do_not_outlive_it(ending: str) -> None:
+    """One stamp far ahead must not make all that follows look late."""
+    decoder = opened()
+    ahead = {"stamp": STAMP + 10**9}
+    decoder.feed(spaced(price_change(entry("0.45", "1", "BUY"), **ahead)))
+    decoder.feed(spaced(price_change(entry("0.45", "0", "BUY"), **ahead)))
+    decoder.feed(compact(book(BIDS, ASKS, asset=DOWN, **ahead)))
+    if ending == "tick":
+        decoder.feed(compact(tick_change("0.001", stamp=STAMP + 1)))
+    else:
+        decoder.book(0).clear()
+    assert decoder.book(0).timestamp_ms == 0
+    decoder.feed(compact(book(BIDS, ASKS, stamp=STAMP + 2)))
+    decoder.feed(compact(book([("0.1", "1")], [], asset=DOWN, stamp=STAMP + 3)))
+    decoder.feed(spaced(price_change(entry("0.45", "5", "BUY"), stamp=STAMP + 4)))
+    assert decoder.book(0).size_e6(0, 4500) == 5_000_000
+    assert decoder.counters()["books_late"] == decoder.counters()["deltas_late"] == 0
