@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import polymm
 from benches import startup
 from benches.agreement import check_books, check_quotes
 from benches.goals import Goal, book_goals, fused_goals, quote_goals, startup_goals
@@ -25,7 +26,7 @@ from benches.workload import (
 )
 
 PACKAGES = (
-    "polymm", "orjson", "msgspec", "pysimdjson", "sortedcontainers", "numpy", "numba", "typer",
+    "orjson", "msgspec", "pysimdjson", "sortedcontainers", "numpy", "numba", "typer",
 )  # fmt: skip
 
 
@@ -62,6 +63,7 @@ def describe_machine(core: int | None) -> dict[str, Any]:
         except PackageNotFoundError:
             versions[package] = None
     return {
+        "polymm": polymm.__version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "cores": os.cpu_count(),

@@ -1,7 +1,8 @@
 """Time contenders against each other: one process, one core, shuffled in every round.
 
 Nothing here knows what is measured. A contender hands out fresh state and a pass over it; only
-the pass is timed. Ratios within one run are what counts; nanoseconds across runs are not.
+the pass is timed, in CPU time of this thread: what another process takes on the same core does not
+count. Ratios within one run are what counts; nanoseconds across runs are not.
 """
 
 import gc
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter_ns
+from time import thread_time_ns
 
 SLICE_NS = (
     2_000_000  # A contender runs at least this long a round, so that the clock's step is lost.
@@ -108,9 +109,9 @@ def measure(
 
 def _timed(contender: Contender) -> int:
     run = contender.prepare()
-    start = perf_counter_ns()
+    start = thread_time_ns()
     run()
-    return perf_counter_ns() - start
+    return thread_time_ns() - start
 
 
 def _passes(contender: Contender, slice_ns: int) -> int:

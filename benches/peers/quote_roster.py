@@ -33,8 +33,8 @@ class QuoteContender:
     answers: Callable[[], list[Answer]]
 
     def timed(self) -> Contender:
-        """Make the row that is timed."""
-        calls = self.calls
+        """Make the row that is timed: the cases over and over, so that reading the clock is lost."""
+        calls = [*self.calls] * 32
 
         def run() -> None:
             for call in calls:
