@@ -33,7 +33,7 @@ class QuoteContender:
     answers: Callable[[], list[Answer]]
 
     def timed(self) -> Contender:
-        """Make the row that is timed: the cases over and over, so that reading the clock is lost."""
+        """Make the row that is timed: the cases often, so that reading the clock is lost."""
         calls = [*self.calls] * 32
 
         def run() -> None:
