@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from heapq import heappop, heappush
 from itertools import count
+from typing import SupportsIndex
 
 from polymm._core.decode import Decoder
 from polymm._core.lane import Lane
@@ -41,7 +42,7 @@ class RunSettings:
 
     parameters: BaseParameters = field(default_factory=BaseParameters)
     maker: MakerSettings = field(default_factory=MakerSettings)
-    quoter: object = 0
+    quoter: SupportsIndex = 0
     cash_e6: int = 1_000_000_000
     merge_delay_ns: int = MERGE_DELAY_NS
     close_margin_ns: int = 0
@@ -223,7 +224,8 @@ class TapeLoop:
         if run.status == "settled":
             account.settle(up_wins=self.tape.outcome == "up")
         else:
-            run.unsettled_value_e6 = marked_e6(*account.shares_e6, self.recorder.fair)
+            up_e6, down_e6 = account.shares_e6
+            run.unsettled_value_e6 = marked_e6(up_e6, down_e6, self.recorder.fair)
         run.cash_end_e6 = account.cash_e6
         fills = [record.fill for record in run.fills]
         run.pnl_fills_e6 = pnl_of_fills_e6(
@@ -265,7 +267,7 @@ class TapeLoop:
         run.defects |= {name: n for name, n in noted.items() if n}
 
 
-def _lane(book: object, parameters: BaseParameters, market: Market, quoter: object) -> Lane:
+def _lane(book: Book, parameters: BaseParameters, market: Market, quoter: SupportsIndex) -> Lane:
     return Lane(
         book,
         parameters,
