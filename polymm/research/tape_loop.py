@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import SupportsIndex
 
+from polymm._core.book import Book
 from polymm._core.decode import Decoder
 from polymm._core.lane import Lane
 from polymm._core.layout import REQUOTE, RESOLVED
