@@ -124,6 +124,9 @@ class CycleSection(Section):
     requote_interval_min_ms: Micro = _number(
         250.0, "ms", 1.0, 60_000.0, "Least time between two requotes of an event cycle."
     )
+    close_margin_ms: Micro = _number(
+        0.0, "ms", 0.0, 3_600_000.0, "How long before the window's end everything is pulled."
+    )
     early_exit: Literal["pull", "leave"] = _choice(
         "pull", "A cycle that ends early pulls the working orders, or leaves them."
     )

@@ -2,6 +2,7 @@
 
 from polymm.engine.settings import MakerSettings
 from polymm.exchange.tape_orders import Latency
+from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import Config
 from polymm.strategy.base import BaseParameters
 
@@ -75,6 +76,17 @@ def maker_settings(config: Config) -> MakerSettings:
         proof_wait_ns=to_ns(cycle.proof_wait_ms),
         cancels_max=cycle.cancels_max,
         rejects_max=cycle.rejects_max,
+    )
+
+
+def run_settings(config: Config) -> RunSettings:
+    """What is run on each tape."""
+    return RunSettings(
+        parameters=base_parameters(config),
+        maker=maker_settings(config),
+        cash_e6=to_e6(config.venue.cash),
+        merge_delay_ns=to_ns(config.venue.merge_delay_ms),
+        close_margin_ns=to_ns(config.cycle.close_margin_ms),
     )
 
 

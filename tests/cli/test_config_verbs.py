@@ -8,26 +8,8 @@ from pathlib import Path
 import pytest
 
 from polymm import __version__
-from polymm.cli import main
 
 Answer = tuple[int, str, str]
-
-
-@pytest.fixture
-def polymm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Answer]:
-    """Run the command line in an empty folder; answer exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Answer:
-        with pytest.raises(SystemExit) as caught:
-            main(arguments)
-        captured = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, captured.out, captured.err
-
-    return run
 
 
 def test_help_documents_the_exit_codes(polymm: Callable[..., Answer]) -> None:

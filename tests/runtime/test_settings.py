@@ -2,9 +2,10 @@
 
 from polymm.engine.settings import MakerSettings
 from polymm.exchange.tape_orders import Latency, parse_queue
+from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import ORDERED, Config, facts, fields
 from polymm.runtime.config_source import load_config
-from polymm.runtime.settings import base_parameters, latency, maker_settings, queues
+from polymm.runtime.settings import base_parameters, latency, maker_settings, queues, run_settings
 from polymm.strategy.base import BaseParameters
 
 
@@ -17,6 +18,7 @@ def test_defaults_are_those_of_the_parts() -> None:
     assert latency(Config()) == Latency()
     # The engine alone only reports merges; a configured run acts on them.
     assert maker_settings(Config()) == MakerSettings(merge_enabled=True)
+    assert run_settings(Config()) == RunSettings(maker=MakerSettings(merge_enabled=True))
 
 
 def test_values_arrive_in_integers() -> None:
@@ -57,8 +59,7 @@ def test_every_range_of_the_configuration_lies_within_that_of_the_parts() -> Non
             tree = Config().model_dump()
             tree[section][name] = facts(field)[bound]
             config = Config.model_validate(tree)
-            base_parameters(config)
-            maker_settings(config)
+            run_settings(config)
             latency(config)
 
 

@@ -1,0 +1,94 @@
+"""What a terminal shows while tapes run: a bar with rate and time left, and a table that lives."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from polymm.runtime.tape_runs import Moment, Plan, Variant
+
+REFRESH_HZ = 4
+COLUMNS = ("variant", "market", "window", "bid", "ask", "up", "down", "fills", "merges", "cash")
+
+
+class RateColumn(ProgressColumn):
+    """Market time over wall time."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.0f}x real time")
+
+
+class LiveRun:
+    """Shows a run on a terminal while it lasts; leaves nothing behind but the report."""
+
+    def __init__(self, console: Console, plan: "Plan") -> None:
+        self._plan = plan
+        self._rows: dict[Variant, tuple[str, ...]] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            RateColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task(self._description(1), total=plan.seconds)
+        self._live = Live(
+            console=console,
+            refresh_per_second=REFRESH_HZ,
+            transient=True,
+            get_renderable=self._render,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def watch(self, moment: "Moment") -> None:
+        """Take note of a moment; the terminal is drawn on its own beat."""
+        run = moment.run
+        _, bid_e4, bid_e6, ask_e4, ask_e6 = run.quotes[-1] if run.quotes else (0, 0, 0, 0, 0)
+        _, up_e6, down_e6 = run.inventory[-1] if run.inventory else (0, 0, 0)
+        self._rows[moment.variant] = (
+            f"{moment.variant.queue}, {run.fill_form}",
+            run.market.slug,
+            f"{100 * moment.elapsed:.0f} %",
+            _quote(bid_e4, bid_e6),
+            _quote(ask_e4, ask_e6),
+            f"{up_e6 / 1e6:,.2f}",
+            f"{down_e6 / 1e6:,.2f}",
+            f"{len(run.fills):,}",
+            f"{len(run.merges):,}",
+            f"{moment.venue.account.cash_e6 / 1e6:,.2f}",
+        )
+        self._progress.update(
+            self._task,
+            completed=moment.seconds_done,
+            description=self._description(moment.tape_n),
+        )
+
+    def _description(self, tape_n: int) -> str:
+        return f"market {tape_n} of {self._plan.tapes_n}"
+
+    def _render(self) -> Group:
+        table = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False)
+        for row in list(self._rows.values()):
+            table.add_row(*row)
+        return Group(table, self._progress)
+
+
+def _quote(price_e4: int, size_e6: int) -> str:
+    return f"{size_e6 / 1e6:g} at {price_e4 / 1e4:g}" if size_e6 else "-"

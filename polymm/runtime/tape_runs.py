@@ -1,0 +1,198 @@
+"""What ``polymm run`` runs without a venue: tapes, each under every queue model and fill form.
+
+A tape goes through all variants before the next one is opened, so that a synthetic market is
+generated once and a long recording is read once.
+"""
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from polymm import __version__
+from polymm.domain.market import NS
+from polymm.domain.tape import Tape
+from polymm.exchange.flow import FlowSettings, iter_windows
+from polymm.exchange.tape import TapeVenue
+from polymm.research.recordings import open_tapes
+from polymm.research.records import MarketRun, Run
+from polymm.research.tape_run import InferredForm, assemble, run_tape
+from polymm.runtime.config import Config
+from polymm.runtime.settings import latency, queues, run_settings
+
+FORMS: Final[dict[str, tuple[InferredForm, ...]]] = {
+    "none": ("none",),
+    "through": ("through",),
+    "both": ("none", "through"),
+}
+# The averages that settle a five-minute window run over its last minute.
+LOOKBACK_SHARE: Final = 5
+LOOKBACK_S_MAX: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to run the same tapes."""
+
+    queue: str
+    form: InferredForm
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be run.
+
+    Args:
+        tapes: Read or generated as they are iterated.
+        tapes_n: How many there are.
+        seconds: Length of all windows together.
+        variants: The headline first.
+        facts: What the report must say besides what the loop knows.
+    """
+
+    tapes: Iterator[Tape]
+    tapes_n: int
+    seconds: float
+    variants: tuple[Variant, ...]
+    facts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a run stands; ``run`` and ``venue`` are alive: look and do not keep them.
+
+    Args:
+        tape_n: Number of the tape, from 1.
+        elapsed: Share of its window that is over, 0..1.
+        seconds_done: Of the plan's seconds.
+    """
+
+    tape_n: int
+    variant: Variant
+    elapsed: float
+    seconds_done: float
+    run: MarketRun
+    venue: TapeVenue
+
+
+def plan_recorded(config: Config, path: Path) -> Plan:
+    """Plan to run the recordings of a file or folder.
+
+    A tape with trades fills by them under each queue model; one without has no queue, and is run
+    in each fill form instead.
+
+    Raises:
+        RecordingError: Missing, empty, damaged, of unknown layout, or without any book.
+    """
+    tapes = open_tapes(path, token_as=config.run.token_as)
+    has_trades = any(tape.has_trades for tape in tapes)
+    lacks_trades = not all(tape.has_trades for tape in tapes)
+    models = queues(config) if has_trades else queues(config)[:1]
+    forms = FORMS[config.venue.fills] if lacks_trades else FORMS["none"]
+    return Plan(
+        tapes=iter(tapes),
+        tapes_n=len(tapes),
+        seconds=sum(map(_length_s, tapes)),
+        variants=tuple(Variant(*pair) for pair in product(models, forms)),
+        facts=_facts(config) | {"tape": path.resolve().name},
+    )
+
+
+def plan_synthetic(config: Config) -> Plan:
+    """Plan to run seeded synthetic windows, generated one after the other."""
+    run = config.run
+    lookback_s = min(LOOKBACK_S_MAX, run.window_s // LOOKBACK_SHARE)
+    flow = FlowSettings(window_s=run.window_s, lookback_s=lookback_s)
+    return Plan(
+        tapes=iter_windows(run.seed, run.windows, flow),
+        tapes_n=run.windows,
+        seconds=float(run.windows * run.window_s),
+        variants=tuple(Variant(queue, "none") for queue in queues(config)),
+        facts=_facts(config) | {"tape": "synthetic", "seed": str(run.seed)},
+    )
+
+
+def run_plan(
+    plan: Plan,
+    config: Config,
+    *,
+    watch: Callable[[Moment], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> list[Run]:
+    """Run the plan; one run a variant, the headline first.
+
+    Args:
+        watch: Called now and then.
+        stop: Asked now and then; once true, the market it stops ends in order and no other
+            begins.
+
+    Raises:
+        RecordingError: A tape is damaged.
+        LedgerError: Account, fill list or order totals do not add up.
+    """
+    settings, delays = run_settings(config), latency(config)
+    markets: dict[Variant, list[MarketRun]] = {variant: [] for variant in plan.variants}
+    done_s = 0.0
+    for tape_n, tape in enumerate(plan.tapes, 1):
+        if stop is not None and stop():
+            break
+        tape = replace(tape, frames=list(tape.frames))
+        length_s = _length_s(tape) / len(plan.variants)
+        for variant in plan.variants:
+            markets[variant].append(
+                run_tape(
+                    tape,
+                    settings,
+                    queue=variant.queue,
+                    latency=delays,
+                    fill_form=variant.form,
+                    progress=_reporter(watch, tape_n, variant, done_s, length_s),
+                    stop=stop,
+                )
+            )
+            done_s += length_s
+            if stop is not None and stop():
+                break
+    return [
+        assemble(
+            runs,
+            settings,
+            queue=variant.queue,
+            latency=delays,
+            fill_form=variant.form,
+            facts=plan.facts,
+        )
+        for variant, runs in markets.items()
+        if runs
+    ]
+
+
+def _reporter(
+    watch: Callable[[Moment], None] | None,
+    tape_n: int,
+    variant: Variant,
+    done_s: float,
+    length_s: float,
+) -> Callable[[float, TapeVenue, MarketRun], None] | None:
+    if watch is None:
+        return None
+
+    def report(elapsed: float, venue: TapeVenue, run: MarketRun) -> None:
+        elapsed = min(max(elapsed, 0.0), 1.0)
+        watch(Moment(tape_n, variant, elapsed, done_s + elapsed * length_s, run, venue))
+
+    return report
+
+
+def _length_s(tape: Tape) -> float:
+    return (tape.market.end_ns - tape.market.start_ns) / NS
+
+
+def _facts(config: Config) -> dict[str, str]:
+    return {
+        "seed": "none drawn",
+        "configuration": config.digest(),
+        "versions": f"polymm {__version__}, python {platform.python_version()}",
+    }
