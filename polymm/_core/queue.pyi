@@ -1,4 +1,4 @@
-from typing import Final, Literal
+from typing import Final
 
 MODELS: Final[dict[str, int]]
 WINDOW_NS: Final[int]
@@ -10,7 +10,7 @@ class QueuePosition:
     def __init__(
         self,
         size_e6: int,
-        model: Literal["risk_averse", "prob"] | str = "risk_averse",
+        model: str = "risk_averse",
         *,
         n: float = 3.0,
         window_ns: int = ...,

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,14 +27,27 @@ from polymm.research.recording_lines import (
 )
 
 CLOB_SOURCE = "polymarket_clob"
+KEEP_ALIVES = ("PING", "PONG")
 # Stands for the token that a one-token recording does not name; no frame has it.
 UNRECORDED_TOKEN = "00000000"
 
 _MARKET_KEY = re.compile(rb'"market": ?"([^"]+)"')
 _TICK_KEY = re.compile(rb'"tick_size": ?"?([0-9.]+)')
 _TRADE_EVENT = re.compile(rb'"event_type": ?"last_trade_price"')
+_RESOLVED_EVENT = re.compile(rb'"event_type": ?"market_resolved"')
+_WINNER_KEY = re.compile(rb'"winning_asset_id": ?"(\d+)"')
 _RAW_LINE = re.compile(rb'\{"capturedAt":[0-9.]+,"payload":([\[{].*[\]}])\}\Z')
 _BOOK_LINE = re.compile(rb'\{"recv_ts":[0-9.eE+]+,"slug":"([^"]+)","msg":(\{.*\})\}\Z')
+
+
+def recorded_outcome(lines: Iterable[Line], market: Market) -> Literal["up", "down"] | None:
+    """The winner by the venue's own ``market_resolved``, the only message that settles."""
+    tokens: dict[str, Literal["up", "down"]] = {market.up_token: "up", market.down_token: "down"}
+    for line in lines:
+        if line.market == market.condition_id and _RESOLVED_EVENT.search(line.frame):
+            winner = _WINNER_KEY.search(line.frame)
+            return tokens.get(winner[1].decode()) if winner else None
+    return None
 
 
 # Raw captures: {"capturedAt", "payload"} beside <slug>.markets.json
@@ -67,6 +81,7 @@ def open_raw_capture(path: Path) -> list[Tape]:
             key=condition_id,
             has_trades=True,
             trade_lag_ns=TRADE_LAG_NS,
+            outcome=recorded_outcome(reading.lines, market),
         )
         for condition_id, market in markets.items()
         if counts[condition_id]
@@ -167,11 +182,14 @@ def _parse_session(line: bytes, reading: Reading) -> None:
         reading.defects["foreign_frames"] += 1
         return
     text = record["payload"]
+    if text.strip() in KEEP_ALIVES:
+        reading.defects["keep_alives"] += 1
+        return
     recv_ns = int(record["recv_wall_ts"]) * MS
     messages = json.loads(text)
     stamps: dict[str, int] = {}
     for message in messages if isinstance(messages, list) else [messages]:
-        if message.get("event_type", "book") in ("new_market", "market_resolved"):
+        if message.get("event_type") == "new_market":
             reading.defects["announcements"] += 1
             continue
         market = message["market"]
@@ -200,6 +218,7 @@ def open_session(path: Path) -> list[Tape]:
             key=condition_id,
             has_trades=has_trades,
             trade_lag_ns=TRADE_LAG_NS if has_trades else 0,
+            outcome=recorded_outcome(reading.lines, market),
         )
         for condition_id, market in markets.items()
         if counts[condition_id]

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, overload
 
 from polymm.domain.market import NS, Market, SettlementRule
 from polymm.domain.tape import Tape, TapeFrame
@@ -213,6 +213,7 @@ def make_tape(
     has_trades: bool,
     token_labelled: bool = True,
     trade_lag_ns: int = 0,
+    outcome: Literal["up", "down"] | None = None,
 ) -> Tape:
     """Make the tape of one market of a file; its frames are loaded again when asked for."""
 
@@ -228,7 +229,7 @@ def make_tape(
     return Tape(
         market=market,
         frames=RecordedFrames(len(frames), lambda: venue_order(frames_of(load().lines))[0]),
-        outcome=None,
+        outcome=outcome,
         has_trades=has_trades,
         token_labelled=token_labelled,
         source=str(path),

@@ -14,7 +14,7 @@ from polymm.research.recording_layouts import UNRECORDED_TOKEN
 from polymm.research.recording_lines import settlement_rule, taker_delay_ns, window_of
 from polymm.research.recordings import open_tapes
 from tests.support.recordings import data_dir, recording
-from tests.support.tapes import CONDITION, DOWN_TOKEN, START_S, UP_TOKEN, book, change, trade
+from tests.support.tapes import CONDITION, DOWN_TOKEN, START_S, UP_TOKEN, book, change, frame, trade
 
 SLUG = f"btc-updown-5m-{START_S}"
 BIDS = [(0.47, 200), (0.48, 100)]
@@ -118,6 +118,19 @@ def test_raw_capture_has_trades_labels_and_the_lag_of_its_trade_messages(tmp_pat
     assert tape.market.settlement.kind == "point"
 
 
+@pytest.mark.parametrize(("winner", "outcome"), [(UP_TOKEN, "up"), (DOWN_TOKEN, "down")])
+def test_recorded_resolution_settles_and_nothing_else_does(tmp_path, winner, outcome):
+    resolved = {
+        "event_type": "market_resolved",
+        "winning_asset_id": winner,
+        "assets_ids": [UP_TOKEN, DOWN_TOKEN],
+    }
+    path = raw_capture(tmp_path, book(0, BIDS, ASKS), frame(301_000, resolved))
+    assert open_tapes(path)[0].outcome == outcome
+    certain = book(299_000, [(0.98, 10), (0.99, 10)], [])
+    assert open_tapes(raw_capture(tmp_path, book(0, BIDS, ASKS), certain))[0].outcome is None
+
+
 def test_raw_capture_counts_frames_of_markets_it_was_not_told_of(tmp_path):
     other = change(100, "BUY", 0.4, 1)
     foreign = other._replace(frame=other.frame.replace(CONDITION.encode(), b"0xother"))
@@ -160,13 +173,14 @@ def test_session_maps_tokens_by_label_and_fees_by_its_record(tmp_path):
         tmp_path,
         ("polymarket_clob", 150, f"[{frame}]\n"),
         ("binance", 160, "{}"),
+        ("polymarket_clob", 170, "PONG"),
         ("polymarket_clob", 90, frame),
     )
     (tape,) = open_tapes(path)
     assert (tape.market.up_token, tape.market.fees.rate_e6) == (UP_TOKEN, 72_000)
     assert [f.recv_ns for f in tape.frames] == [(START_S * 1000 + 150) * MS, 0]
     assert tape.frames[0].frame.endswith(b"]\n")
-    assert tape.defects == {"foreign_frames": 1}
+    assert tape.defects == {"foreign_frames": 1, "keep_alives": 1}
 
 
 # Bad input
@@ -354,6 +368,6 @@ def test_sessions_give_one_tape_a_market():
     decoder = Decoder()
     for tape in tapes:
         decoder.add_market(tape.market.up_token, tape.market.down_token)
-        for frame in tape.frames:
-            decoder.feed(frame.frame)
+        for tape_frame in tape.frames:
+            decoder.feed(tape_frame.frame)
     assert decoder.counters()["rejected"] == 0
