@@ -1,7 +1,10 @@
 """The rules of STRATEGY.md section 4 as scenes of a few frames each."""
 
+import random
+
 import pytest
 
+from polymm.domain.market import NS
 from polymm.domain.order import (
     Accepted,
     Cancel,
@@ -10,12 +13,14 @@ from polymm.domain.order import (
     Fill,
     Merge,
     Merged,
+    Place,
     Rejected,
     Side,
     Token,
 )
 from polymm.errors import InputError, RecordingError
 from polymm.exchange.accounts import Account
+from polymm.exchange.flow import FlowSettings, generate_window
 from polymm.exchange.tape import TapeVenue
 from polymm.exchange.tape_orders import Latency, parse_queue
 from tests.support.tapes import (
@@ -252,6 +257,17 @@ def test_trade_after_the_end_fills_nobody():
     assert scene.filled == []
 
 
+def test_time_stops_at_what_we_will_hear_of_so_that_our_answer_is_not_late():
+    frames = [trade(200, "SELL", 0.47, 20), trade(900, "SELL", 0.47, 20)]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).until(100)
+    ((known_ns, fill),) = scene.venue.advance(at(5_000))
+    assert (known_ns, fill.size_e6) == (at(250), 20 * SHARE)
+    scene.venue.send(known_ns, Cancel(1, ""))
+    scene.end()
+    assert scene.of(Cancelled) == [Cancelled(1, 20 * SHARE)]
+    assert scene.filled == []  # the trade at 900 ms came too late
+
+
 def test_stress_stretches_every_delay():
     assert Latency().scaled(2) == Latency(
         feed_ns=200 * MS, order_ns=100 * MS, cancel_ns=100 * MS, reply_ns=100 * MS
@@ -420,3 +436,42 @@ def test_queue_models_are_read_with_their_exponent():
     assert parse_queue("prob(2.5)") == ("prob", 2.5)
     assert parse_queue("prob") == ("prob", 3.0)
     assert parse_queue("risk_averse")[0] == "risk_averse"
+
+
+@pytest.mark.parametrize("queue", ["risk_averse", "prob"])
+@pytest.mark.parametrize("seed", range(3))
+def test_random_orders_on_a_synthetic_market_always_add_up(seed, queue):
+    rng = random.Random(seed)
+    window = generate_window(seed, settings=FlowSettings(window_s=20, lookback_s=5))
+    start_ns = window.market.start_ns
+    account = Account(200 * DOLLAR)
+    venue = TapeVenue(window, account, queue=queue, merge_delay_ns=500 * MS)
+    replies = []
+
+    def until(ns):
+        while news := venue.advance(ns):
+            replies.extend(reply for _, reply in news)
+            account.audit()
+
+    for order_id in range(150):
+        now_ns = start_ns + order_id * 130 * MS
+        until(now_ns)
+        mid_e4 = (venue.book.best_bid_e4 + venue.book.best_ask_e4) // 2
+        token, side = rng.choice(list(Token)), rng.choice([Side.BUY, Side.BUY, Side.SELL])
+        about_e4 = mid_e4 if token is Token.UP else 10_000 - mid_e4
+        price_e4 = (about_e4 // 100 + rng.randrange(-3, 4)) * 100
+        size_e6 = rng.randrange(4, 60) * SHARE
+        venue.send(now_ns, Place(order_id, "m", token, side, price_e4, size_e6))
+        if rng.random() < 0.5:
+            venue.send(now_ns, Cancel(rng.randrange(order_id + 1), "m"))
+        if rng.random() < 0.1:
+            venue.send(now_ns, Merge("m", rng.randrange(1, 30) * SHARE))
+    until(window.market.end_ns + NS)
+
+    filled_e6 = sum(reply.size_e6 for reply in replies if isinstance(reply, Fill))
+    assert filled_e6 == sum(order.filled_e6 for order in venue.orders.values()) > 0
+    for order in venue.orders.values():
+        ends = order.filled_e6 + order.cancelled_e6 + order.rejected_e6 + order.expired_e6
+        assert (ends, order.open_e6) == (order.place.size_e6, 0), f"seed {seed}"
+    assert account.reserved_e6 == 0
+    assert account.locked_e6 == [0, 0]
