@@ -70,12 +70,11 @@ def set_prices(bid, ask, state, params, quote):
     """Clamp, round to ticks and keep both sides post-only; a dropped side keeps price 0."""
     quote.bid = max(params.quote_min, min(params.quote_max, bid))
     quote.ask = max(params.quote_min, min(params.quote_max, ask))
-    tick = float(state.tick_e4)
-    low = max(1, ceil((params.quote_min - 1e-9) * 10000.0 / tick))
-    high = floor((params.quote_max + 1e-9) * 10000.0 / tick)
-    high = max(0, min(10000 // state.tick_e4 - 1, high))
-    bid_n = max(low, min(high, floor((quote.bid + 1e-9) * 10000.0 / tick)))
-    ask_n = max(low, min(high, ceil((quote.ask - 1e-9) * 10000.0 / tick)))
+    ticks = 10000.0 / float(state.tick_e4)  # in a dollar
+    low = max(1, ceil((params.quote_min - 1e-9) * ticks))
+    high = max(0, min(10000 // state.tick_e4 - 1, floor((params.quote_max + 1e-9) * ticks)))
+    bid_n = max(low, min(high, floor((quote.bid + 1e-9) * ticks)))
+    ask_n = max(low, min(high, ceil((quote.ask - 1e-9) * ticks)))
     if ask_n <= bid_n:
         ask_n = bid_n + 1
         if ask_n > high:

@@ -44,13 +44,13 @@ cdef inline int64_t clamp_ticks(int64_t n, int64_t low, int64_t high) noexcept n
     return n
 
 
-cdef inline int64_t ticks_down(double price, int64_t tick_e4) noexcept nogil:
+cdef inline int64_t ticks_down(double price, double ticks_a_dollar) noexcept nogil:
     """Whole ticks at or below a price; 1e-9 dollars of tolerance, so that 0.48 stays 0.48."""
-    return <int64_t>floor((price + 1e-9) * 10000.0 / <double>tick_e4)
+    return <int64_t>floor((price + 1e-9) * ticks_a_dollar)
 
 
-cdef inline int64_t ticks_up(double price, int64_t tick_e4) noexcept nogil:
-    return <int64_t>ceil((price - 1e-9) * 10000.0 / <double>tick_e4)
+cdef inline int64_t ticks_up(double price, double ticks_a_dollar) noexcept nogil:
+    return <int64_t>ceil((price - 1e-9) * ticks_a_dollar)
 
 
 cdef inline double adjustment(
@@ -73,6 +73,7 @@ cdef inline void rest_on_ticks(
 ) noexcept nogil:
     """Steps 9 and 10: clamp, round to ticks, repair, guard; a side without a price has 0."""
     cdef int64_t low, high, bid_n, ask_n
+    cdef double ticks_a_dollar = 10000.0 / <double>tick_e4
     if not (
         isfinite(bid) and isfinite(ask)
         and 0.0 <= params.quote_min <= params.quote_max <= 1.0
@@ -82,12 +83,12 @@ cdef inline void rest_on_ticks(
     quote.bid = clamp(bid, params.quote_min, params.quote_max)
     quote.ask = clamp(ask, params.quote_min, params.quote_max)
 
-    low = ticks_up(params.quote_min, tick_e4)
+    low = ticks_up(params.quote_min, ticks_a_dollar)
     low = low if low > 1 else 1
-    high = PRICE_SCALE // tick_e4 - 1
-    high = clamp_ticks(ticks_down(params.quote_max, tick_e4), 0, high)
-    bid_n = clamp_ticks(ticks_down(quote.bid, tick_e4), low, high)
-    ask_n = clamp_ticks(ticks_up(quote.ask, tick_e4), low, high)
+    high = ticks_down(1.0, ticks_a_dollar) - 1
+    high = clamp_ticks(ticks_down(params.quote_max, ticks_a_dollar), 0, high)
+    bid_n = clamp_ticks(ticks_down(quote.bid, ticks_a_dollar), low, high)
+    ask_n = clamp_ticks(ticks_up(quote.ask, ticks_a_dollar), low, high)
     if ask_n <= bid_n:
         ask_n = bid_n + 1
         if ask_n > high:
