@@ -131,13 +131,6 @@ class TapeVenue:
 
     # Time
 
-    @property
-    def next_ns(self) -> int:
-        """When something happens at the venue next; NEVER_NS at the end of all."""
-        arrival_ns = self._arrivals[0][0] if self._arrivals else NEVER_NS
-        next_ns = min(self._frame_ns, arrival_ns)
-        return next_ns if self.is_closed else min(next_ns, self.market.end_ns)
-
     def advance(self, to_ns: int) -> list[tuple[int, Reply]]:
         """Let venue time pass, up to and with ``to_ns`` or to the first event we will hear of.
 
