@@ -9,7 +9,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # typing's own would import it: 10 ms, as much as all the rest
 if TYPE_CHECKING:
     from polymm._core.book import Book
-    from polymm._core.decode import Decoder, Trade
+    from polymm._core.decode import Decoder
     from polymm._core.inventory import (
         inventory_skew,
         merge_opportunity,
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polymm._core.lane import Lane
     from polymm._core.quoter import Quoter, compile_quoter
     from polymm._core.quoting import calculate_mm_prices
+    from polymm._core.records import Trade
     from polymm._core.signals import analyze_depth
     from polymm.errors import (
         ConfigError,
@@ -59,7 +60,7 @@ __all__ = [
 
 _HOMES = {
     "polymm._core.book": ("Book",),
-    "polymm._core.decode": ("Decoder", "Trade"),
+    "polymm._core.decode": ("Decoder",),
     "polymm._core.inventory": (
         "inventory_skew",
         "merge_opportunity",
@@ -69,6 +70,7 @@ _HOMES = {
     "polymm._core.lane": ("Lane",),
     "polymm._core.quoter": ("Quoter", "compile_quoter"),
     "polymm._core.quoting": ("calculate_mm_prices",),
+    "polymm._core.records": ("Trade",),
     "polymm._core.signals": ("analyze_depth",),
     "polymm.errors": (
         "ConfigError",

@@ -65,4 +65,3 @@ cdef class Decoder:
             self.marks[slot] = self.n.frames
             self.touched_slots[self.touched_n] = slot
             self.touched_n += 1
-

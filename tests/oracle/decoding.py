@@ -3,18 +3,18 @@
 import json
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 Level = tuple[Fraction, int]
 
 
-@lru_cache(maxsize=None)
+@cache
 def number(text: str) -> Fraction:
     return Fraction(text)
 
 
-@lru_cache(maxsize=None)
+@cache
 def text_of(value: Fraction) -> str:
     """Write a decimal without trailing zeros, as the venue does."""
     scaled = value * 10**6
