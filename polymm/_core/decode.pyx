@@ -321,7 +321,7 @@ cdef class Decoder:
                 self.staging, &staged, record.slot, record.token, entry.price_e4, entry.is_sell,
                 entry.size_e6, entry.best_bid_e4, entry.best_ask_e4,
             ):
-                raise DecodeError(f"frame holds too many changes for one decoder")
+                raise DecodeError("frame holds too many changes for one decoder")
         for i in range(first, self.staging.event_n):
             self.staging.events[i].stamp_ms = event.stamp_ms
         return 0
