@@ -6,7 +6,7 @@ shape is refused at once, without judging it: the tolerant pass reads it again a
 """
 
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr
 
 from polymm._core.layout cimport PRICE_E4_MAX, PRICE_E4_MIN, PRICE_SCALE
 from polymm._core.staging cimport (
@@ -29,6 +29,11 @@ cdef extern from "scan.h" nogil:
     enum: POLYMM_DECIMAL_READS
     uint64_t polymm_load64(const char* p) noexcept
     int polymm_decimal(const char* p, int places, int64_t* value) noexcept
+    const char* polymm_skip_spaced(
+        const char* p, const char* end, int spaced, const char* blanks, const char* dense
+    ) noexcept
+    int polymm_price(const char* p, int64_t* value) noexcept
+    bint polymm_same(const char* a, const char* b, int n) noexcept
     bint polymm_is_plain(const char* p, int n) noexcept
     const char* polymm_skip(const char* p, const char* end, const char* text) noexcept
     int64_t polymm_millis(const char* p) noexcept
@@ -55,7 +60,7 @@ cdef inline const TokenRecord* find_token(
             return NULL
         if (
             record.head == head and record.length <= reach and p[record.length] == 34
-            and not memcmp(record.text, p, record.length)
+            and polymm_same(record.text, p, record.length)
         ):
             return record
         i = (i + 1) & (TABLE_SIZE - 1)
@@ -92,13 +97,22 @@ cdef inline const char* skip_decimal(
     return p + length if length else NULL
 
 
+cdef inline const char* skip_price(
+    const char* p, const char* end, int64_t* value
+) noexcept nogil:
+    """Step over a price text up to its closing quote."""
+    cdef int length
+    if end - p < POLYMM_DECIMAL_READS:
+        return NULL
+    length = polymm_price(p, value)
+    return p + length if length else NULL
+
+
 cdef inline const char* skip_plain(const char* p, const char* end, int chars) noexcept nogil:
     """Step over a text of known length that stands in JSON as it is."""
     if end - p < chars + 1 or p[chars] != 34:
         return NULL
-    if not polymm_is_plain(p, chars & ~7):
-        return NULL
-    if chars & 7 and not polymm_is_plain(p + chars - 8, 8):
+    if not polymm_is_plain(p, chars):
         return NULL
     return p + chars
 
@@ -118,40 +132,40 @@ cdef inline const char* skip_entry(
     p = skip_token(p, end, tokens, &record)
     if p == NULL:
         return NULL
-    p = polymm_skip(p, end, b'", "price":"' if spaced else b'","price":"')
+    p = polymm_skip_spaced(p, end, spaced, b'", "price":"', b'","price":"')
     if p == NULL:
         return NULL
-    p = skip_decimal(p, end, 4, &price)
+    p = skip_price(p, end, &price)
     if p == NULL or price < PRICE_E4_MIN or price > PRICE_E4_MAX:
         return NULL
-    p = polymm_skip(p, end, b'", "size":"' if spaced else b'","size":"')
+    p = polymm_skip_spaced(p, end, spaced, b'", "size":"', b'","size":"')
     if p == NULL:
         return NULL
     p = skip_decimal(p, end, 6, &size)
     if p == NULL:
         return NULL
-    side = polymm_skip(
-        p, end, b'", "side":"BUY", "hash":"' if spaced else b'","side":"BUY","hash":"'
+    side = polymm_skip_spaced(
+        p, end, spaced, b'", "side":"BUY", "hash":"', b'","side":"BUY","hash":"'
     )
     is_sell = side == NULL
-    p = side if side != NULL else polymm_skip(
-        p, end, b'", "side":"SELL", "hash":"' if spaced else b'","side":"SELL","hash":"'
+    p = side if side != NULL else polymm_skip_spaced(
+        p, end, spaced, b'", "side":"SELL", "hash":"', b'","side":"SELL","hash":"'
     )
     if p == NULL:
         return NULL
     p = skip_plain(p, end, HASH_CHARS)
     if p == NULL:
         return NULL
-    p = polymm_skip(p, end, b'", "best_bid":"' if spaced else b'","best_bid":"')
+    p = polymm_skip_spaced(p, end, spaced, b'", "best_bid":"', b'","best_bid":"')
     if p == NULL:
         return NULL
-    p = skip_decimal(p, end, 4, &top_bid)
+    p = skip_price(p, end, &top_bid)
     if p == NULL or top_bid > PRICE_SCALE:
         return NULL
-    p = polymm_skip(p, end, b'", "best_ask":"' if spaced else b'","best_ask":"')
+    p = polymm_skip_spaced(p, end, spaced, b'", "best_ask":"', b'","best_ask":"')
     if p == NULL:
         return NULL
-    p = skip_decimal(p, end, 4, &top_ask)
+    p = skip_price(p, end, &top_ask)
     if p == NULL or top_ask > PRICE_SCALE:
         return NULL
     if record == NULL:
@@ -183,15 +197,15 @@ cdef inline int read_price_changes(
             if p[0] != 32:
                 return 0
             p += 1
-    p = polymm_skip(p, end, b'], "timestamp":"' if spaced else b'],"timestamp":"')
+    p = polymm_skip_spaced(p, end, spaced, b'], "timestamp":"', b'],"timestamp":"')
     if p == NULL or end - p < 16:
         return 0
     stamp_ms = polymm_millis(p)
     if stamp_ms < 0:
         return 0
-    p = polymm_skip(
-        p + 13, end,
-        b'", "event_type":"price_change"}' if spaced else b'","event_type":"price_change"}',
+    p = polymm_skip_spaced(
+        p + 13, end, spaced,
+        b'", "event_type":"price_change"}', b'","event_type":"price_change"}',
     )
     for i in range(staging.event_n):
         staging.events[i].stamp_ms = stamp_ms
@@ -211,7 +225,7 @@ cdef inline const char* skip_levels(
         p = polymm_skip(p, end, b'{"price":"')
         if p == NULL:
             return NULL
-        p = skip_decimal(p, end, 4, &price)
+        p = skip_price(p, end, &price)
         if p == NULL or price < PRICE_E4_MIN or price > PRICE_E4_MAX:
             return NULL
         p = polymm_skip(p, end, b'","size":"')
