@@ -164,8 +164,9 @@ def test_price_that_is_no_level_is_refused(path: str, price: object, saying: str
 @pytest.mark.parametrize(
     "size",
     [
-        "-1", "-0", "5.", ".", "1.0000001", "0.1234567", "100000000", "1e3", "1_000", "9" * 40, "9" * 5000,
-        "1.5x", "Infinity", "nan", "٥", "1 000", "1,000", -1, 1e-7, 1e8, 10**18, 2**64, 1e300,
+        "-1", "-0", "5.", ".", "1.0000001", "0.1234567", "100000000", "1e3", "1_000", "9" * 40,
+        "9" * 5000, "1.5x", "Infinity", "nan", "٥", "1 000", "1,000", -1, 1e-7, 1e8, 10**18, 2**64,
+        1e300,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["book.bids.0.size", "change.price_changes.1.size", "trade.size"])

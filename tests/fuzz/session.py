@@ -91,6 +91,7 @@ class Session:
         agree(ours, theirs, "as it is and with a blank in front")
         refusal = self.plain.refusal
         if refusal is not None:
+            agree(ours, (None, [], [], []), "a refused frame and no trace")
             self._check_refusal(frame, kind, refusal)
         else:
             is_fast = self.plain.decoder.counters()["fast"]
