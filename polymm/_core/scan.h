@@ -170,7 +170,7 @@ static inline int64_t polymm_millis(const char *p) {
     if (p[13] != '"') return -1;
 #endif
     return (int64_t)(polymm_digits8(polymm_load64(p)) * 100000
-                     + polymm_digits8(polymm_load64(p + 5) << 24));
+                     + polymm_digits8(polymm_load64(p + 8) << 24));
 }
 
 #endif
