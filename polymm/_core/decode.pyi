@@ -1,6 +1,6 @@
 from polymm._core.book import Book
 from polymm._core.lane import Lane
-from polymm._core.records import Trade
+from polymm._core.records import Trade as Trade
 
 FRAME_BYTES_MAX: int
 
