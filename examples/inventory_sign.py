@@ -9,6 +9,7 @@ against the limit and the skip rule and the scaled limits are off. Run it:
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import sqrt
 from statistics import fmean, stdev
 
@@ -42,7 +43,7 @@ def configure(sign: str, windows: int, window_s: int) -> Config:
 def net_spans(run: MarketRun) -> Iterator[tuple[float, float]]:
     """Net inventory of one window as (seconds, Up - Down in shares), from start to end."""
     marks = [(run.market.start_ns, 0, 0), *run.inventory, (run.market.end_ns, 0, 0)]
-    for (since_ns, up_e6, down_e6), (until_ns, _, _) in zip(marks, marks[1:], strict=False):
+    for (since_ns, up_e6, down_e6), (until_ns, _, _) in pairwise(marks):
         yield max(until_ns - since_ns, 0) / 1e9, (up_e6 - down_e6) / 1e6
 
 
