@@ -6,6 +6,7 @@ columns is a difference between two markets.
 
 import math
 import statistics
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from polymm._core.decode import Decoder
@@ -13,6 +14,21 @@ from polymm._core.layout import TRADE, UP
 from polymm.domain.market import NS
 from polymm.domain.tape import Tape
 
+# What was measured on live BTC five-minute books (STRATEGY.md 4.12, data/README.md): name, digits,
+# unit, recorded value.
+RECORDED: tuple[tuple[str, int, str, str], ...] = (
+    ("spread_c", 2, "c", "1.2"),
+    ("spread_cent_share", 2, "", "0.88"),
+    ("spread_late_c", 2, "c", "1.8"),
+    ("touch", 0, "shares", "200-350"),
+    ("depth", 0, "shares", "2200"),
+    ("depth_late", 0, "shares", "1100"),
+    ("mid_sd_250ms_c", 2, "c", "1.0"),
+    ("mid_sd_1s_c", 2, "c", "2.4"),
+    ("mid_square_sum", 2, "$2", "0.15-0.25"),
+    ("volume", 0, "$", "50000"),
+    ("trades_per_s", 1, "", "7"),
+)
 GRID_NS = NS // 4
 CENT_E4 = 100
 LATE_NS = 15 * NS
@@ -37,6 +53,20 @@ def book_statistics(tape: Tape) -> dict[str, float]:
     measure = _Measure(tape)
     measure.run()
     return measure.summary()
+
+
+def beside_recorded(markets: Sequence[Mapping[str, float]]) -> str:
+    """Write the markets' mean statistics, each with the recorded value in brackets.
+
+    Args:
+        markets: What `book_statistics` answered, one a market; NaN values are left out of a mean.
+    """
+    texts = []
+    for name, digits, unit, recorded in RECORDED:
+        values = [market[name] for market in markets if not math.isnan(market[name])]
+        shown = f"{statistics.fmean(values):.{digits}f}" if values else "n/a"
+        texts.append(f"{name.removesuffix('_c')} {shown} {unit}".rstrip() + f" ({recorded})")
+    return ", ".join(texts)
 
 
 class _Measure:

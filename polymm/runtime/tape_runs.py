@@ -14,7 +14,8 @@ from typing import Final
 from polymm import __version__
 from polymm.domain.market import NS
 from polymm.domain.tape import Tape
-from polymm.exchange.flow import FlowSettings, iter_windows
+from polymm.exchange.flow import FlowSettings, book_statistics, iter_windows
+from polymm.exchange.flow_statistics import beside_recorded
 from polymm.exchange.tape import TapeVenue
 from polymm.research.recordings import open_tapes
 from polymm.research.records import MarketRun, Run
@@ -50,6 +51,7 @@ class Plan:
         seconds: Length of all windows together.
         variants: The headline first.
         facts: What the report must say besides what the loop knows.
+        is_synthetic: Whether the report must say how the markets compare with recorded ones.
     """
 
     tapes: Iterator[Tape]
@@ -57,6 +59,7 @@ class Plan:
     seconds: float
     variants: tuple[Variant, ...]
     facts: dict[str, str]
+    is_synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def plan_synthetic(config: Config) -> Plan:
         seconds=float(run.windows * run.window_s),
         variants=tuple(Variant(queue, "none") for queue in queues(config)),
         facts=_facts(config) | {"tape": "synthetic", "seed": str(run.seed)},
+        is_synthetic=True,
     )
 
 
@@ -134,11 +138,13 @@ def run_plan(
     """
     settings, delays = run_settings(config), latency(config)
     markets: dict[Variant, list[MarketRun]] = {variant: [] for variant in plan.variants}
-    done_s = 0.0
+    facts, shapes, done_s = dict(plan.facts), [], 0.0
     for tape_n, tape in enumerate(plan.tapes, 1):
         if stop is not None and stop():
             break
         tape = replace(tape, frames=list(tape.frames))
+        if plan.is_synthetic:
+            shapes.append(book_statistics(tape))
         length_s = _length_s(tape) / len(plan.variants)
         for variant in plan.variants:
             markets[variant].append(
@@ -155,6 +161,8 @@ def run_plan(
             done_s += length_s
             if stop is not None and stop():
                 break
+    if shapes:
+        facts["book, mean of the markets (recorded)"] = beside_recorded(shapes)
     return [
         assemble(
             runs,
@@ -162,7 +170,7 @@ def run_plan(
             queue=variant.queue,
             latency=delays,
             fill_form=variant.form,
-            facts=plan.facts,
+            facts=facts,
         )
         for variant, runs in markets.items()
         if runs

@@ -48,6 +48,11 @@ def test_every_variant_runs_on_every_tape() -> None:
     slugs = [[market.market.slug for market in run.markets] for run in runs]
     assert len(slugs[0]) == 3
     assert slugs[0] == slugs[1]
+    for run in runs:
+        shape = run.facts["book, mean of the markets (recorded)"]
+        assert shape.startswith("spread ")
+        assert "touch" in shape
+        assert "(200-350)" in shape
 
 
 def test_progress_only_moves_forward_and_names_tape_and_variant() -> None:
