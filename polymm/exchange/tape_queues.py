@@ -99,7 +99,9 @@ class RestingOrders:
                 queue.on_through()
                 reached_e6 = left_e6
             else:
-                reached_e6 = min(queue.on_trade(now_ns, trade.size_e6), left_e6)
+                # What our orders ahead took of the trade went no further.
+                taken_e6 = trade.size_e6 - left_e6
+                reached_e6 = max(queue.on_trade(now_ns, trade.size_e6) - taken_e6, 0)
             left_e6 -= self._fill(now_ns, order, reached_e6)
         return True
 

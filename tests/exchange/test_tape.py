@@ -63,6 +63,22 @@ def test_after_a_trade_through_nobody_is_left_ahead():
     assert scene.filled == [20, 10]
 
 
+def test_two_of_our_orders_at_one_price_share_what_passed_the_front():
+    frames = [trade(200, "SELL", 0.48, 120), trade(300, "SELL", 0.48, 12)]
+    scene = Scene(*frames).send(10, buy(1, 4_800, 15), buy(2, 4_800, 15)).end()
+    assert [(fill.order_id, fill.size_e6 // SHARE) for fill in scene.of(Fill)] == [
+        (1, 15),
+        (2, 5),
+        (2, 10),
+    ]
+
+
+def test_what_our_better_order_took_never_reaches_the_next_one():
+    frames = [trade(200, "SELL", 0.48, 120)]
+    scene = Scene(*frames).send(10, buy(1, 4_900, 15), buy(2, 4_800, 50)).end()
+    assert scene.filled == [15, 5]
+
+
 def test_order_inside_the_spread_leads_its_queue():
     scene = Scene(trade(200, "SELL", 0.49, 7)).send(10, buy(1, 4_900, 50)).end()
     assert scene.filled == [7]
