@@ -1,0 +1,114 @@
+"""No decision knows the future: give a tape another one, and all that was decided stands.
+
+The future of a tape is what the venue says after some moment. Its frames keep their times and
+exchange their texts, so that every price, size and trade of it comes at another time.
+"""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from polymm.domain.market import NS
+from polymm.engine.settings import MakerSettings
+from polymm.exchange.flow import FlowSettings, generate_window
+from polymm.exchange.tape import TapeVenue
+from polymm.exchange.tape_orders import Latency
+from polymm.research.recordings import open_tapes
+from polymm.research.tape_run import RunSettings, run_tape
+from polymm.strategy.base import BaseParameters
+from tests.support.recordings import recording
+from tests.support.tapes import SHARE
+
+DELAYS = Latency()
+CUTS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
+SIZES = {"order_size_e6": 20 * SHARE, "max_position_e6": 200 * SHARE}
+ROOM = 1_000 * 1_000_000
+SETTINGS = {
+    "timer": RunSettings(
+        parameters=BaseParameters(**SIZES),
+        maker=MakerSettings(merge_enabled=True, max_total_position_e6=ROOM),
+    ),
+    "event": RunSettings(
+        parameters=BaseParameters(cycle="event", ask_mode="sell_first", **SIZES),
+        maker=MakerSettings(cycle="event", requote="diff", max_total_position_e6=ROOM),
+    ),
+}
+
+
+def decided(tape, settings, monkeypatch, form, delays):
+    """All that a run sends with its times, and all that the venue fills with its own."""
+    sent = []
+    send = TapeVenue.send
+
+    def noted(venue, now_ns, action):
+        sent.append((now_ns, action))
+        send(venue, now_ns, action)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TapeVenue, "send", noted)
+        run = run_tape(tape, settings, latency=delays, fill_form=form)
+    return sent, [record.fill for record in run.fills]
+
+
+def with_another_future(tape, after_ns, seed):
+    """The same tape whose frames after a moment have exchanged their texts."""
+    frames = list(tape.frames)
+    known = sum(frame.exch_ns <= after_ns for frame in frames)
+    texts = [frame.frame for frame in frames[known:]]
+    Random(seed).shuffle(texts)
+    later = [frame._replace(frame=text) for frame, text in zip(frames[known:], texts, strict=True)]
+    outcome = {"up": "down", "down": "up", None: None}[tape.outcome]
+    return replace(tape, frames=[*frames[:known], *later], outcome=outcome, truth=())
+
+
+def assert_the_past_stands(tape, settings, monkeypatch, form="none", delays=DELAYS):
+    tape = replace(tape, frames=list(tape.frames))
+    first_ns = max(tape.market.start_ns, tape.frames[0].exch_ns)
+    length_ns = min(tape.market.end_ns, tape.frames[-1].exch_ns) - first_ns
+    sent, fills = decided(tape, settings, monkeypatch, form, delays)
+    differing = 0
+    for seed, share in enumerate(CUTS):
+        cut_ns = first_ns + round(share * length_ns)
+        other = with_another_future(tape, cut_ns, seed)
+        others_sent, others_fills = decided(other, settings, monkeypatch, form, delays)
+        # A trade is matched up to its lag before it is told; news of anything takes its time.
+        matched_ns = cut_ns - tape.trade_lag_ns
+        known_ns = matched_ns + min(delays.feed_ns, delays.reply_ns)
+        before = [order for order in sent if order[0] <= known_ns]
+        assert before
+        assert [order for order in others_sent if order[0] <= known_ns] == before
+        assert [fill for fill in others_fills if fill.exch_ns <= matched_ns] == [
+            fill for fill in fills if fill.exch_ns <= matched_ns
+        ]
+        differing += others_sent != sent
+    assert differing > 1
+
+
+@pytest.mark.parametrize("cycle", SETTINGS)
+def test_another_future_of_a_synthetic_market_changes_nothing_decided(cycle, monkeypatch):
+    tape = generate_window(21, settings=FlowSettings(window_s=40, lookback_s=8))
+    assert tape.trade_lag_ns
+    assert_the_past_stands(tape, SETTINGS[cycle], monkeypatch)
+
+
+def test_nothing_is_known_before_its_recorded_receipt_or_the_reply(monkeypatch):
+    tape = generate_window(22, settings=FlowSettings(window_s=30, lookback_s=6))
+    late = [frame._replace(recv_ns=frame.exch_ns + NS // 2) for frame in tape.frames]
+    delays = Latency(feed_ns=NS // 2, reply_ns=NS // 2)
+    hasty = replace(delays, feed_ns=0)  # of no use: every receipt was recorded
+    tape = replace(tape, frames=late)
+    assert decided(tape, SETTINGS["event"], monkeypatch, "none", hasty) == decided(
+        tape, SETTINGS["event"], monkeypatch, "none", delays
+    )
+    assert_the_past_stands(tape, SETTINGS["event"], monkeypatch, delays=delays)
+
+
+def test_another_future_of_the_raw_capture_changes_nothing_decided(monkeypatch):
+    tape = open_tapes(recording("ws_market_btc5m"))[0]
+    assert_the_past_stands(tape, SETTINGS["event"], monkeypatch)
+
+
+def test_another_future_of_an_l2_market_changes_nothing_decided(monkeypatch):
+    tape = open_tapes(recording("l2_btc15m"))[0]
+    assert_the_past_stands(tape, SETTINGS["event"], monkeypatch, form="through")
