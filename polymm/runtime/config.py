@@ -269,11 +269,11 @@ def values(config: Config) -> Iterator[tuple[str, object]]:
         yield key, getattr(getattr(config, section), name)
 
 
-def order_faults(config: Config) -> Iterator[tuple[str, str]]:
-    """Pairs of values that contradict each other: key and what it must be."""
+def order_faults(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Pairs of values that contradict each other: key, the other's key, and what it must be."""
     found = dict(values(config))
     for key, other, strictly in ORDERED:
         low, high = float(str(found[key])), float(str(found[other]))
         if low > high or (strictly and low == high):
             bound = "below" if strictly else "at most"
-            yield key, f"{bound} {other}, which is {plain(high)}"
+            yield key, other, f"{bound} {other}, which is {plain(high)}"

@@ -5,6 +5,7 @@ have been right. The origin of every value is kept, for ``polymm config show``.
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from polymm.runtime.config import Config, allowed, fields, order_faults, section
 
 ENV_PREFIX = "POLYMM__"
 DEFAULT = "default"
+# Whoever put a key into the file by mistake must not find it in a log of the refusal.
+SECRET_NAME = re.compile(r"key|secret|pass|private|mnemonic|credential")
+SECRET_TEXT = re.compile(r"(0x)?[0-9a-fA-F]{32,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +67,33 @@ def load_config(
     entries += _environ_entries(environ or {})
     entries += [_Entry(k, value, f"flag {name}") for k, (name, value) in (flags or {}).items()]
     faults = [_unknown(entry) for entry in entries if entry.key not in fields()]
-    if faults:
-        raise ConfigError("\n".join(faults))
-
-    chosen = {entry.key: entry for entry in entries}
+    chosen = {entry.key: entry for entry in entries if entry.key in fields()}
     tree: dict[str, dict[str, object]] = {}
     for entry in chosen.values():
         section, name = entry.key.split(".")
         tree.setdefault(section, {})[name] = entry.value
+    config = None
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        lines = dict.fromkeys(".".join(map(str, e["loc"][:2])) for e in error.errors())
-        raise ConfigError("\n".join(_wrong(chosen[key]) for key in lines)) from None
-    faults = [
-        _wrong(chosen.get(key) or _Entry(key, _value(config, key), DEFAULT), must)
-        for key, must in order_faults(config)
-    ]
-    if faults:
+        keys = dict.fromkeys(".".join(map(str, e["loc"][:2])) for e in error.errors())
+        faults += [_wrong(chosen[key]) for key in keys]
+    if config is not None and not faults:
+        faults = list(_contradictions(config, chosen))
+    if config is None or faults:
         raise ConfigError("\n".join(faults))
     origins = {key: chosen[key].origin if key in chosen else DEFAULT for key in fields()}
     return LoadedConfig(config, origins)
 
 
-def _value(config: Config, key: str) -> object:
-    section, name = key.split(".")
-    return getattr(getattr(config, section), name)
+def _contradictions(config: Config, chosen: Mapping[str, _Entry]) -> Iterator[str]:
+    """Tell them where the value was set that made them so: a default is nobody's mistake."""
+    for key, other, must in order_faults(config):
+        section, name = key.split(".")
+        value = getattr(getattr(config, section), name)
+        origin = next((chosen[k].origin for k in (key, other) if k in chosen), DEFAULT)
+        entry = chosen.get(key) or _Entry(key, value, origin)
+        yield _wrong(entry, must) + ("" if key in chosen else f" ({DEFAULT})")
 
 
 def _file_entries(path: Path) -> Iterator[_Entry]:
@@ -130,11 +135,16 @@ def _parse_text(text: str) -> object:
 
 
 def _unknown(entry: _Entry) -> str:
-    known = list(fields())
     if entry.key in sections():
         return f"{entry.origin}: {entry.key} must be a table of values, was {_shown(entry.value)}"
-    nearest = _nearest(entry.key, known)
+    if isinstance(entry.value, dict):
+        close = difflib.get_close_matches(entry.key, sections(), n=1)
+        hint = f"the nearest is {close[0]}" if close else f"there are {', '.join(sections())}"
+        return f"{entry.origin}: unknown section {entry.key}; {hint}"
+    nearest = _nearest(entry.key, list(fields()))
     hint = f"; the nearest is {nearest}: {allowed(fields()[nearest])}" if nearest else ""
+    if SECRET_NAME.search(entry.key):
+        return f"{entry.origin}: unknown key {entry.key}, its value not shown{hint}"
     return f"{entry.origin}: unknown key {entry.key} = {_shown(entry.value)}{hint}"
 
 
@@ -158,4 +168,6 @@ def _shown(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     if isinstance(value, str):
         text = f'"{value}"'
+    if SECRET_TEXT.search(text):
+        return "a long hexadecimal text, not shown"
     return text if len(text) <= 60 else f"{text[:57]}..."

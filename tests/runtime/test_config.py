@@ -139,7 +139,6 @@ def test_environment_is_read_as_toml_or_as_a_bare_word(
         ("[strategy]\nordersize = 3", "strategy.ordersize = 3", "strategy.order_size"),
         ("[strategy]\ncycle_ms = 9", "strategy.cycle_ms = 9", "cycle.cycle_ms"),
         ("order_size = 3", "order_size = 3", "strategy.order_size"),
-        ("[stratgy]\norder_size = 3", "stratgy = {", "strategy."),
         ("[cycle]\ncycle_s = 1", "cycle.cycle_s = 1", "cycle.cycle_ms"),
         ("[strategy]\norder_size_e6 = 1", "strategy.order_size_e6 = 1", "strategy.order_size"),
     ],
@@ -148,6 +147,33 @@ def test_unknown_key_names_the_nearest(tmp_path: Path, text: str, key: str, near
     told = fault(tmp_path, text)
     assert f"unknown key {key}" in told
     assert f"the nearest is {nearest}" in told
+
+
+def test_unknown_section_names_the_nearest_or_all(tmp_path: Path) -> None:
+    told = fault(tmp_path, "[stratgy]\norder_size = 3")
+    assert told.endswith("unknown section stratgy; the nearest is strategy")
+    told = fault(tmp_path, "[wallet]\norder_size = 3")
+    assert told.endswith("there are strategy, cycle, venue, run, report")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'private_key = "{secret}"',
+        "private_key = {secret}",
+        '[wallet]\nprivate_key = "{secret}"',
+        '[strategy]\napi_secret = "{secret}"',
+        '[strategy.wallet]\nfunder = "{secret}"',
+        '[strategy]\norder_size = "{secret}"',
+        '[strategy]\nfunder = "{secret}"',
+        'strategy = "{secret}"',
+    ],
+)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, text: str) -> None:
+    secret = "0x" + "c0ffee42" * 8
+    told = fault(tmp_path, text.format(secret=secret))
+    assert "c0ffee42" not in told
+    assert str(int(secret, 16)) not in told
 
 
 @pytest.mark.parametrize(
@@ -195,12 +221,23 @@ def test_wrong_value_names_key_value_and_what_is_allowed(
     ],
 )
 def test_values_that_contradict_each_other_are_told(tmp_path: Path, text: str, key: str) -> None:
-    assert f"{key} must be " in fault(tmp_path, text)
+    told = fault(tmp_path, text)
+    assert f"{key} must be " in told
+    assert "file " in told
+
+
+def test_a_default_that_a_value_contradicts_is_told_where_the_value_stands(tmp_path: Path) -> None:
+    told = fault(tmp_path, "[strategy]\nmax_spread = 0.001")
+    assert told.startswith("file ")
+    assert told.endswith(
+        "strategy.min_spread must be at most strategy.max_spread, which is 0.001, "
+        "was 0.002 (default)"
+    )
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
-    told = fault(tmp_path, "[strategy]\norder_size = 0\nk_inv = 9\n[run]\nseed = -1\n")
-    assert len(told.splitlines()) == 3
+    told = fault(tmp_path, "[strategy]\norder_size = 0\nk_inf = 9\n[run]\nseed = -1\n[wun]\n")
+    assert len(told.splitlines()) == 4
 
 
 @pytest.mark.parametrize(
