@@ -15,9 +15,12 @@ from polymm.domain.tape import Tape, TapeFrame
 from polymm.errors import RecordingError
 from polymm.research.recording_lines import (
     MS,
+    UNEXPECTED,
     RecordedFrames,
+    check_market,
     settlement_rule,
     taker_delay_ns,
+    to_ns,
     venue_order,
 )
 
@@ -41,11 +44,21 @@ def open_l2(folder: Path) -> list[Tape]:
     by_market: defaultdict[str, list[Row]] = defaultdict(list)
     for row in _read_rows(books, ("market_id", "ts", "side", "bid_px", "ask_px")):
         by_market[row["market_id"]].append(row)
+    if not by_market:
+        return []
     tapes = []
     for record in _read_rows(records, MARKET_COLUMNS):
+        # A market without rows stays: it is excluded when it is run, and counted.
         rows = by_market.pop(record["market_id"], [])
-        if rows:
-            tapes.append(_tape(books, record, rows))
+        try:
+            tape = _tape(books, record, rows)
+        except UNEXPECTED as error:
+            raise RecordingError(
+                f"{records}: expected a market and the times of its books,"
+                f" found {record['market_id']!r}: {error}"
+            ) from error
+        check_market(records, tape.market)
+        tapes.append(tape)
     if by_market:
         raise RecordingError(
             f"{records}: expected a record of each market, found none of {min(by_market)}"
@@ -54,7 +67,7 @@ def open_l2(folder: Path) -> list[Tape]:
 
 
 def _tape(books: Path, record: Row, rows: list[Row]) -> Tape:
-    start_ns, end_ns = record["start_ts"] * MS, record["end_ts"] * MS
+    start_ns, end_ns = to_ns(record["start_ts"], MS), to_ns(record["end_ts"], MS)
     up_token, down_token = composed_tokens(record["market_id"])
     market = Market(
         slug=record["slug"],
@@ -94,6 +107,7 @@ def _row_defects(rows: list[Row]) -> Counter[str]:
     newest = 0
     for row in rows:
         sides[row["ts"]].add(row["side"])
+        to_ns(row["ts"], MS)
         defects["inversions"] += row["ts"] < newest
         newest = max(newest, row["ts"])
         bids, asks = row["bid_px"], row["ask_px"]
@@ -111,8 +125,10 @@ def _load(books: Path, market: Market) -> list[TapeFrame]:
             TapeFrame(row["ts"] * MS, 0, compose_book(market.condition_id, tokens, row))
             for row in rows
         ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordingError(f"{books}: expected price and size lists, found: {error}") from error
+    except UNEXPECTED as error:
+        raise RecordingError(
+            f"{books}: expected UP or DOWN with lists of prices and sizes, found: {error}"
+        ) from error
     return venue_order(frames)[0]
 
 

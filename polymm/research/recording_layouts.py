@@ -13,6 +13,7 @@ from polymm.errors import RecordingError
 from polymm.research.recording_lines import (
     MS,
     TRADE_LAG_NS,
+    UNEXPECTED,
     Line,
     Reading,
     cut_value,
@@ -22,6 +23,7 @@ from polymm.research.recording_lines import (
     settlement_rule,
     stamp_ns,
     taker_delay_ns,
+    to_ns,
     tokens_of,
     window_of,
 )
@@ -32,7 +34,7 @@ KEEP_ALIVES = ("PING", "PONG")
 UNRECORDED_TOKEN = "00000000"
 
 _MARKET_KEY = re.compile(rb'"market": ?"([^"]+)"')
-_TICK_KEY = re.compile(rb'"tick_size": ?"?([0-9.]+)')
+_TICK_KEY = re.compile(rb'"tick_size": ?"?([0-9]*\.?[0-9]+)')
 _TRADE_EVENT = re.compile(rb'"event_type": ?"last_trade_price"')
 _RESOLVED_EVENT = re.compile(rb'"event_type": ?"market_resolved"')
 _WINNER_KEY = re.compile(rb'"winning_asset_id": ?"(\d+)"')
@@ -95,14 +97,14 @@ def _raw_markets(path: Path) -> dict[str, Market]:
         markets = [_raw_market(records[name]) for name in ("current", "next") if name in records]
     except FileNotFoundError as error:
         raise RecordingError(f"{path}: expected its markets beside it in {beside.name}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except UNEXPECTED as error:
         raise RecordingError(f"{beside}: expected market records, found: {error!r}") from error
     return {market.condition_id: market for market in markets}
 
 
 def _raw_market(record: dict[str, Any]) -> Market:
-    start_ns = int(record["startTs"]) * NS
-    end_ns = int(record["endTs"]) * NS
+    start_ns = to_ns(record["startTs"], NS)
+    end_ns = to_ns(record["endTs"], NS)
     return Market(
         slug=record["slug"],
         condition_id=record["conditionId"],
@@ -185,7 +187,7 @@ def _parse_session(line: bytes, reading: Reading) -> None:
     if text.strip() in KEEP_ALIVES:
         reading.defects["keep_alives"] += 1
         return
-    recv_ns = int(record["recv_wall_ts"]) * MS
+    recv_ns = to_ns(record["recv_wall_ts"], MS)
     messages = json.loads(text)
     stamps: dict[str, int] = {}
     for message in messages if isinstance(messages, list) else [messages]:
@@ -193,7 +195,7 @@ def _parse_session(line: bytes, reading: Reading) -> None:
             reading.defects["announcements"] += 1
             continue
         market = message["market"]
-        stamps[market] = max(int(message["timestamp"]) * MS, stamps.get(market, 0))
+        stamps[market] = max(to_ns(message["timestamp"], MS), stamps.get(market, 0))
     frame = text.encode()
     for market, exch_ns in stamps.items():
         usable = recv_ns if recv_ns >= exch_ns else 0
@@ -233,7 +235,7 @@ def _session_markets(path: Path) -> dict[str, Market]:
     for number, line in enumerate(read_lines(beside), 1):
         try:
             market = _session_market(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except UNEXPECTED as error:
             raise RecordingError(
                 f"{beside}: line {number}: expected a market record, found: {error!r}"
             ) from error
@@ -244,8 +246,8 @@ def _session_markets(path: Path) -> dict[str, Market]:
 def _session_market(record: dict[str, Any]) -> Market:
     tokens = {item["outcome"]: item["token_id"] for item in record["outcomes"]}
     fees = record["fee_parameters"]["raw_fee_config"]
-    start_ns = int(record["start_ts"]) * MS
-    end_ns = int(record["end_ts"]) * MS
+    start_ns = to_ns(record["start_ts"], MS)
+    end_ns = to_ns(record["end_ts"], MS)
     return Market(
         slug=record["slug"],
         condition_id=record["condition_id"],

@@ -22,6 +22,17 @@ MINUTE_NS = 60 * NS
 GZIP_MAGIC = b"\x1f\x8b"
 # ``last_trade_price`` follows its match by about 20 ms (recorded-data README, p95 25 ms).
 TRADE_LAG_NS = 20 * MS
+# Times beyond it (the year 2116) would leave 64 bits with a delay added.
+TIME_NS_MAX = 2**62
+# What reading JSON, or rows, of another shape than expected raises.
+UNEXPECTED = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 # Times at which the venue changed its terms (STRATEGY.md section 1), epoch ns, UTC.
 TWAP_SINCE_NS = 1_786_060_800 * NS  # 2026-08-07
@@ -29,7 +40,7 @@ TWAP_60_SINCE_NS = 1_786_665_600 * NS  # 2026-08-14; 5m windows averaged over 30
 DELAY_50_SINCE_NS = 1_786_924_800 * NS  # 2026-08-17
 DELAY_150_SINCE_NS = 1_788_480_000 * NS  # 2026-09-04
 
-_SLUG = re.compile(r"updown-(\d+)m-(\d+)\Z")
+_SLUG = re.compile(r"updown-(\d{1,4})m-(\d{1,11})\Z")
 _ASSET = re.compile(rb'"asset_id": ?"(\d+)"')
 _STAMP = re.compile(rb'"timestamp": ?"?(\d+)')
 
@@ -72,6 +83,18 @@ class Reading:
 
     lines: list[Line] = field(default_factory=list)
     defects: Counter[str] = field(default_factory=Counter)
+
+
+def to_ns(value: Any, unit_ns: int) -> int:
+    """A recorded time in ns.
+
+    Raises:
+        OverflowError, TypeError, ValueError: Not a number, or not within 0..TIME_NS_MAX.
+    """
+    ns = int(value) * unit_ns
+    if not 0 <= ns <= TIME_NS_MAX:
+        raise ValueError(f"a time must be within 0..{TIME_NS_MAX} ns, was {ns}")
+    return ns
 
 
 def window_of(slug: str) -> tuple[int, int] | None:
@@ -149,7 +172,7 @@ def read_first_object(path: Path) -> dict[str, Any]:
         raise RecordingError(f"{path}: expected JSON lines, found an empty file")
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except UNEXPECTED as error:
         raise RecordingError(f"{path}: line 1: expected JSON, found {shown(line)}") from error
     return value if isinstance(value, dict) else {}
 
@@ -166,7 +189,7 @@ def read_recording(path: Path, parse: Callable[[bytes, Reading], None]) -> Readi
     for number, line in enumerate(lines, 1):
         try:
             parse(line, reading)
-        except (ValueError, KeyError, TypeError) as error:
+        except UNEXPECTED as error:
             if number == len(lines) and number > 1:
                 reading.defects["damaged_last_line"] += 1
                 break
@@ -191,7 +214,7 @@ def stamp_ns(frame: bytes) -> int:
     match = _STAMP.search(frame)
     if match is None:
         raise ValueError("no timestamp")
-    return int(match[1]) * MS
+    return to_ns(match[1], MS)
 
 
 def tokens_of(lines: list[Line]) -> list[str]:
@@ -201,6 +224,24 @@ def tokens_of(lines: list[Line]) -> list[str]:
         for token in _ASSET.findall(line.frame):
             seen.setdefault(token.decode())
     return list(seen)
+
+
+def check_market(path: Path, market: Market) -> None:
+    """Refuse terms that no market can have.
+
+    Raises:
+        RecordingError: The window is empty or too late, the tick does not divide a dollar, or the
+            minimum order is below 0.
+    """
+    if not 0 <= market.start_ns < market.end_ns <= TIME_NS_MAX:
+        fault = f"a window, found {market.start_ns} to {market.end_ns} ns"
+    elif not 1 <= market.tick_e4 <= 1_000 or 10_000 % market.tick_e4:
+        fault = f"a tick that divides 1 within 0.0001..0.1, found {market.tick_e4}e-4"
+    elif market.order_min_e6 < 0:
+        fault = f"a minimum order of at least 0, found {market.order_min_e6}e-6"
+    else:
+        return
+    raise RecordingError(f"{path}: {market.slug}: expected {fault}")
 
 
 def make_tape(
@@ -215,7 +256,12 @@ def make_tape(
     trade_lag_ns: int = 0,
     outcome: Literal["up", "down"] | None = None,
 ) -> Tape:
-    """Make the tape of one market of a file; its frames are loaded again when asked for."""
+    """Make the tape of one market of a file; its frames are loaded again when asked for.
+
+    Raises:
+        RecordingError: The market's terms cannot be.
+    """
+    check_market(path, market)
 
     def frames_of(lines: list[Line]) -> list[TapeFrame]:
         return [TapeFrame(ns, recv, frame) for name, ns, recv, frame in lines if name == key]

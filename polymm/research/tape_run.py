@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from polymm.domain.market import NS
+from polymm.domain.market import NS, Market
 from polymm.domain.tape import Tape
 from polymm.exchange.tape import Latency, TapeVenue
 from polymm.research.records import MarketRun, Run
@@ -55,8 +55,8 @@ def run_tape(
         stop: Asked now and then; once true, the run ends in order where it stands.
 
     Returns:
-        Settled by the tape's outcome; without one ``unsettled``, marked at the last mid; without
-        a frame inside the window ``excluded``.
+        Settled by the tape's outcome; without one ``unsettled``, marked at the last mid;
+        ``excluded`` without a frame inside the window or with fees of a form we do not know.
 
     Raises:
         RecordingError: A frame is malformed.
@@ -74,14 +74,23 @@ def run_tape(
     gaps = gaps_n(tape)
     if gaps:
         run.defects[f"gaps_over_{GAP_NS // NS}_s"] = gaps
-    if not any(tape.market.start_ns <= ns < tape.market.end_ns for ns, _ in frames):
-        run.status, run.exclusion = "excluded", "outside_window"
+    run.exclusion = _exclusion(tape.market, frames)
+    if run.exclusion:
+        run.status = "excluded"
         run.cash_start_e6 = run.cash_end_e6 = settings.cash_e6
         return run
     loop = TapeLoop(tape, run, frames, settings, queue, latency or Latency())
     stopped = loop.run(progress, stop)
     loop.settle(stopped=stopped)
     return run
+
+
+def _exclusion(market: Market, frames: Iterable[tuple[int, bytes]]) -> str:
+    """Why a market is not run, "" where it is."""
+    if market.fees.exponent != 1:
+        return "fees_unknown"
+    known = any(market.start_ns <= ns < market.end_ns for ns, _ in frames)
+    return "" if known else "outside_window"
 
 
 def run_tapes(
