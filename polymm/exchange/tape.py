@@ -115,7 +115,6 @@ class TapeVenue:
             self.book,
             queue=queue,
             fill_form=fill_form,
-            lot_e6=self.market.lot_e6,
             fill=self._fill,
         )
         self._replies: list[tuple[int, Reply]] = []

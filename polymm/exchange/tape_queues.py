@@ -34,8 +34,8 @@ class RestingOrders:
         book: The venue's book, borrowed.
         queue: Queue model: see ``parse_queue``.
         fill_form: What can fill an order: see ``TapeVenue``.
-        lot_e6: Fills are whole lots, 1e-6 shares.
-        fill: Called with (now_ns, order, shares that reached it); answers how many it took.
+        fill: Called with (now_ns, order, shares that reached it); takes whole lots of them and
+            answers how many.
 
     Attributes:
         is_watched: Whether a change of the book can matter at all.
@@ -48,7 +48,6 @@ class RestingOrders:
         *,
         queue: str,
         fill_form: FillForm,
-        lot_e6: int,
         fill: Callable[[int, VenueOrder, int], int],
     ) -> None:
         self.is_watched = False
@@ -56,7 +55,6 @@ class RestingOrders:
         self._book = book
         self._model, self._n = parse_queue(queue)
         self._fill_form = fill_form
-        self._lot_e6 = lot_e6
         self._fill = fill
         self._orders: tuple[list[VenueOrder], list[VenueOrder]] = ([], [])
         self._beyond: tuple[dict[int, _Beyond], dict[int, _Beyond]] = ({}, {})
@@ -144,7 +142,6 @@ class RestingOrders:
                     break
                 level = beyond.setdefault(price_e4, _Beyond(size_e6))
                 taken_e6 = min(wanted_e6, size_e6 - level.taken_e6)
-                taken_e6 -= taken_e6 % self._lot_e6
                 level.taken_e6 += taken_e6
                 wanted_e6 -= taken_e6
             self._fill(now_ns, order, order.open_e6 - wanted_e6)

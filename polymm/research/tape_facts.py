@@ -58,6 +58,7 @@ def run_flattery(markets: Sequence[MarketRun]) -> list[str]:
         "Our orders move nothing: nobody reacts to them, and what they took is still on the tape.",
         "Latencies are constants; nothing is lost, late or refused for load.",
         "Each market starts with its own cash, so capital is never short between markets.",
+        "Where a tape records no fee schedule the present one is taken, whatever its date.",
     ]
     if "trades" in forms:
         sentences += [
@@ -69,6 +70,7 @@ def run_flattery(markets: Sequence[MarketRun]) -> list[str]:
             "Fills are inferred from books that went through our price: no trade was recorded.",
             "Inferred fills are adverse ones only; the flow that would have paid us is missing.",
             "Between two snapshots a price may have been passed and left again, unseen.",
+            "A rebate is estimated on inferred fills too, as if a taker had paid the fee.",
         ]
     if "none" in forms:
         sentences.append("With fills = none nothing ever fills: this form shows quotes, not money.")

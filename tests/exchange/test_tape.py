@@ -107,6 +107,13 @@ def test_one_trade_told_by_both_tokens_counts_once():
     assert scene.venue.traded_e6 == 110 * SHARE
 
 
+@pytest.mark.parametrize(("late_ms", "filled"), [(1_000, [20]), (1_001, [20, 20])])
+def test_other_tokens_notice_is_known_for_a_second(late_ms, filled):
+    told = trade(200, "SELL", 0.47, 20)
+    again = trade(200, "BUY", 0.53, 20, token="down")._replace(exch_ns=at(200 + late_ms))
+    assert Scene(told, again).send(10, buy(1, 4_800, 50)).end().filled == filled
+
+
 def test_two_equal_trades_of_one_token_count_twice():
     frames = [trade(200, "SELL", 0.48, 110), trade(200, "SELL", 0.48, 20)]
     assert Scene(*frames, frames[1]).send(10, buy(1, 4_800, 50)).end().filled == [10, 20, 20]

@@ -162,6 +162,22 @@ def test_tape_without_trades_has_two_forms(form, fills):
     assert all(record.fill.inferred for record in run.fills)
 
 
+def test_rebate_is_the_makers_share_of_what_the_taker_paid():
+    run = run_tape(still_tape(frames=[trade(2_500, "SELL", 0.40, 7)]), BIG)
+    (record,) = run.fills
+    price_e4 = record.fill.price_e4
+    # 7 shares at the bid: .07 x 7 x p (1 - p) dollars to 5 decimals, a fifth of it to us.
+    fee_e6 = round(7 * 0.07 * price_e4 * (10_000 - price_e4) / 1e8, 5) * 1e6
+    assert run.rebate_e6 == int(round(fee_e6) * 0.2)
+
+
+def test_only_trades_within_the_window_count_as_the_tapes_volume():
+    sizes = {-500: 3, 0: 5, 2_500: 7, 299_999: 11, 300_000: 13}
+    trades = [trade(ms, "SELL", 0.40, size) for ms, size in sizes.items()]
+    run = run_tape(still_tape(frames=trades), BIG)
+    assert run.venue_trades_e6 == (5 + 7 + 11) * SHARE
+
+
 def test_ledger_and_fill_list_must_agree_to_the_micro_dollar():
     run = MarketRun(market=market(), source="", status="settled", cash_end_e6=1)
     with pytest.raises(LedgerError, match="by the fill list 0e-6"):
