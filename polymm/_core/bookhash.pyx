@@ -65,12 +65,14 @@ cdef class BookText:
 
     cdef readonly str claimed
     cdef object state
+    cdef str neg_risk
     cdef dict own
 
     def __init__(self, bytes message not None):
         cdef bytes levels = level_slice(message)
         head = {}
         self.own = {}
+        self.neg_risk = "true" if b'"neg_risk":true' in message else "false"
         if levels is not None:
             for texts, keys in ((head, HEAD_KEYS), (self.own, TAIL_KEYS)):
                 for key in keys:
@@ -100,6 +102,7 @@ cdef class BookText:
         for key in TAIL_KEYS:
             if key in parsed:
                 self.own[key] = parsed[key]
+        self.neg_risk = "true" if parsed.get("neg_risk") is True else "false"
         return parsed
 
     def digest(self, *, str last_trade_price="", str tick_size="0.01", str min_order_size="5"):
@@ -112,7 +115,7 @@ cdef class BookText:
         version = own.get("version")
         tail = (
             f',"min_order_size":"{own.get("min_order_size", min_order_size)}"'
-            f',"tick_size":"{own.get("tick_size", tick_size)}","neg_risk":false'
+            f',"tick_size":"{own.get("tick_size", tick_size)}","neg_risk":{self.neg_risk}'
             f',"last_trade_price":"{own.get("last_trade_price", last_trade_price)}"'
         )
         tail += "}" if version is None else f',"version":"{version}"}}'

@@ -27,16 +27,24 @@ COMPOSED = (
 )
 
 
-def composed() -> bytes:
+def composed(text: bytes = COMPOSED) -> bytes:
     import hashlib
 
-    return COMPOSED % hashlib.sha1(COMPOSED % b"").hexdigest().encode()
+    return text % hashlib.sha1(text % b"").hexdigest().encode()
 
 
 def test_hash_covers_the_texts_as_they_stand() -> None:
     text = BookText(composed())
     assert text.digest() == text.claimed
     assert BookText(composed().replace(b'"10"', b'"10.0"')).digest() != text.claimed
+
+
+def test_negative_risk_is_hashed_as_it_stands() -> None:
+    message = composed(COMPOSED.replace(b"false", b"true"))
+    spaced = json.dumps(json.loads(message)).encode()
+    for written in (message, spaced):
+        text = BookText(written)
+        assert text.digest() == text.claimed
 
 
 def test_spaced_and_reordered_books_hash_alike() -> None:
