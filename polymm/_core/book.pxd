@@ -100,5 +100,7 @@ cdef inline int best_bid(const Grid* grid) noexcept nogil:
 cdef class Book:
     cdef BookState* s
 
+cdef int check_tick(int64_t tick_e4) except -1
+
 cdef void clear_grid(Grid* grid, int64_t stamp_ms) noexcept nogil
 cdef void end_epoch(BookState* book) noexcept nogil

@@ -10,7 +10,9 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from polymm._core.layout cimport ASK, BID, DOWN, GRID, PRICE_E4_MAX, PRICE_E4_MIN, UP, WORDS
+from polymm._core.layout cimport (
+    ASK, BID, DOWN, GRID, PRICE_E4_MAX, PRICE_E4_MIN, PRICE_SCALE, UP, WORDS, whole_t,
+)
 
 from polymm.errors import InputError
 
@@ -79,7 +81,7 @@ cdef class GridView:
         view.internal = NULL
 
 
-cdef inline bint is_side(int side) noexcept:
+cdef inline bint is_side(whole_t side) noexcept:
     return side == BID or side == ASK
 
 
@@ -95,14 +97,18 @@ cdef class Book:
     """The order book of one market in Up terms; Down reads it through its mirror.
 
     Args:
-        tick_e4: Price grid of the market, 1e-4 dollars. Levels off it are kept: the venue has
-            sent some in every tick regime.
+        tick_e4: Price grid of the market, 1e-4 dollars, a divisor of 10000 below it. Levels off it
+            are kept: the venue has sent some in every tick regime.
+
+    Raises:
+        InputError: The tick makes no grid.
 
     Prices are 1e-4 dollars within 1..9999, sizes 1e-6 shares below 1e14, sides BID 0 and ASK 1.
     An empty bid side has best 0, an empty ask side 10000.
     """
 
-    def __cinit__(self, int tick_e4=100):
+    def __cinit__(self, whole_t tick_e4=100):
+        check_tick(tick_e4)
         self.s = <BookState*>calloc(1, sizeof(BookState))
         if self.s == NULL:
             raise MemoryError("no memory for a book")
@@ -111,17 +117,17 @@ cdef class Book:
     def __dealloc__(self):
         free(self.s)
 
-    def set_level(self, int side, int price_e4, int64_t size_e6):
+    def set_level(self, whole_t side, whole_t price_e4, whole_t size_e6):
         """Set the total size at one price; 0 removes the level.
 
         Raises:
             InputError: Side, price or size out of range; nothing changes.
         """
         check_level(side, price_e4, size_e6)
-        set_level(&self.s.side[side], price_e4, size_e6)
+        set_level(&self.s.side[side], <int>price_e4, size_e6)
 
     def replace(self, bids, asks):
-        """Replace both sides and open the epoch, as a snapshot does.
+        """Replace both sides and open the epoch, as a snapshot of venue time timestamp_ms does.
 
         Args:
             bids: Iterable of (price_e4, size_e6) in Up terms; sizes at equal prices add up.
@@ -144,6 +150,7 @@ cdef class Book:
                         self.s.side[side].size_e6[<int>price_e4] + <int64_t>size_e6,
                     )
         self.s.has_epoch = 1
+        self.s.book_ms[UP] = self.s.newest_ms
 
     def clear(self):
         """Forget every level and close the epoch: unusable until the next snapshot."""
@@ -185,12 +192,12 @@ cdef class Book:
         """Newest venue time applied in this epoch, epoch ms, 0 where none."""
         return self.s.newest_ms
 
-    def size_e6(self, int side, int price_e4):
+    def size_e6(self, whole_t side, whole_t price_e4):
         """Displayed size at one price in Up terms, 0 where there is no level."""
         check_level(side, price_e4, 0)
         return self.s.side[side].size_e6[price_e4]
 
-    def levels(self, int side, int n=GRID, int token=UP):
+    def levels(self, whole_t side, whole_t n=GRID, whole_t token=UP):
         """List the best levels of one side.
 
         Args:
@@ -212,7 +219,7 @@ cdef class Book:
             price = next_below(grid, price) if up_side == BID else next_above(grid, price)
         return levels
 
-    def sizes(self, int side):
+    def sizes(self, whole_t side):
         """Give a live, read-only NumPy view of one side in Up terms.
 
         Returns:
@@ -224,7 +231,7 @@ cdef class Book:
 
         return frombuffer(GridView(self, side), dtype="i8")
 
-    def level_texts(self, int token=UP):
+    def level_texts(self, whole_t token=UP):
         """Write both sides as the venue writes them in a `book` message: the hash's middle part.
 
         Returns:
@@ -240,7 +247,13 @@ cdef class Book:
         return ",".join(parts)
 
 
-cdef int check_level(int side, int price_e4, int64_t size_e6) except -1:
+cdef int check_tick(int64_t tick_e4) except -1:
+    if not (0 < tick_e4 < PRICE_SCALE and PRICE_SCALE % tick_e4 == 0):
+        raise InputError(f"tick_e4 must divide 10000, was {tick_e4}")
+    return 0
+
+
+cdef int check_level(whole_t side, whole_t price_e4, whole_t size_e6) except -1:
     if not is_side(side):
         raise InputError(f"side must be 0 (bid) or 1 (ask), was {side}")
     if not PRICE_E4_MIN <= price_e4 <= PRICE_E4_MAX:

@@ -42,6 +42,7 @@ from polymm._core.layout cimport (
     TOP,
     TRADE,
     UP,
+    whole_t,
 )
 from polymm._core.staging cimport (
     EVENT_BOOK,
@@ -85,7 +86,8 @@ cdef class Decoder:
     """Turns frames into books; one instance for any number of markets up to 256.
 
     A frame is valid during the call that delivers it and is not kept. `feed` is the one call on
-    the path; everything else is for set-up and for looking.
+    the path; everything else is for set-up and for looking. One thread at a time: a decoder, its
+    books and their lanes have no lock, and the tolerant pass lets other threads run half-way.
     """
 
     def __cinit__(self):
@@ -102,19 +104,20 @@ cdef class Decoder:
         free(self.tokens)
         free(self.staging)
 
-    def add_market(self, str up_token not None, str down_token not None="", *, int tick_e4=100):
+    def add_market(self, str up_token not None, str down_token not None="", *, whole_t tick_e4=100):
         """Register a market's tokens and make its book.
 
         Args:
             up_token: Decimal token id of Up, 8 to 96 digits.
             down_token: The same of Down; "" where only one token is known.
-            tick_e4: Price grid until the venue says otherwise.
+            tick_e4: Price grid until the venue says otherwise, 1e-4 dollars, a divisor of 10000.
 
         Returns:
             The market's slot, 0..255, the key of every other call.
 
         Raises:
-            InputError: A token is not a decimal id or stands already; or there is no room.
+            InputError: A token is not a decimal id or stands already, the tick makes no grid, or
+                there is no room.
         """
         tokens = [token for token in (up_token, down_token) if token]
         for token in tokens:
@@ -135,8 +138,15 @@ cdef class Decoder:
             self._insert(down_token, slot, DOWN)
         return slot
 
-    def remove_market(self, int slot):
-        """Forget a market; its tokens count as foreign from now on."""
+    def remove_market(self, whole_t slot):
+        """Forget a market; its tokens count as foreign from now on.
+
+        Its book and lane stay as they are for whoever holds them, and hear of nothing more. The
+        slot goes to the next market, which needs a lane over its own book.
+
+        Raises:
+            InputError: No market stands at this slot.
+        """
         self.book(slot)
         self.books[slot] = None
         self.lane_objects[slot] = None
@@ -151,13 +161,22 @@ cdef class Decoder:
         for text, kept_slot, token in kept:
             self._insert(text, kept_slot, token)
 
-    def attach(self, int slot, Lane lane):
-        """Let a lane answer `REQUOTE` whenever this market's book changes; None detaches."""
-        self.book(slot)
+    def attach(self, whole_t slot, Lane lane):
+        """Let a lane answer `REQUOTE` whenever this market's book changes.
+
+        Args:
+            slot: The market; a lane that it has already is replaced.
+            lane: A lane over `book(slot)`; None detaches.
+
+        Raises:
+            InputError: No market stands at this slot, or the lane looks at another book.
+        """
+        if self.book(slot) is not (lane.owner if lane is not None else self.books[slot]):
+            raise InputError(f"a lane of slot {slot} must be made over book({slot})")
         self.lane_objects[slot] = lane
         self.lanes[slot] = <void*>lane if lane is not None else NULL
 
-    def book(self, int slot):
+    def book(self, whole_t slot):
         """Give the market's book.
 
         Raises:
@@ -197,7 +216,7 @@ cdef class Decoder:
         return flags
 
     def touched(self):
-        """List the slots whose books the last frame changed."""
+        """List the slots whose book or last trade price the last frame changed."""
         return [self.touched_slots[i] for i in range(self.touched_n)]
 
     def trades(self):
@@ -225,7 +244,17 @@ cdef class Decoder:
         ]
 
     def counters(self):
-        """Give every counter since the decoder was made, name to count."""
+        """Give every counter since the decoder was made.
+
+        Returns:
+            Name to count. Of frames: ``frames`` = ``fast`` + ``tolerant`` + ``rejected``. Of
+            events: ``books``, of which ``books_late`` were dropped and ``books_merged`` gave way to
+            newer deltas; ``trades``; ``tick_changes``; ``ignored`` types. Of levels: ``deltas``, of
+            which ``deltas_late`` were dropped; ``deltas_without_epoch``, dropped and not among
+            them; ``mirror_mismatches``, second halves that contradict the first. ``foreign``:
+            entries and events of unregistered tokens. Of applied events: ``top_mismatches`` and
+            ``crossed``.
+        """
         return dict(self.n)
 
     # Tokens

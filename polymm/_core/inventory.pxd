@@ -2,6 +2,8 @@
 from libc.math cimport NAN
 from libc.stdint cimport int64_t
 
+cdef int check_held(int64_t up_e6, int64_t down_e6) except -1
+
 cdef enum:
     SKEW_VALUE = 0
     SKEW_SHARES = 1

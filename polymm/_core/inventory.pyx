@@ -1,16 +1,20 @@
 """Inventory terms of the base strategy for Python: scalars in, scalars out, and columns.
 
 STRATEGY.md section 2, steps 7, 11, 12 and 14. Shares are 1e-6 shares, a skew is in [-1, 1] and
-above 0 when long Up, a side is BID (0) or ASK (1) in Up terms.
+above 0 when long Up, a side is BID (0) or ASK (1) in Up terms. A float where whole units are meant
+is a TypeError.
 """
 
 from libc.math cimport NAN
 from libc.stdint cimport int64_t
 
-from polymm._core.layout cimport ASK, BID
+from polymm._core.layout cimport ASK, BID, whole_t
 
 from polymm._core.layout import SKEW_MODES
 from polymm.errors import InputError
+
+# Two of them still add up, and limit_c knows no greater limit.
+cdef int64_t SHARES_E6_MAX = 10 ** 15
 
 REASON_TOO_LONG = "Inventory too long"
 REASON_TOO_SHORT = "Inventory too short"
@@ -23,12 +27,15 @@ cdef int64_t mode_of(str mode) except -1:
 
 
 cdef int check_held(int64_t up_e6, int64_t down_e6) except -1:
-    if up_e6 < 0 or down_e6 < 0:
-        raise InputError(f"shares held must be at least 0, were {up_e6} Up, {down_e6} Down")
+    if not (0 <= up_e6 <= SHARES_E6_MAX and 0 <= down_e6 <= SHARES_E6_MAX):
+        raise InputError(
+            "shares held must be at most 1e15 (1e-6 shares) and at least 0, were "
+            f"{up_e6} Up, {down_e6} Down"
+        )
     return 0
 
 
-cdef double leaning_of(int side, double skew) except? -2.0:
+cdef double leaning_of(whole_t side, double skew) except? -2.0:
     """Skew as the side sees it: above 0 when an order on it would add to the inventory."""
     if side != BID and side != ASK:
         raise InputError(f"side must be 0 (bid) or 1 (ask), was {side}")
@@ -42,8 +49,8 @@ cdef int check_skew(double skew) except -1:
 
 
 def inventory_skew(
-    int64_t up_e6, int64_t down_e6, double mid, *, str mode="value",
-    int64_t max_position_e6=5_000_000,
+    whole_t up_e6, whole_t down_e6, double mid, *, str mode="value",
+    whole_t max_position_e6=5_000_000,
 ):
     """Measure how far the inventory leans to Up.
 
@@ -59,7 +66,8 @@ def inventory_skew(
         Skew in [-1, 1], above 0 when long Up. A hedged book away from 0.5 leans in the value mode.
 
     Raises:
-        InputError: A negative position, a mid outside (0, 1), an unknown mode or no max_position.
+        InputError: A position outside 0..1e15, a mid outside (0, 1), an unknown mode or no
+            max_position.
     """
     check_held(up_e6, down_e6)
     if not 0.0 < mid < 1.0 or max_position_e6 <= 0:
@@ -69,7 +77,7 @@ def inventory_skew(
     return skew_c(up_e6, down_e6, mid * 20000.0, mode_of(mode), max_position_e6)
 
 
-def should_skip_side(int side, double skew, *, double skip_skew=0.7):
+def should_skip_side(whole_t side, double skew, *, double skip_skew=0.7):
     """Say whether a side must not be quoted because the inventory already leans its way.
 
     Args:
@@ -82,16 +90,17 @@ def should_skip_side(int side, double skew, *, double skip_skew=0.7):
         for the ask.
 
     Raises:
-        InputError: An unknown side, or a skew that is NaN or outside [-1, 1].
+        InputError: An unknown side, or one of the skews is NaN or outside [-1, 1].
     """
     check_skew(skew)
+    check_skew(skip_skew)
     if leaning_of(side, skew) > skip_skew:
         return True, REASON_TOO_LONG if side == BID else REASON_TOO_SHORT
     return False, ""
 
 
 def position_limit(
-    int side, double skew, int64_t max_position_e6, *,
+    whole_t side, double skew, whole_t max_position_e6, *,
     double scale1_skew=0.5, double scale1=0.2, double scale2_skew=0.3, double scale2=0.5,
 ):
     """Limit the shares held of the token that a side buys.
@@ -99,7 +108,7 @@ def position_limit(
     Args:
         side: BID (limits Up) or ASK (limits Down).
         skew: See inventory_skew.
-        max_position_e6: Limit while the inventory does not lean the side's way, at least 0.
+        max_position_e6: Limit while the inventory does not lean the side's way, 0..1e15.
         scale1_skew: Above it (strict) the limit is scaled by ``scale1``; else above ``scale2_skew``
             by ``scale2``.
 
@@ -107,17 +116,20 @@ def position_limit(
         1e-6 shares, to the nearest.
 
     Raises:
-        InputError: An unknown side, a skew that is NaN or outside [-1, 1], a negative maximum.
+        InputError: An unknown side, a skew that is NaN or outside [-1, 1], or a maximum out of
+            range.
     """
     check_skew(skew)
-    if max_position_e6 < 0:
-        raise InputError(f"max_position_e6 must be at least 0, was {max_position_e6}")
+    if not 0 <= max_position_e6 <= SHARES_E6_MAX:
+        raise InputError(
+            f"max_position_e6 must be at least 0 and at most 1e15, was {max_position_e6}"
+        )
     return limit_c(
         leaning_of(side, skew), max_position_e6, scale1_skew, scale1, scale2_skew, scale2
     )
 
 
-def merge_opportunity(int64_t up_e6, int64_t down_e6, int64_t threshold_e6=100_000):
+def merge_opportunity(whole_t up_e6, whole_t down_e6, whole_t threshold_e6=100_000):
     """Count the pairs worth merging into a dollar each.
 
     Args:
@@ -128,7 +140,7 @@ def merge_opportunity(int64_t up_e6, int64_t down_e6, int64_t threshold_e6=100_0
         1e-6 pairs, 0 below the threshold.
 
     Raises:
-        InputError: A negative position.
+        InputError: A position outside 0..1e15.
     """
     check_held(up_e6, down_e6)
     return mergeable_c(up_e6, down_e6, threshold_e6)
@@ -146,7 +158,7 @@ def inventory_skew_columns(
     const double[:] mid,  # in
     *,
     str mode="value",
-    int64_t max_position_e6=5_000_000,
+    whole_t max_position_e6=5_000_000,
 ):
     """Measure many inventories at once; see inventory_skew.
 
@@ -175,7 +187,7 @@ def inventory_skew_columns(
 
 
 def should_skip_side_columns(
-    int side,
+    whole_t side,
     const double[:] skew,  # in
     *,
     double skip_skew=0.7,
@@ -199,9 +211,9 @@ def should_skip_side_columns(
 
 
 def position_limit_columns(
-    int side,
+    whole_t side,
     const double[:] skew,  # in
-    int64_t max_position_e6,
+    whole_t max_position_e6,
     *,
     double scale1_skew=0.5,
     double scale1=0.2,
@@ -231,7 +243,7 @@ def position_limit_columns(
 def merge_opportunity_columns(
     const int64_t[:] up_e6,  # in
     const int64_t[:] down_e6,  # in
-    int64_t threshold_e6=100_000,
+    whole_t threshold_e6=100_000,
 ):
     """Count mergeable pairs of many inventories; see merge_opportunity.
 

@@ -11,14 +11,17 @@ from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from polymm._core.layout cimport Params, PRICE_SCALE, Quote, REQUOTE, State
+from polymm._core.inventory cimport check_held
+from polymm._core.layout cimport Params, PRICE_SCALE, Quote, REQUOTE, State, whole_t
 from polymm._core.quoting cimport ask_quoter, base_quote, clear_quote, params_of, quoter_at
 from polymm._core.signals cimport analyze
 
 from polymm._core import layout
 from polymm.errors import InputError
 
-QuoteRecord = namedtuple("QuoteRecord", [name for name, _ in layout.QUOTE_FIELDS])
+QuoteRecord = namedtuple(
+    "QuoteRecord", [name for name, _ in layout.QUOTE_FIELDS], module=__name__
+)
 
 
 cdef class RecordView:
@@ -114,10 +117,10 @@ cdef class Lane:
         Book book not None,
         object params,
         *,
-        int64_t start_ns=0,
-        int64_t end_ns=0,
-        int64_t lot_e6=10_000,
-        int64_t order_min_e6=5_000_000,
+        whole_t start_ns=0,
+        whole_t end_ns=0,
+        whole_t lot_e6=10_000,
+        whole_t order_min_e6=5_000_000,
         object quoter_address=0,
     ):
         if lot_e6 <= 0 or order_min_e6 < 0:
@@ -150,7 +153,7 @@ cdef class Lane:
             return REQUOTE
         return 0
 
-    def evaluate(self, int64_t now_ns):
+    def evaluate(self, whole_t now_ns):
         """Analyse the book, form the quote and answer REQUOTE or 0.
 
         Args:
@@ -166,20 +169,20 @@ cdef class Lane:
         """
         self.params = params_of(params)
 
-    def set_inventory(self, int64_t up_e6, int64_t down_e6):
+    def set_inventory(self, whole_t up_e6, whole_t down_e6):
         """Set the shares held, 1e-6 shares.
 
         Raises:
-            InputError: A position is negative. The lane then quotes nothing (`bad_inventory`)
-                until it is given a good one: never quote on unknown inventory.
+            InputError: A position is negative or above 1e15. The lane then quotes nothing
+                (`bad_inventory`) until it is given a good one: never quote on unknown inventory.
         """
+        self.state.up_e6 = self.state.down_e6 = -1
+        check_held(up_e6, down_e6)
         self.state.up_e6 = up_e6
         self.state.down_e6 = down_e6
-        if up_e6 < 0 or down_e6 < 0:
-            raise InputError(f"shares held must be at least 0, were {up_e6} Up, {down_e6} Down")
 
     def set_working(
-        self, int64_t bid_e4, int64_t bid_e6, int64_t ask_e4, int64_t ask_e6, int64_t now_ns
+        self, whole_t bid_e4, whole_t bid_e6, whole_t ask_e4, whole_t ask_e6, whole_t now_ns
     ):
         """Tell what works now, in Up terms with remaining sizes; size 0 means none on that side.
 
@@ -189,7 +192,7 @@ cdef class Lane:
         """
         self.working = Working(bid_e4, bid_e6, ask_e4, ask_e6, now_ns, 1)
 
-    def set_last_price(self, int64_t price_e4):
+    def set_last_price(self, whole_t price_e4):
         """Set the price a thin book is quoted around, Up terms; 0 leaves it to the book.
 
         The book's own price is its last trade, else the mid of its unfiltered touch.

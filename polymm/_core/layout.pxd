@@ -2,6 +2,10 @@
 # layout.py; tests/core/test_layout.py asserts that both agree, field by field.
 from libc.stdint cimport int64_t
 
+# An int64_t that comes from Python. Cython cuts a float down to an int64_t in silence, so that 0.48
+# would be a price of 0; this type takes what has __index__ and raises TypeError for the rest.
+ctypedef Py_ssize_t whole_t
+
 cdef enum:
     PRICE_SCALE = 10000          # 1e-4 dollars
     SIZE_SCALE = 1000000         # 1e-6 shares

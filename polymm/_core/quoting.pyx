@@ -5,12 +5,15 @@ from operator import index
 
 from libc.stdint cimport int64_t, uintptr_t
 
-from polymm._core.layout cimport BOOK_CROSSED, Params, PRICE_E4_MAX, PRICE_E4_MIN, Quote, State
+from polymm._core.book cimport check_tick
+from polymm._core.layout cimport (
+    BOOK_CROSSED, Params, PRICE_E4_MAX, PRICE_E4_MIN, Quote, State, whole_t,
+)
 
 from polymm._core import layout
 from polymm.errors import InputError
 
-MmPrices = namedtuple("MmPrices", "bid_e4 ask_e4 bid ask reasons")
+MmPrices = namedtuple("MmPrices", "bid_e4 ask_e4 bid ask reasons", module=__name__)
 
 
 cdef Params params_of(object params) except *:
@@ -21,10 +24,14 @@ cdef Params params_of(object params) except *:
     unknown = sorted(set(fields) - set(names))
     missing = [name for name in names if name not in fields]
     wild = [name for name, value in fields.items() if not isfinite(<double>value)]
-    if unknown or missing or wild:
+    cut = [
+        name for name, kind in layout.PARAMS_FIELDS
+        if kind == "i8" and not hasattr(fields.get(name, 0), "__index__")
+    ]
+    if unknown or missing or wild or cut:
         raise InputError(
             f"params must name every field once, finite: unknown {unknown}, missing {missing}, "
-            f"not finite {wild}"
+            f"not finite {wild}, not whole {cut}"
         )
     return fields
 
@@ -32,12 +39,6 @@ cdef Params params_of(object params) except *:
 cdef quoter_t quoter_at(object quoter_address) except *:
     """Take an address or what stands for one (quoter.Quoter); 0 is the base strategy."""
     return <quoter_t><uintptr_t>index(quoter_address)
-
-
-cdef int check_tick(int64_t tick_e4) except -1:
-    if not (0 < tick_e4 < PRICE_SCALE and PRICE_SCALE % tick_e4 == 0):
-        raise InputError(f"tick_e4 must divide 10000, was {tick_e4}")
-    return 0
 
 
 cdef Params price_params(
@@ -78,8 +79,8 @@ cdef void price_c(
 
 
 def calculate_mm_prices(
-    int64_t bid_e4, int64_t ask_e4, double skew=0.0, double imbalance=0.0, *,
-    int64_t tick_e4=100, object touch_bid_e4=None, object touch_ask_e4=None,
+    whole_t bid_e4, whole_t ask_e4, double skew=0.0, double imbalance=0.0, *,
+    whole_t tick_e4=100, object touch_bid_e4=None, object touch_ask_e4=None,
     str inventory_sign="prose", double k_inv=0.01, double k_imb=0.005,
     double min_spread=0.002, double max_spread=0.02,
     double quote_min=0.01, double quote_max=0.99,
@@ -106,8 +107,8 @@ def calculate_mm_prices(
         InputError: A price, the tick or the sign is out of range.
     """
     cdef Quote quote
-    cdef int64_t touch_bid = bid_e4 if touch_bid_e4 is None else touch_bid_e4
-    cdef int64_t touch_ask = ask_e4 if touch_ask_e4 is None else touch_ask_e4
+    cdef whole_t touch_bid = bid_e4 if touch_bid_e4 is None else touch_bid_e4
+    cdef whole_t touch_ask = ask_e4 if touch_ask_e4 is None else touch_ask_e4
     cdef Params params = price_params(
         inventory_sign, k_inv, k_imb, min_spread, max_spread, quote_min, quote_max
     )

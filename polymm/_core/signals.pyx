@@ -9,7 +9,7 @@ from libc.math cimport isfinite, NAN
 from libc.stdint cimport int64_t
 
 from polymm._core.book cimport Book
-from polymm._core.layout cimport PRICE_E4_MAX, PRICE_E4_MIN
+from polymm._core.layout cimport PRICE_E4_MAX, PRICE_E4_MIN, whole_t
 
 from polymm._core import layout
 from polymm.errors import InputError
@@ -18,6 +18,7 @@ Depth = namedtuple(
     "Depth",
     "bid_e4 bid_e6 bid2_e4 bid2_e6 ask_e4 ask_e6 ask2_e4 ask2_e6 "
     "bid_depth_e6 ask_depth_e6 imbalance mid is_crossed",
+    module=__name__,
 )
 
 
@@ -42,7 +43,7 @@ cdef int check_filter(int64_t min_size_e6, int64_t depth_lookback) except -1:
 
 
 def analyze_depth(
-    Book book not None, *, int64_t min_size_e6=5_000_000, int64_t depth_lookback=5
+    Book book not None, *, whole_t min_size_e6=5_000_000, whole_t depth_lookback=5
 ):
     """Read the filtered top, the depth and the imbalance of a book.
 
@@ -93,7 +94,7 @@ cdef int read_levels(
     return 0
 
 
-def analyze_levels(bids, asks, *, double min_size=5.0, int64_t depth_lookback=5):
+def analyze_levels(bids, asks, *, double min_size=5.0, whole_t depth_lookback=5):
     """Read the same from plain levels, in any order.
 
     Args:
@@ -150,11 +151,11 @@ def analyze_depth_columns(
     const int64_t[:, :] ask_e4,  # in
     const int64_t[:, :] ask_e6,  # in
     *,
-    int64_t min_size_e6=5_000_000,
-    int64_t depth_lookback=5,
-    int64_t tick_e4=100,
-    int64_t lot_e6=10_000,
-    int64_t order_min_e6=5_000_000,
+    whole_t min_size_e6=5_000_000,
+    whole_t depth_lookback=5,
+    whole_t tick_e4=100,
+    whole_t lot_e6=10_000,
+    whole_t order_min_e6=5_000_000,
 ):
     """Analyse many books at once.
 

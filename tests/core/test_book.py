@@ -51,6 +51,22 @@ def test_locked_and_crossed_both_count_as_crossed() -> None:
     assert not book.is_crossed
 
 
+@pytest.mark.parametrize("tick_e4", [-100, 0, 3, 10_000, 20_000])
+def test_a_tick_that_makes_no_grid_is_refused(tick_e4: int) -> None:
+    with pytest.raises(InputError, match=f"tick_e4 must divide 10000, was {tick_e4}"):
+        Book(tick_e4)
+
+
+def test_dollars_are_not_cut_down_to_whole_units() -> None:
+    book = Book()
+    with pytest.raises(TypeError, match="float"):
+        book.set_level(BID, 0.48, 5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="float"):
+        book.replace([(4800, 5.5)], [])  # type: ignore[list-item]
+    book.set_level(BID, np.int64(4800), np.int64(5))  # type: ignore[arg-type]
+    assert book.levels(BID) == [(4800, 5)]
+
+
 @pytest.mark.parametrize(
     ("side", "price_e4", "size_e6"),
     [(2, 5000, 1), (0, 0, 1), (0, 10_000, 1), (1, 5000, -1), (1, 5000, 10**14), (-1, 5000, 1)],

@@ -142,6 +142,15 @@ def test_top_that_differs_from_the_message_is_flagged() -> None:
     assert not decoder.feed(spaced(empty)) & layout.MISMATCH
 
 
+def test_top_of_a_late_message_is_not_held_against_a_newer_book() -> None:
+    decoder = opened()
+    newer = price_change(entry("0.49", "1", "BUY", top=("0.49", "0.52")), stamp=STAMP + 9)
+    decoder.feed(spaced(newer))
+    late = price_change(entry("0.47", "1", "BUY", top=("0.48", "0.52")), stamp=STAMP + 8)
+    assert decoder.feed(spaced(late)) == layout.CHANGED
+    assert decoder.counters()["top_mismatches"] == 0
+
+
 def test_mirror_entry_that_contradicts_is_flagged() -> None:
     decoder = opened()
     flags = decoder.feed(
@@ -196,6 +205,13 @@ def test_array_applies_every_book_and_foreign_tokens_are_counted() -> None:
     assert decoder.feed(b"[]") == layout.TOLERANT
 
 
+def test_every_entry_of_an_unknown_token_is_counted() -> None:
+    decoder = opened()
+    strangers = [entry(price, "5", "BUY", asset=OTHER) for price in ("0.47", "0.48", "0.49")]
+    assert decoder.feed(spaced(price_change(*strangers))) == layout.FOREIGN
+    assert decoder.counters()["foreign"] == 3
+
+
 def test_bad_element_rejects_its_array_and_nothing_changes() -> None:
     decoder = opened()
     bad = book([("0.49", "-1")], ASKS, stamp=STAMP + 1)
@@ -242,6 +258,8 @@ def test_markets_come_and_go() -> None:
     decoder = opened()
     with pytest.raises(InputError, match="stands already"):
         decoder.add_market(OTHER, DOWN)
+    with pytest.raises(InputError, match="tick_e4 must divide 10000"):
+        decoder.add_market(OTHER, tick_e4=-100)
     other = decoder.add_market(OTHER)
     decoder.remove_market(0)
     assert decoder.feed(compact(book(BIDS, ASKS))) == layout.FOREIGN

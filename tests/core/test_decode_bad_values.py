@@ -184,7 +184,7 @@ def test_unknown_side_is_refused(side: object) -> None:
             refuse(write(changed(MESSAGES[name], path, side)), "side must be BUY or SELL, was ")
 
 
-@pytest.mark.parametrize("top", ["1.5", "-0.1", "0.12345", "x", [], True, 2])
+@pytest.mark.parametrize("top", ["1.5", "-0.1", "0.12345", "0.", "x", [], True, 2])
 def test_impossible_top_is_refused(top: object) -> None:
     for key in ("best_bid", "best_ask"):
         for write in (compact, spaced):

@@ -35,3 +35,12 @@ def test_time_stamps_of_an_ended_epoch_do_not_outlive_it(ending: str) -> None:
     decoder.feed(spaced(price_change(entry("0.45", "5", "BUY"), stamp=STAMP + 4)))
     assert decoder.book(0).size_e6(0, 4500) == 5_000_000
     assert decoder.counters()["books_late"] == decoder.counters()["deltas_late"] == 0
+
+
+def test_what_is_older_than_a_replaced_book_is_dropped() -> None:
+    decoder = opened()
+    decoder.feed(spaced(price_change(entry("0.45", "1", "BUY"), stamp=STAMP + 9)))
+    decoder.book(0).replace([(4600, 7)], [(5400, 7)])
+    late = price_change(entry("0.44", "1", "BUY"), stamp=STAMP + 8)
+    assert decoder.feed(spaced(late)) & layout.LATE
+    assert decoder.book(0).levels(0) == [(4600, 7)]

@@ -212,3 +212,25 @@ def test_columns_of_unequal_length_are_refused() -> None:
         inventory_skew_columns(np.arange(3), np.arange(2), np.full(3, 0.5))
     with pytest.raises(InputError, match="one length"):
         merge_opportunity_columns(np.arange(3), np.arange(2))
+
+
+@pytest.mark.parametrize("held", [(-1, 0), (0, -1), (10**15 + 1, 0), (2**62 + 2**61, 2**62)])
+def test_shares_that_nobody_can_hold_are_refused(held: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match="shares held must be"):
+        inventory_skew(*held, 0.5, mode="shares")
+    with pytest.raises(InputError, match="shares held must be"):
+        merge_opportunity(*held)
+
+
+def test_whole_units_are_not_cut_from_a_float() -> None:
+    with pytest.raises(TypeError, match="float"):
+        inventory_skew(1.5, 0, 0.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="float"):
+        position_limit(BID, 0.0, 2e8)  # type: ignore[arg-type]
+
+
+def test_a_limit_or_threshold_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match="at most 1e15"):
+        position_limit(BID, 0.0, 2 * 10**15)
+    with pytest.raises(InputError, match="skew must be within"):
+        should_skip_side(BID, 0.5, skip_skew=nan)

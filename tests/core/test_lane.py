@@ -110,6 +110,16 @@ def test_a_tick_or_a_fifth_of_the_size_is_a_difference(
     assert lane.evaluate(T0 + 300 * MS) == answer
 
 
+def test_an_ask_that_sells_held_shares_is_compared_as_a_whole() -> None:
+    lane = Lane(even_book(), replace(EVENT, ask_mode="sell_first", skew_mode="net_limit"))
+    lane.set_inventory(8 * SHARE, 0)
+    lane.evaluate(T0)
+    assert (lane.quote.ask_sell_e6, lane.quote.ask_buy_e6) == (8 * SHARE, 12 * SHARE)
+    set_working_as_wanted(lane, T0)
+
+    assert lane.evaluate(T0 + 300 * MS) == 0
+
+
 def test_two_ticks_asked_for_are_two_ticks_waited_for() -> None:
     lane = settled(replace(EVENT, requote_ticks=2))
 
@@ -216,6 +226,17 @@ def test_a_negative_position_raises_and_silences_the_lane_until_it_is_known_agai
     assert lane.quote.reasons == 0
 
 
+def test_shares_in_the_wrong_unit_silence_the_lane_too() -> None:
+    lane = Lane(even_book(), EVENT)
+
+    with pytest.raises(TypeError, match="float"):
+        lane.set_inventory(60.0, 40.0)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"at most 1e15 \(1e-6 shares\)"):
+        lane.set_inventory(10**18, 0)
+    lane.evaluate(1)
+    assert reason_names(lane.quote.reasons) == ("bad_inventory",)
+
+
 def test_parameters_can_be_a_mapping_and_are_replaced_as_a_whole() -> None:
     lane = Lane(even_book(), EVENT.as_fields())
 
@@ -231,6 +252,7 @@ def test_parameters_can_be_a_mapping_and_are_replaced_as_a_whole() -> None:
     [
         ({"order_size": 5}, r"unknown \['order_size'\]"),
         ({"k_inv": nan}, r"not finite \['k_inv'\]"),
+        ({"order_size_e6": 5.5}, r"not whole \['order_size_e6'\]"),
     ],
 )
 def test_a_mapping_with_a_wrong_field_is_refused_by_name(

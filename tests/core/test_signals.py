@@ -1,5 +1,6 @@
 """Depth analysis: the worked book, the refusals, and three forms against one oracle."""
 
+import pickle
 import random
 from math import inf, isnan, nan
 
@@ -233,3 +234,8 @@ def test_columns_of_other_shapes_are_refused() -> None:
         analyze_depth_columns(prices, prices, prices, prices[:1])
     with pytest.raises(InputError, match="same shapes"):
         analyze_depth_columns(prices, prices[:, :2], prices, prices)
+
+
+def test_an_analysis_travels_to_another_process() -> None:
+    depth = analyze_levels(BIDS, ASKS)
+    assert pickle.loads(pickle.dumps(depth)) == depth
