@@ -102,5 +102,5 @@ cdef class Book:
 
 cdef int check_tick(int64_t tick_e4) except -1
 
-cdef void clear_grid(Grid* grid, int64_t stamp_ms) noexcept nogil
+cdef void clear_grid(Grid* grid) noexcept nogil
 cdef void end_epoch(BookState* book) noexcept nogil

@@ -19,8 +19,12 @@ from polymm.errors import InputError
 cdef int64_t SIZE_E6_MAX = 10 ** 14
 
 
-cdef void clear_grid(Grid* grid, int64_t stamp_ms) noexcept nogil:
-    """Empty one side by walking its occupied levels; a memset of the grid would cost more."""
+cdef void clear_grid(Grid* grid) noexcept nogil:
+    """Empty one side by walking its occupied levels; a memset of the grid would cost more.
+
+    The levels keep their venue times: none is above that of the snapshot that empties the side,
+    and whatever is older than the snapshot is dropped without a look at them.
+    """
     cdef int word, price
     cdef uint64_t bits
     for word in range(WORDS):
@@ -29,7 +33,6 @@ cdef void clear_grid(Grid* grid, int64_t stamp_ms) noexcept nogil:
             price = (word << 6) + polymm_ctz64(bits)
             bits &= bits - 1
             grid.size_e6[price] = 0
-            grid.stamp_ms[price] = stamp_ms
         grid.bits[word] = 0
     grid.summary[0] = grid.summary[1] = grid.summary[2] = 0
 
@@ -38,7 +41,7 @@ cdef void end_epoch(BookState* book) noexcept nogil:
     """Forget both sides and every venue time: what comes next is judged by its own epoch only."""
     cdef int side
     for side in range(2):
-        clear_grid(&book.side[side], 0)
+        clear_grid(&book.side[side])
         memset(book.side[side].stamp_ms, 0, sizeof(book.side[side].stamp_ms))
         book.book_ms[side] = 0
     book.newest_ms = 0
@@ -142,7 +145,7 @@ cdef class Book:
             for price_e4, size_e6 in sides[side]:
                 check_level(side, price_e4, size_e6)
         for side in range(2):
-            clear_grid(&self.s.side[side], self.s.newest_ms)
+            clear_grid(&self.s.side[side])
             for price_e4, size_e6 in sides[side]:
                 if size_e6:
                     set_level(

@@ -508,8 +508,8 @@ cdef class Decoder:
             flags |= LATE
             self.drop_older(book, stamp)
         else:
-            clear_grid(&book.side[BID], stamp)
-            clear_grid(&book.side[ASK], stamp)
+            clear_grid(&book.side[BID])
+            clear_grid(&book.side[ASK])
             book.newest_ms = stamp
         for i in range(event.first, event.first + event.count):
             change = &self.staging.changes[i]
@@ -539,7 +539,6 @@ cdef class Decoder:
             while price < GRID - 1:
                 if grid.stamp_ms[price] <= stamp:
                     set_level(grid, price, 0)
-                    grid.stamp_ms[price] = stamp
                 price = next_above(grid, price)
 
     cdef int apply_tick(self, const Staged* event) noexcept nogil:
