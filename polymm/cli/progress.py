@@ -4,15 +4,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from polymm.research.report_rows import shortened
+
 if TYPE_CHECKING:
     from polymm.runtime.tape_runs import Moment, Plan, Variant
 
 REFRESH_HZ = 4
+# The terminal echoes ^C at the cursor; a full last line would move the display's own lines.
+ECHO_WIDTH = 3
+# Below this many columns a slug keeps its kind and its start.
+NARROW = 120
+SLUG_NARROW = 13
 COLUMNS = ("variant", "market", "window", "bid", "ask", "up", "down", "fills", "merges", "cash")
 
 
@@ -28,6 +36,7 @@ class LiveRun:
 
     def __init__(self, console: Console, plan: "Plan") -> None:
         self._plan = plan
+        self._console = console
         self._rows: dict[Variant, tuple[str, ...]] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -64,7 +73,7 @@ class LiveRun:
         _, up_e6, down_e6 = run.inventory[-1] if run.inventory else (0, 0, 0)
         self._rows[moment.variant] = (
             f"{moment.variant.queue}, {run.fill_form}",
-            run.market.slug,
+            self._slug(run.market.slug),
             f"{100 * moment.elapsed:.0f} %",
             _quote(bid_e4, bid_e6),
             _quote(ask_e4, ask_e6),
@@ -83,11 +92,16 @@ class LiveRun:
     def _description(self, tape_n: int) -> str:
         return f"market {tape_n} of {self._plan.tapes_n}"
 
-    def _render(self) -> Group:
-        table = Table(*COLUMNS, box=None, header_style="bold", pad_edge=False)
+    def _slug(self, slug: str) -> str:
+        return shortened(slug, SLUG_NARROW) if self._console.width < NARROW else slug
+
+    def _render(self) -> Constrain:
+        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+        for name in COLUMNS:
+            table.add_column(name, no_wrap=name == "market")
         for row in list(self._rows.values()):
             table.add_row(*row)
-        return Group(table, self._progress)
+        return Constrain(Group(table, self._progress), self._console.width - ECHO_WIDTH)
 
 
 def _quote(price_e4: int, size_e6: int) -> str:

@@ -26,6 +26,9 @@ __all__ = ["compare", "print_comparison", "print_summary", "summarise", "to_json
 # Three columns of "n/a, no trades recorded" beside the names fit 100 characters.
 COLUMNS_MAX = 3
 MARKETS_MAX = 15
+# Below this many columns tables go without rules and long slugs lose their middle.
+NARROW = 100
+SLUG_NARROW = 23
 # Dollars to the nano: what lies below is the noise of float sums, not a figure.
 DIGITS = 9
 
@@ -110,8 +113,10 @@ def _table(console: "Console", *columns: str) -> "Table":
     from rich import box
     from rich.table import Table
 
+    is_narrow = console.width < NARROW
     table = Table(
-        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        box=box.SIMPLE_HEAD if console.is_terminal and not is_narrow else None,
+        padding=(0, 1, 0, 0) if is_narrow else (0, 1),
         pad_edge=False,
         show_edge=False,
         header_style="bold",
@@ -183,8 +188,11 @@ def _print_markets(console: "Console", run: Json) -> None:
     )
     for market in run["markets"][:MARKETS_MAX]:
         standing = market["exclusion"] or market["status"]
+        slug = market["slug"]
+        if console.width < NARROW:
+            slug = report_rows.shortened(slug, SLUG_NARROW)
         if market["status"] == "excluded":
-            table.add_row(market["slug"], standing)
+            table.add_row(slug, standing)
             continue
         cells = [f"{market['orders']:,}", report_rows.percent(market["uptime"])]
         if "fills" in market:
@@ -192,8 +200,8 @@ def _print_markets(console: "Console", run: Json) -> None:
             cells += [report_rows.number(market[k], 2, signed=True) for k in ("edge", "pnl")]
             cells += [report_rows.number(market["net_abs_max"])]
         else:
-            cells += [report_rows.NO_TRADES]
-        table.add_row(market["slug"], standing, *cells)
+            cells += [report_rows.NOT_KNOWN]
+        table.add_row(slug, standing, *cells)
     console.print(table)
     more = len(run["markets"]) - MARKETS_MAX
     if more > 0:

@@ -253,10 +253,23 @@ def counts_text(run: Json) -> str:
     """How many markets took part, and why others did not."""
     counts = run["counts"]
     text = (
-        f"{counts['markets']} markets: {counts['settled']} settled, "
-        f"{counts['unsettled']} unsettled, {counts['excluded']} excluded"
+        f"{plural(counts['markets'], 'market')}: {counts['settled']} settled, "
+        f"{counts['unsettled']} unsettled, {counts['excluded']} not run"
     )
-    return f"{text} ({reasons_text(counts['reasons'])})" if counts["reasons"] else text
+    return f"{text}; excluded: {reasons_text(counts['reasons'])}" if counts["reasons"] else text
+
+
+def plural(n: int, noun: str) -> str:
+    """A count and its noun."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def shortened(slug: str, length_max: int) -> str:
+    """A slug cut in its middle: the kind in front and the start at the end tell markets apart."""
+    if len(slug) <= length_max:
+        return slug
+    tail = min(10, length_max - 3)
+    return f"{slug[: length_max - tail - 2]}..{slug[-tail:]}"
 
 
 def headline(runs: Sequence[Json]) -> int:

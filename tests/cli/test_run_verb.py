@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def test_synthetic_window_ends_with_a_summary_and_the_path_of_a_report(
 ) -> None:
     code, out, err = polymm(*SHORT)
     assert code == 0
-    assert out.startswith("polymm report  1 markets")
+    assert out.startswith("polymm report  1 market:")
     path = out.splitlines()[-1].removeprefix("report  ")
     assert path.startswith("polymm-runs/synthetic-")
     assert "<html" in (tmp_path / path).read_text()
@@ -202,3 +203,14 @@ def test_terminal_shows_bar_rate_time_left_and_a_living_table() -> None:
     assert 0.0 <= moments[0] <= moments[-1] <= plan.seconds == 10.0
     for text in ("variant", "risk_averse, trades", "synthetic-updown-10s", "market 1 of 1", " %"):
         assert text in drawn
+
+
+def test_a_narrow_terminal_tells_markets_apart_and_leaves_room_for_an_echo() -> None:
+    config = load_config(flags={"run.window_s": ("--window-s", 10)}).config
+    plan = plan_synthetic(config)
+    screen = io.StringIO()
+    with LiveRun(Console(file=screen, force_terminal=True, width=80), plan) as live:
+        run_plan(plan, config, watch=live.watch)
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "\r", screen.getvalue())
+    assert "s..1800000000" in drawn
+    assert max(len(line.rstrip()) for line in re.split(r"[\r\n]+", drawn)) <= 77

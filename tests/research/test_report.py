@@ -3,6 +3,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -15,7 +16,14 @@ from polymm.research.comparison import compare
 from polymm.research.records import Run
 from polymm.research.report import print_comparison, print_summary, summarise, to_json, write_html
 from polymm.research.report_html import CHARTS, make_series, page
-from polymm.research.report_rows import KNOWN_OPTIMISM, NO_TRADES, books_text, headline
+from polymm.research.report_rows import (
+    KNOWN_OPTIMISM,
+    NO_TRADES,
+    books_text,
+    counts_text,
+    headline,
+    shortened,
+)
 from tests.support.runs import make_run
 
 
@@ -124,6 +132,34 @@ def test_terminal_table_fits_100_columns_and_shows_what_must_be_shown() -> None:
         assert name in text
     for name, _, _ in KNOWN_OPTIMISM:
         assert name in " ".join(text.split())
+
+
+def test_a_narrow_terminal_shows_every_figure_of_every_market() -> None:
+    run = make_run(markets=3)
+    run.markets[2].exclusion = "outside_window"
+    for market in run.markets:
+        market.market = replace(market.market, slug="synthetic-updown-300s-1800000000")
+    lines = printed([run], terminal=True, width=80).splitlines()
+    rows = [line for line in lines if line.startswith("synthetic-u")]
+    assert len(rows) == 3
+    for row in rows:
+        assert row.split()[0].endswith("..1800000000")
+        assert "\u2026" not in row
+    assert max(len(line.rstrip()) for line in lines) <= 80
+
+
+def test_counts_are_words_that_agree() -> None:
+    run = summarise([make_run(markets=1)])["runs"][0]
+    assert counts_text(run).startswith("1 market: ")
+    run = summarise([make_run()])["runs"][0]
+    assert counts_text(run) == (
+        "12 markets: 10 settled, 1 unsettled, 1 not run; excluded: no_outcome 1, no_snapshot 1"
+    )
+
+
+def test_a_long_slug_keeps_its_kind_and_its_start() -> None:
+    assert shortened("btc-updown-5m-1776327900", 28) == "btc-updown-5m-1776327900"
+    assert shortened("synthetic-updown-300s-1800000000", 16) == "synt..1800000000"
 
 
 def test_a_pipe_gets_plain_text_that_ascii_can_hold() -> None:
