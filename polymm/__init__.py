@@ -90,7 +90,14 @@ def __getattr__(name: str) -> object:
     """Load the module a public name lives in, once (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_HOME[name]), name)
+    try:
+        value: object = getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("polymm._core."):
+            from polymm.errors import NOT_BUILT
+
+            raise ImportError(NOT_BUILT) from error
+        raise
     globals()[name] = value
     return value
 

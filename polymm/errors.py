@@ -11,6 +11,13 @@ PolymmError
 Any layer may import this module; it imports nothing.
 """
 
+# Python finds a clone before the installed package when it runs inside that clone, and after a
+# plain `pip install .` only the package has the compiled core.
+NOT_BUILT = (
+    f"the compiled core is not built in {__file__.removesuffix('errors.py')}: this is polymm's "
+    "source, not the installed package; run from another folder, or install with pip install -e ."
+)
+
 
 class PolymmError(Exception):
     """Base of every error that polymm raises on purpose."""

@@ -54,6 +54,26 @@ def test_version_is_that_of_the_changelog() -> None:
     assert f"\n## {polymm.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+@pytest.mark.parametrize(
+    "arguments", [("-c", "from polymm import Decoder"), ("-m", "polymm", "run", "--no-report")]
+)
+def test_source_without_its_build_says_so(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    source = Path(polymm.__file__).parent
+    shutil.copytree(source, tmp_path / "polymm", ignore=shutil.ignore_patterns("*.so", "*.pyd"))
+    result = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert f"the compiled core is not built in {tmp_path / 'polymm'}" in last
+    assert "pip install -e ." in last
+
+
 @pytest.mark.parametrize("name", polymm.__all__)
 def test_public_name_resolves(name: str) -> None:
     assert getattr(polymm, name) is not None

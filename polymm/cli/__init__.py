@@ -4,18 +4,26 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from polymm.cli.exits import exit_code
-from polymm.errors import PolymmError
+from polymm.cli.exits import FAILED, INTERRUPTED, exit_code
+from polymm.errors import NOT_BUILT, PolymmError
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code; our own errors become lines on stderr."""
-    from polymm.cli.app import app
-
     try:
+        from polymm.cli.app import app
+
         app(args=None if arguments is None else list(arguments), prog_name="polymm")
     except PolymmError as error:
         for line in str(error).splitlines():
             print(f"polymm: {line}", file=sys.stderr)  # noqa: T201
         sys.exit(exit_code(error))
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("polymm._core."):
+            raise
+        print(f"polymm: {NOT_BUILT}", file=sys.stderr)  # noqa: T201
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        # Typer answers a Ctrl-C while a verb runs; this one came while it was still loading.
+        sys.exit(INTERRUPTED)
     sys.exit(0)

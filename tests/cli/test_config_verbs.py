@@ -21,6 +21,16 @@ def test_help_documents_the_exit_codes(polymm: Callable[..., Answer]) -> None:
         )
 
 
+def test_an_interrupt_while_loading_is_no_traceback(
+    polymm: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("polymm.cli.app.app", interrupted)
+    assert polymm("run") == (130, "", "")
+
+
 def test_version_in_words_and_json(polymm: Callable[..., Answer]) -> None:
     assert polymm("version")[1].startswith(f"polymm {__version__}\n")
     assert json.loads(polymm("version", "--json")[1])["polymm"] == __version__
