@@ -61,6 +61,12 @@ def run(
     from polymm.cli.logs import warnings_shown
     from polymm.runtime.tape_runs import plan_recorded, plan_synthetic, run_plan
 
+    if tape is not None:
+        refuse("with --tape", {"--seed": seed, "--windows": windows, "--window-s": window_s})
+    else:
+        refuse("without --tape", {"--token-as": token_as, "--fills": fills})
+    if no_report:
+        refuse("with --no-report", {"--report": report})
     flags: dict[str, tuple[str, object | None]] = {
         "run.token_as": ("--token-as", token_as),
         "run.seed": ("--seed", seed),
@@ -77,6 +83,13 @@ def run(
     show(runs, page, as_json=as_json, quiet=quiet)
     if stop.is_interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def refuse(case: str, given: dict[str, object | None]) -> None:
+    """Refuse flags that would change nothing: who gives one expects that it does."""
+    for name, value in given.items():
+        if value is not None:
+            raise typer.BadParameter(f"{name} has no meaning {case}")
 
 
 class Stop:
