@@ -12,12 +12,14 @@ from typing import Any
 from polymm.research import breakdown
 from polymm.research.analytics import HORIZONS, MarketFigures
 from polymm.research.estimates import Z95, Estimate
-from polymm.research.report_rows import REASONS_MAX, no_quote_reasons
+from polymm.research.report_rows import REASONS_MAX, no_quote_reasons, plural
 
 Json = dict[str, Any]
 Figure = Json | str
 
 PALETTE = ("#3b82f6", "#f59e0b", "#10b981", "#a855f7", "#ef4444", "#14b8a6", "#ec4899", "#84cc16")
+# Up to this many windows each has its tick: there is no half a window.
+WINDOWS_TICKED = 12
 LOSS, FLAT, GAIN = "rgba(220,70,70,.9)", "rgba(140,150,165,.18)", "rgba(20,160,120,.9)"
 
 
@@ -111,7 +113,13 @@ def equity(runs: Sequence[Series]) -> Figure:
             )
     if not traces:
         return "No settled market with known fills: equity is not drawn from marks."
-    return figure(traces, "settled windows, in order of start", "cumulative PnL, $")
+    few = max(len(trace["x"]) for trace in traces) <= WINDOWS_TICKED
+    return figure(
+        traces,
+        "settled windows, in order of start",
+        "cumulative PnL, $",
+        xaxis={"dtick": 1} if few else {},
+    )
 
 
 def inventory(runs: Sequence[Series]) -> Figure:
@@ -128,7 +136,7 @@ def inventory(runs: Sequence[Series]) -> Figure:
         | {"line": step, "showlegend": False, "hoverinfo": "skip"},
         {"type": "scatter", "mode": "lines", "x": x, "y": rounded([b[3] for b in bands])}
         | {"line": step, "fill": "tonexty", "fillcolor": "rgba(59,130,246,.22)"}
-        | {"name": f"10-90 % of {len(markets)} markets", "hoverinfo": "skip"},
+        | {"name": f"10-90 % of {plural(len(markets), 'market')}", "hoverinfo": "skip"},
         {"type": "scatter", "mode": "lines", "x": x, "y": rounded([b[2] for b in bands])}
         | {"line": {**step, "width": 2.4}, "name": f"median, {run.name}"},
     ]

@@ -209,9 +209,9 @@ def price_block(run: str, markets: Sequence[MarketFigures]) -> str:
     )
     return (
         '<figure class="wide"><figcaption><h3>Price with our fills</h3>'
-        f"<p>Lead run ({escape(run)}); the {len(markets)} markets with most fills. Triangles grow "
-        "with the shares; hollow ones are inferred. Long lines are thinned, and gaps in our quotes "
-        "below a pixel bridged.</p>"
+        f"<p>Lead run ({escape(run)}); {report_rows.plural(len(markets), 'market')}, most fills "
+        "first. Triangles grow with the shares; hollow ones are inferred. Long lines are thinned, "
+        "and gaps in our quotes below a pixel bridged.</p>"
         f'<select id="market" aria-label="market">{options}</select></figcaption>'
         '<div class="chart" id="price"></div></figure>'
     )

@@ -157,6 +157,13 @@ def test_counts_are_words_that_agree() -> None:
     )
 
 
+def test_few_windows_have_whole_ticks_on_the_equity_axis() -> None:
+    for markets, step in ((4, 1), (40, None)):
+        chart = report_charts.equity([series_of(make_run(markets=markets))])
+        assert isinstance(chart, dict)
+        assert chart["layout"]["xaxis"].get("dtick") == step
+
+
 def test_a_long_slug_keeps_its_kind_and_its_start() -> None:
     assert shortened("btc-updown-5m-1776327900", 28) == "btc-updown-5m-1776327900"
     assert shortened("synthetic-updown-300s-1800000000", 16) == "synt..1800000000"
