@@ -308,3 +308,20 @@ def test_without_inventory_or_imbalance_scalars_and_lane_agree() -> None:
 
     assert (prices.bid, prices.ask) == (found.bid, found.ask)
     assert (prices.bid_e4, prices.ask_e4) == (found.bid_e4, found.ask_e4)
+
+
+@pytest.mark.parametrize(
+    ("shift", "expected"),
+    [
+        (-5e-10, (4_900, 5_100)),
+        (5e-10, (4_900, 5_100)),
+        (-2e-9, (4_800, 5_100)),
+        (2e-9, (4_900, 5_200)),
+    ],
+)
+def test_a_price_within_a_billionth_of_a_tick_stands_on_it(
+    shift: float, expected: tuple[int, int]
+) -> None:
+    prices = calculate_mm_prices(4_800, 5_200, skew=-1.0, k_inv=shift)
+
+    assert (prices.bid_e4, prices.ask_e4) == expected
