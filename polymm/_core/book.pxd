@@ -103,4 +103,5 @@ cdef class Book:
 cdef int check_tick(int64_t tick_e4) except -1
 
 cdef void clear_grid(Grid* grid) noexcept nogil
+cdef void drop_older(BookState* book, int64_t stamp) noexcept nogil
 cdef void end_epoch(BookState* book) noexcept nogil

@@ -37,6 +37,19 @@ cdef void clear_grid(Grid* grid) noexcept nogil:
     grid.summary[0] = grid.summary[1] = grid.summary[2] = 0
 
 
+cdef void drop_older(BookState* book, int64_t stamp) noexcept nogil:
+    """Remove every level last set at or before a late snapshot's time."""
+    cdef Grid* grid
+    cdef int side, price
+    for side in range(2):
+        grid = &book.side[side]
+        price = next_above(grid, 0)
+        while price < GRID - 1:
+            if grid.stamp_ms[price] <= stamp:
+                set_level(grid, price, 0)
+            price = next_above(grid, price)
+
+
 cdef void end_epoch(BookState* book) noexcept nogil:
     """Forget both sides and every venue time: what comes next is judged by its own epoch only."""
     cdef int side

@@ -1,7 +1,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 from polymm._core.book cimport Book, BookState
-from polymm._core.staging cimport MARKETS_MAX, Change, Staged, Staging, TokenRecord, TokenTable
+from polymm._core.staging cimport MARKETS_MAX, Staged, Staging, TokenTable
 
 cdef struct Counters:
     int64_t frames
@@ -45,12 +45,6 @@ cdef class Decoder:
     cpdef int feed(self, frame, int64_t now_ns=*) except -1
     cdef int stage_other(self, object frame) except -1
     cdef int stage_tolerant(self, bytes frame) except -1
-    cdef const TokenRecord* find(self, bytes key) except? NULL
-    cdef int stage_event_object(self, object event) except -1
-    cdef int stage_entries(self, object event) except -1
-    cdef int stage_book(self, object event) except -1
-    cdef int stage_single(self, object event) except -1
-    cdef int stage_resolved(self, object event) except -1
     cdef int apply(self) noexcept nogil
     cdef int apply_book(self, const Staged* event) noexcept nogil
     cdef int apply_change(self, const Staged* event) noexcept nogil
@@ -59,7 +53,6 @@ cdef class Decoder:
     cdef int settle_top(
         self, BookState* book, int slot, int bid, int ask, int flags
     ) noexcept nogil
-    cdef void drop_older(self, BookState* book, int64_t stamp) noexcept nogil
     cdef inline void touch(self, int slot) noexcept nogil:
         if self.marks[slot] != self.n.frames:
             self.marks[slot] = self.n.frames

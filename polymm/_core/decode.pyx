@@ -6,9 +6,8 @@ registered tokens, so that a frame is parsed once however many markets it touche
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
 
 from polymm._core.book cimport (
     Book,
@@ -17,32 +16,15 @@ from polymm._core.book cimport (
     best_ask,
     best_bid,
     clear_grid,
+    drop_older,
     end_epoch,
-    next_above,
     set_level,
 )
 from polymm._core.fastpass cimport fast_frame
 from polymm._core.lane cimport Lane
 from polymm._core.layout cimport (
-    ASK,
-    BID,
-    CHANGED,
-    CROSSED,
-    DOWN,
-    FOREIGN,
-    GRID,
-    IGNORED,
-    LATE,
-    MISMATCH,
-    NO_EPOCH,
-    RESOLVED,
-    SNAPSHOT,
-    TICK_SIZE,
-    TOLERANT,
-    TOP,
-    TRADE,
-    UP,
-    whole_t,
+    ASK, BID, CHANGED, CROSSED, DOWN, FOREIGN, GRID, IGNORED, LATE, MISMATCH, NO_EPOCH, RESOLVED,
+    SNAPSHOT, TICK_SIZE, TOLERANT, TOP, TRADE, UP, whole_t,
 )
 from polymm._core.staging cimport (
     EVENT_BOOK,
@@ -50,20 +32,16 @@ from polymm._core.staging cimport (
     EVENT_RESOLVED,
     EVENT_TICK,
     EVENT_TRADE,
-    EVENTS_MAX,
     MARKETS_MAX,
-    TABLE_SIZE,
     TOKEN_CHARS_MAX,
     Change,
     Staged,
     Staging,
-    TokenRecord,
     TokenTable,
-    home,
-    stage_change,
-    stage_entry,
-    stage_event,
-    up_price,
+    drop_tokens,
+    find_key,
+    insert_token,
+    stage_events,
 )
 
 from polymm._core import tolerant
@@ -123,7 +101,7 @@ cdef class Decoder:
         for token in tokens:
             if not (8 <= len(token) <= TOKEN_CHARS_MAX and token.isascii() and token.isdigit()):
                 raise InputError(f"a token id must be 8 to 96 digits, was {token[:100]!r}")
-            if self._find(token) is not None:
+            if find_key(self.tokens, token.encode()) != NULL:
                 raise InputError(f"token {token} stands already")
         if not up_token or up_token == down_token:
             raise InputError("a market needs an Up token that is not its Down token")
@@ -133,9 +111,9 @@ cdef class Decoder:
         cdef Book book = Book(tick_e4)
         self.books[slot] = book
         self.states[slot] = book.s
-        self._insert(up_token, slot, UP)
+        insert_token(self.tokens, up_token.encode(), slot, UP)
         if down_token:
-            self._insert(down_token, slot, DOWN)
+            insert_token(self.tokens, down_token.encode(), slot, DOWN)
         return slot
 
     def remove_market(self, whole_t slot):
@@ -152,14 +130,7 @@ cdef class Decoder:
         self.lane_objects[slot] = None
         self.lanes[slot] = NULL
         self.states[slot] = NULL
-        kept = []
-        for i in range(TABLE_SIZE):
-            record = self.tokens.records[i]
-            if record.head and record.slot != slot:
-                kept.append((record.text[:record.length].decode(), record.slot, record.token))
-        memset(self.tokens, 0, sizeof(TokenTable))
-        for text, kept_slot, token in kept:
-            self._insert(text, kept_slot, token)
+        drop_tokens(self.tokens, slot)
 
     def attach(self, whole_t slot, Lane lane):
         """Let a lane answer `REQUOTE` whenever this market's book changes.
@@ -257,44 +228,6 @@ cdef class Decoder:
         """
         return dict(self.n)
 
-    # Tokens
-
-    def _find(self, str text):
-        cdef bytes key = text.encode("ascii")
-        cdef const TokenRecord* record = self.find(key)
-        return None if record == NULL else (record.slot, record.token)
-
-    cdef const TokenRecord* find(self, bytes key) except? NULL:
-        cdef uint64_t head = 0
-        cdef const TokenRecord* record
-        cdef int i
-        if len(key) < 8:
-            return NULL
-        memcpy(&head, PyBytes_AS_STRING(key), 8)
-        i = home(head)
-        while self.tokens.records[i].head:
-            record = &self.tokens.records[i]
-            if record.head == head and record.text[:record.length] == key:
-                return record
-            i = (i + 1) & (TABLE_SIZE - 1)
-        return NULL
-
-    def _insert(self, str text, int slot, int token):
-        cdef bytes key = text.encode("ascii")
-        cdef TokenRecord* record
-        cdef uint64_t head = 0
-        cdef int i
-        memcpy(&head, PyBytes_AS_STRING(key), 8)
-        i = home(head)
-        while self.tokens.records[i].head:
-            i = (i + 1) & (TABLE_SIZE - 1)
-        record = &self.tokens.records[i]
-        record.head = head
-        record.length = <int32_t>len(key)
-        record.slot = slot
-        record.token = token
-        memcpy(record.text, PyBytes_AS_STRING(key), len(key))
-
     cdef int stage_other(self, object frame) except -1:
         """Stage what the fast pass left, or nothing at all; answers the flag of the pass."""
         try:
@@ -315,99 +248,10 @@ cdef class Decoder:
         self.n.tolerant += 1
         return TOLERANT
 
-    # The tolerant pass: events as tuples, staged like the fast pass stages them
-
     cdef int stage_tolerant(self, bytes frame) except -1:
         if len(frame) > FRAME_BYTES_MAX:
             raise DecodeError(f"frame must be at most {FRAME_BYTES_MAX} bytes, was {len(frame)}")
-        for event in self.read_frame(frame):
-            self.stage_event_object(event)
-        return 0
-
-    cdef int stage_event_object(self, object event) except -1:
-        kind = type(event)
-        if kind is tolerant.PriceChangeEvent:
-            self.stage_entries(event)
-        elif kind is tolerant.BookEvent:
-            self.stage_book(event)
-        elif kind is tolerant.IgnoredEvent:
-            self.staging.ignored_n += 1
-        elif kind is tolerant.ResolvedEvent:
-            self.stage_resolved(event)
-        else:
-            self.stage_single(event)
-        return 0
-
-    cdef int stage_entries(self, object event) except -1:
-        cdef Staged* staged = NULL
-        cdef const TokenRecord* record
-        cdef int first = self.staging.event_n
-        for entry in event.entries:
-            record = self.find(entry.asset.encode())
-            if record == NULL:
-                self.staging.foreign_n += 1
-            elif not stage_entry(
-                self.staging, &staged, record.slot, record.token, entry.price_e4, entry.is_sell,
-                entry.size_e6, entry.best_bid_e4, entry.best_ask_e4,
-            ):
-                raise DecodeError("frame holds too many changes for one decoder")
-        for i in range(first, self.staging.event_n):
-            self.staging.events[i].stamp_ms = event.stamp_ms
-        return 0
-
-    cdef int stage_book(self, object event) except -1:
-        cdef const TokenRecord* record = self.find(event.asset.encode())
-        cdef Staged* staged
-        cdef int side, price_e4
-        if record == NULL:
-            self.staging.foreign_n += 1
-            return 0
-        staged = stage_event(
-            self.staging, EVENT_BOOK, record.slot, record.token, event.stamp_ms
-        )
-        if staged == NULL:
-            raise DecodeError(f"frame must hold at most {EVENTS_MAX} events")
-        staged.price_e4 = event.tick_e4
-        for side, levels in ((record.token, event.bids), (1 - record.token, event.asks)):
-            for price_e4, size_e6 in levels:
-                if stage_change(
-                    self.staging, up_price(price_e4, record.token), side, size_e6
-                ) == NULL:
-                    raise DecodeError("frame holds too many levels for one decoder")
-        staged.count = self.staging.change_n - staged.first
-        return 0
-
-    cdef int stage_single(self, object event) except -1:
-        cdef const TokenRecord* record = self.find(event.asset.encode())
-        cdef bint is_trade = type(event) is tolerant.TradeEvent
-        cdef Staged* staged
-        if record == NULL:
-            self.staging.foreign_n += 1
-            return 0
-        staged = stage_event(
-            self.staging, EVENT_TRADE if is_trade else EVENT_TICK,
-            record.slot, record.token, event.stamp_ms,
-        )
-        if staged == NULL:
-            raise DecodeError(f"frame must hold at most {EVENTS_MAX} events")
-        if is_trade:
-            staged.price_e4 = up_price(event.price_e4, record.token)
-            staged.side = event.is_sell ^ record.token
-            staged.size_e6 = event.size_e6
-        else:
-            staged.price_e4 = event.tick_e4
-        return 0
-
-    cdef int stage_resolved(self, object event) except -1:
-        cdef const TokenRecord* record = self.find(event.winner.encode())
-        cdef Staged* staged
-        if record == NULL:
-            self.staging.foreign_n += 1
-            return 0
-        staged = stage_event(self.staging, EVENT_RESOLVED, record.slot, record.token, 0)
-        if staged == NULL:
-            raise DecodeError(f"frame must hold at most {EVENTS_MAX} events")
-        return 0
+        return stage_events(self.tokens, self.staging, self.read_frame(frame))
 
     # Applying what was staged; nothing below can fail
 
@@ -506,7 +350,7 @@ cdef class Decoder:
         if book.has_epoch and stamp < book.newest_ms:
             self.n.books_merged += 1
             flags |= LATE
-            self.drop_older(book, stamp)
+            drop_older(book, stamp)
         else:
             clear_grid(&book.side[BID])
             clear_grid(&book.side[ASK])
@@ -528,18 +372,6 @@ cdef class Decoder:
         return self.settle_top(
             book, event.slot, best_bid(&book.side[BID]), best_ask(&book.side[ASK]), flags
         )
-
-    cdef void drop_older(self, BookState* book, int64_t stamp) noexcept nogil:
-        """Remove every level last set at or before a late snapshot's time."""
-        cdef Grid* grid
-        cdef int side, price
-        for side in range(2):
-            grid = &book.side[side]
-            price = next_above(grid, 0)
-            while price < GRID - 1:
-                if grid.stamp_ms[price] <= stamp:
-                    set_level(grid, price, 0)
-                price = next_above(grid, price)
 
     cdef int apply_tick(self, const Staged* event) noexcept nogil:
         """Start a new epoch on the new grid; the second token's notice changes nothing more."""

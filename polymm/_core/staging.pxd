@@ -54,6 +54,12 @@ cdef struct TokenTable:
     TokenRecord records[TABLE_SIZE]
 
 
+cdef const TokenRecord* find_key(const TokenTable* tokens, bytes key) except? NULL
+cdef int insert_token(TokenTable* tokens, bytes key, int slot, int token) except -1
+cdef int drop_tokens(TokenTable* tokens, int slot) except -1
+cdef int stage_events(const TokenTable* tokens, Staging* staging, list events) except -1
+
+
 cdef inline int home(uint64_t head) noexcept nogil:
     return <int>((head * <uint64_t>0x9E3779B97F4A7C15) >> 53)
 
