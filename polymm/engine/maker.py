@@ -26,7 +26,7 @@ from polymm.domain.order import (
     Rejected,
 )
 from polymm.engine.events import NEVER_NS, NOTHING, BookChanged, Closing, Event, Timer, says_closed
-from polymm.engine.placing import Placer
+from polymm.engine.placing import SELF_MATCH, Placer
 from polymm.engine.planning import is_safe, price_exit, reference_price, silence_reason, wanted_legs
 from polymm.engine.ports import BookView, LaneView, QuoteView
 from polymm.engine.settings import MakerSettings
@@ -38,9 +38,10 @@ _BOTH: Final = 1 << BID | 1 << ASK
 
 @dataclass(slots=True)
 class _Cycle:
-    """A cycle between its cancels and its placements; ``sides`` are those still to be placed."""
+    """A cycle with `sides` still to be placed; `held` of them await the proof of the other."""
 
     sides: int = _BOTH
+    held: int = 0
     placed: int = 0
     is_blocked: bool = False
     withheld: str = ""
@@ -124,11 +125,7 @@ class Maker:
 
     @property
     def working(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """What rests as far as is known: (price_e4, remaining_e6) of bid and ask in Up terms.
-
-        From the first sign of life of an order until the proof of its end, so through a cancel;
-        (0, 0) where nothing rests.
-        """
+        """What rests of bid and ask as far as is known: see `WorkingOrders.resting`."""
         return self.orders.resting(BID), self.orders.resting(ASK)
 
     @property
@@ -225,9 +222,7 @@ class Maker:
         # A rejected placement waits for a newer book; an accepted one changes nothing we wanted.
         if isinstance(reply, Accepted | Rejected):
             return NOTHING
-        if self._evaluate(now_ns) & REQUOTE:
-            return self._begin(now_ns)
-        return NOTHING
+        return self._on_book(now_ns)
 
     def _apply(self, now_ns: int, reply: Accepted | Rejected | Cancelled | CancelRefused) -> None:
         order = self.orders.get(reply.order_id)
@@ -268,7 +263,7 @@ class Maker:
         cycle = self._cycle
         if cycle is None:
             return NOTHING
-        waiting, blocked = self.orders.unproven()
+        waiting, blocked = self.orders.unproven(cycle.held)
         if self._per_side:
             if cycle.sides & waiting & ~blocked == cycle.sides:
                 return NOTHING
@@ -288,8 +283,7 @@ class Maker:
     def _wanted(self, now_ns: int, *, merges: list[Action] | None) -> tuple[Leg, ...]:
         """Steps a to e, then what g and h leave of the quote; () after ending the cycle.
 
-        Args:
-            merges: Where step b puts a merge; None in a cycle that goes on, which has done b.
+        Step b puts a merge into ``merges``; None in a cycle that goes on, which has done b.
         """
         quote = self._lane.quote
         outcome = self._early_exit(now_ns, quote, merges)
@@ -344,22 +338,26 @@ class Maker:
         self, now_ns: int, cycle: _Cycle, legs: tuple[Leg, ...], actions: list[Action]
     ) -> Sequence[Action]:
         """Steps f and i: place where every earlier order is proven gone, wait or give up else."""
-        waiting, blocked = self.orders.unproven()
+        waiting, blocked = self.orders.unproven(cycle.held)
         if not self._per_side:
             # One unproven order anywhere holds both sides: a duplicate is worse than a miss.
             if blocked:
                 self._finish("cancel_unproven")
                 return actions
             waiting = _BOTH if waiting else 0
-        for side in (BID, ASK):
-            if cycle.sides & ~waiting & ~blocked & 1 << side:
-                wanted = [leg for leg in legs if leg.side == side]
-                placed, withheld = self._placer.place(now_ns, side, wanted)
-                actions += placed
-                cycle.placed += len(placed)
-                cycle.withheld = cycle.withheld or withheld
+        ready = cycle.sides & ~waiting & ~blocked
         cycle.is_blocked = cycle.is_blocked or bool(cycle.sides & blocked)
         cycle.sides &= waiting & ~blocked
+        for side in (BID, ASK):
+            if ready & 1 << side:
+                placed, withheld = self._placer.place(now_ns, side, legs)
+                actions += placed
+                cycle.placed += len(placed)
+                if withheld == SELF_MATCH and waiting:
+                    cycle.held |= 1 << side
+                    cycle.sides |= 1 << side
+                else:
+                    cycle.withheld = cycle.withheld or withheld
         self._why += cycle.hindrances
         if not cycle.sides:
             self._finish(cycle.outcome, self._why)

@@ -3,6 +3,7 @@ could meet our own, none after too many rejections."""
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from typing import Final
 
 from polymm._core.layout import ASK, BID
 from polymm.domain.order import Place
@@ -10,6 +11,8 @@ from polymm.engine.planning import holds, is_for, meets
 from polymm.engine.ports import BookView
 from polymm.engine.settings import SECOND, MakerSettings
 from polymm.engine.working import Leg, WorkingOrder, WorkingOrders
+
+SELF_MATCH: Final = "self_match_withheld"
 
 
 class Placer:
@@ -46,8 +49,8 @@ class Placer:
         """Remember a rejection; `rejects_max` of them within a second pause the side."""
         self._rejected_ns[side].append(now_ns)
 
-    def place(self, now_ns: int, side: int, wanted: Sequence[Leg]) -> tuple[list[Place], str]:
-        """Book what is missing on a side without unproven orders.
+    def place(self, now_ns: int, side: int, legs: Sequence[Leg]) -> tuple[list[Place], str]:
+        """Book what of the legs is missing on a side without unproven orders.
 
         Nothing goes out where an order that stands there no longer holds, because the book moved
         while a proof was on its way: the next cycle replaces it.
@@ -55,6 +58,7 @@ class Placer:
         Returns:
             The placements, and the reason why some were withheld, "" where none was.
         """
+        wanted = [leg for leg in legs if leg.side == side]
         standing = self._orders.on_side(side)
         if not all(self._holds(order, wanted) for order in standing):
             return [], ""
@@ -67,8 +71,8 @@ class Placer:
         opposite = self._orders.on_side(ASK if side == BID else BID)
         for leg in missing:
             if meets(leg, opposite):
-                self._counts["self_match_withheld"] += 1
-                withheld = "self_match_withheld"
+                self._counts[SELF_MATCH] += 1
+                withheld = SELF_MATCH
             else:
                 placed.append(self._orders.place(now_ns, leg))
         return placed, withheld

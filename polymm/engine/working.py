@@ -170,8 +170,11 @@ class WorkingOrders:
             if order.place.token is Token.UP and order.place.side is Side.SELL
         )
 
-    def unproven(self) -> tuple[int, int]:
+    def unproven(self, held: int = 0) -> tuple[int, int]:
         """Sides waiting for a proof on its way, and sides blocked: none is to be expected now.
+
+        Args:
+            held: Sides that share the fate of unproven orders of the other side.
 
         Returns:
             Two masks of ``1 << side``. A side may be in both.
@@ -183,6 +186,10 @@ class WorkingOrders:
                     waiting |= 1 << order.side
                 else:
                     blocked |= 1 << order.side
+        if waiting:
+            waiting |= held
+        elif blocked:
+            blocked |= held
         return waiting, blocked
 
     def place(self, now_ns: int, leg: Leg) -> Place:

@@ -60,11 +60,22 @@ def test_a_replacement_never_meets_an_own_order_that_may_still_live() -> None:
     assert first.order_id == bid.order_id
     assert stage.prove([second]) == []
     assert stage.maker.counts["self_match_withheld"] == 1
-    (placed,) = stage.prove([first])
-    assert placed.up_price_e4 == 4_700
-    assert stage.maker.cycles["placed"] == 2
-    (placed,) = places(stage.timer(1_000))
-    assert placed.up_price_e4 == 4_900
+    assert stage.maker.no_quote_reasons == ("awaiting_proof",)
+    placed = stage.prove([first])
+    assert [place.up_price_e4 for place in places(placed)] == [4_700, 4_900]
+    assert stage.maker.cycles == {"placed": 2}
+
+
+def test_a_replacement_is_given_up_with_the_proof_it_waits_for() -> None:
+    stage = Stage(requote="diff")
+    stage.quoted()
+    stage.lane.quote = FakeQuote(bid_e4=5_200, ask_e4=5_400)  # the market rose through our ask
+    first, second = cancels(stage.timer(1_000))
+    assert stage.prove([first]) == []
+    assert stage.maker.is_suspended
+    assert stage.refuse(second) == []
+    assert stage.maker.cycles == {"placed": 1, "cancel_unproven": 1}
+    assert stage.maker.no_quote_reasons == ("cancel_unproven",)
 
 
 def test_a_newer_cycle_takes_over_while_a_side_waits() -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from polymm._core.layout import BID_TOO_LONG, NO_SIZE, THIN_BOOK
 from polymm.domain.inventory import Portfolio
-from polymm.domain.order import Token
-from tests.support.fake_lane import SILENT, FakeQuote, Stage, cancels, merges, places
+from polymm.domain.order import Merged, Token
+from tests.support.fake_lane import MARKET, SILENT, FakeQuote, Stage, cancels, merges, places
 
 TEN = 10_000_000
 
@@ -120,3 +120,29 @@ def test_a_merge_is_reported_always_and_sent_once_when_enabled() -> None:
         assert len(merges(stage.sent)) == enabled
         assert stage.maker.counts["merge_opportunity"] == 2
         assert stage.maker.counts["merge_sent"] == enabled
+
+
+def test_a_merge_waits_for_the_one_before_it() -> None:
+    stage = Stage(merge_enabled=True)
+    stage.maker.inventory.up_e6 = stage.maker.inventory.down_e6 = 5_000_000
+    stage.lane.quote = FakeQuote(merge_e6=5_000_000)
+    stage.frame()
+    stage.maker.inventory.up_e6 = stage.maker.inventory.down_e6 = 8_000_000
+    stage.lane.quote = FakeQuote(merge_e6=8_000_000)
+    stage.prove(stage.timer(1_000))
+    assert [merge.pairs_e6 for merge in merges(stage.sent)] == [5_000_000]
+    stage.step(Merged(MARKET.slug, 5_000_000))
+    stage.lane.quote = FakeQuote(merge_e6=3_000_000)
+    stage.timer(1_000)
+    assert [merge.pairs_e6 for merge in merges(stage.sent)] == [5_000_000, 3_000_000]
+
+
+def test_what_is_bought_without_a_price_is_valued_at_the_last_one() -> None:
+    portfolio = Portfolio()
+    stage = Stage(portfolio)
+    bid, _ = stage.quoted()
+    stage.book.has_epoch = False
+    stage.fill(bid, TEN)
+    stage.timer(1_000)
+    assert stage.maker.cycles["no_book"] == 1
+    assert portfolio.value_e6 == 5_000_000
