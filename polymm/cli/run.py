@@ -174,13 +174,22 @@ def report_path(config: "Config", tape: Path | None, given: Path | None) -> Path
 
 
 def show(runs: "Sequence[Run]", page: Path | None, *, as_json: bool, quiet: bool) -> None:
-    """Print the summary, write the page, print its path.
+    """Write the page, print the summary and the page's path.
+
+    The page comes first, so that a pipe that closes early does not cost it, and a page that cannot
+    be written does not cost the summary.
 
     Raises:
         ConfigError: The page cannot be written.
     """
     from polymm.research.report import print_summary, to_json, write_html
 
+    fault = None
+    if page is not None and runs:
+        try:
+            write_html(runs, page)
+        except OSError as error:
+            fault = error
     if as_json:
         typer.echo(to_json(runs), nl=False)
     elif not quiet:
@@ -188,10 +197,7 @@ def show(runs: "Sequence[Run]", page: Path | None, *, as_json: bool, quiet: bool
 
         plain = Console(width=PLAIN_WIDTH)
         print_summary(Console() if plain.is_terminal else plain, runs)
-    if page is None or not runs:
-        return
-    try:
-        write_html(runs, page)
-    except OSError as error:
-        raise ConfigError(f"report {page}: cannot be written: {error.strerror}") from None
-    typer.echo(str(page) if quiet else f"report  {page}", err=as_json)
+    if fault is not None:
+        raise ConfigError(f"report {page}: cannot be written: {fault.strerror}")
+    if page is not None and runs:
+        typer.echo(str(page) if quiet else f"report  {page}", err=as_json)

@@ -70,6 +70,33 @@ def test_report_goes_where_it_is_told(polymm: Polymm, tmp_path: Path) -> None:
     assert (tmp_path / "deep/er/page.html").exists()
 
 
+def test_a_page_that_cannot_be_written_does_not_cost_the_summary(polymm: Polymm) -> None:
+    code, out, err = polymm(*SHORT, "--report", "/dev/full")
+    assert code == 3
+    assert out.startswith("polymm report")
+    assert "report /dev/full: cannot be written: No space left" in err
+
+
+def test_a_pipe_that_closes_early_does_not_cost_the_page(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "polymm", *SHORT, "--report", "page.html"]
+    environment = os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1])}
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "page.html").stat().st_size > 1_000_000
+
+
 def test_no_report_writes_nothing(polymm: Polymm, tmp_path: Path) -> None:
     code, out, err = polymm(*SHORT, "--no-report", "--quiet")
     assert (code, out, err) == (0, "", "")
