@@ -47,7 +47,7 @@ def table_text(table: Table) -> str:
         cells = [_cell(table, column, name) for column in table.columns]
         lines.append(f"{name:{width}}  " + "  ".join(cells))
     lines += [
-        f"{one.name:{width}}  skipped: {one.package} is not installed (pip install 'polymm[bench]')"
+        f"{one.name:{width}}  skipped: {one.package} is not installed (pip install '.[bench]')"
         for one in table.skipped
     ]
     return "\n".join(lines + ([table.note] if table.note else []))

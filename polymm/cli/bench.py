@@ -22,7 +22,7 @@ def bench(
 ) -> None:
     """Measure polymm beside what you would use instead, on this machine, in one run.
 
-    Pins itself to one core and takes about 20 s. Peers come with pip install 'polymm[bench]'; one
+    Pins itself to one core and takes about 20 s. Peers come with pip install '.[bench]'; one
     that is missing is named as skipped.
     """
     import subprocess

@@ -184,7 +184,7 @@ def _read_rows(path: Path, columns: tuple[str, ...], *, market_id: str | None = 
     except ModuleNotFoundError as error:
         raise RecordingError(
             f"{path}: reading Parquet needs pyarrow, found it not installed;"
-            " install polymm with the extra: pip install 'polymm[research]'"
+            " install polymm with its extra: pip install '.[research]' in a clone"
         ) from error
     if not path.is_file():
         raise RecordingError(f"{path}: expected an L2 file beside its twin, found nothing there")

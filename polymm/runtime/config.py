@@ -58,7 +58,7 @@ class Section(BaseModel):
 
 
 class StrategySection(Section):
-    """Values of the base strategy (STRATEGY.md section 2, steps 1 to 15)."""
+    """Values of the base strategy: what is quoted, how large, at which price."""
 
     order_size: Micro = _number(
         1.0, "shares", 0.01, 1e6, "Size of each quote; raised to the venue's minimum at start-up."
@@ -108,7 +108,7 @@ class StrategySection(Section):
 
 
 class CycleSection(Section):
-    """The acts around the values (STRATEGY.md section 2, a to i, and when a cycle runs)."""
+    """The acts around the values: when a cycle runs, what ends it early, how it replaces."""
 
     cycle: Literal["timer", "event"] = _choice(
         "timer", "Run every cycle_ms, or at once when the wanted quote has moved."
@@ -151,7 +151,7 @@ class CycleSection(Section):
 
 
 class VenueSection(Section):
-    """The venue a tape or a synthetic window is run against (STRATEGY.md section 4)."""
+    """The venue a tape or a synthetic window is run against: queue, fills, latencies, cash."""
 
     queue: Literal["risk_averse", "prob", "both"] = _choice(
         "both", "Queue model; both report a band whose headline is risk_averse."

@@ -85,7 +85,7 @@ def test_a_skipped_peer_is_named_with_the_extra_that_brings_it() -> None:
         skipped=[Skipped("msgspec typed + dict", "msgspec")],
     )
     text = table_text(table)
-    assert "msgspec is not installed (pip install 'polymm[bench]')" in text
+    assert "msgspec is not installed (pip install '.[bench]')" in text
     assert "25.00" in text
 
 
