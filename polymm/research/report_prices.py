@@ -42,12 +42,12 @@ def thinned(points: Sequence[Point], most: int = POINTS_MAX) -> list[Point]:
 
 
 def line(name: str, points: Sequence[Point], colour: str, **more: Any) -> Json:
-    """A step line."""
+    """A step line; a lone point, which is no line, is a dot."""
     drawn = thinned(points)
     style = {"color": colour, "shape": "hv", "width": more.pop("width", 1.4)}
     return {
         "type": "scatter",
-        "mode": "lines",
+        "mode": "lines" if len(drawn) > 1 else "markers",
         "name": name,
         "x": [round(x, 2) for x, _ in drawn],
         "y": [y if y is None else round(y, 4) for _, y in drawn],

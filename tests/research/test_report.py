@@ -164,6 +164,11 @@ def test_few_windows_have_whole_ticks_on_the_equity_axis() -> None:
         assert chart["layout"]["xaxis"].get("dtick") == step
 
 
+def test_a_lone_mark_is_a_dot_and_not_an_invisible_line() -> None:
+    assert report_prices.line("f", [(1.0, 0.5)], "#000")["mode"] == "markers"
+    assert report_prices.line("f", [(1.0, 0.5), (2.0, 0.5)], "#000")["mode"] == "lines"
+
+
 def test_a_long_slug_keeps_its_kind_and_its_start() -> None:
     assert shortened("btc-updown-5m-1776327900", 28) == "btc-updown-5m-1776327900"
     assert shortened("synthetic-updown-300s-1800000000", 16) == "synt..1800000000"
