@@ -4,6 +4,7 @@ import ast
 import inspect
 from importlib import import_module
 from pathlib import Path
+from types import GetSetDescriptorType
 
 import pytest
 
@@ -57,18 +58,45 @@ def test_every_function_of_a_stub_has_the_parameters_of_the_module(module: str) 
             assert same(stub, real), f"{entry.name}: {stub} against {real}"
 
 
-@pytest.mark.parametrize("module", STUBS)
-def test_every_class_and_method_of_a_stub_is_there(module: str) -> None:
+def stub_classes(module: str) -> list[tuple[ast.ClassDef, type]]:
+    """The classes of a stub, each with the module's own."""
     compiled = import_module(f"polymm._core.{module}")
-    for entry in stub_body(module):
-        if not isinstance(entry, ast.ClassDef) or "Protocol" in ast.unparse(entry):
+    return [
+        (entry, getattr(compiled, entry.name))
+        for entry in stub_body(module)
+        if isinstance(entry, ast.ClassDef) and "Protocol" not in ast.unparse(entry)
+    ]
+
+
+def members(entry: ast.ClassDef) -> dict[str, ast.stmt]:
+    return {
+        member.name if isinstance(member, ast.FunctionDef) else ast.unparse(member.target): member
+        for member in entry.body
+        if isinstance(member, ast.FunctionDef | ast.AnnAssign)
+    }
+
+
+@pytest.mark.parametrize("module", STUBS)
+def test_every_class_of_a_stub_has_the_public_members_of_the_real_one(module: str) -> None:
+    for entry, real in stub_classes(module):
+        if hasattr(real, "_fields"):
+            assert tuple(members(entry)) == real._fields
             continue
-        real = getattr(compiled, entry.name)
-        for member in entry.body:
-            if isinstance(member, ast.FunctionDef):
-                assert hasattr(real, member.name), f"{entry.name}.{member.name}"
-            elif isinstance(member, ast.AnnAssign) and hasattr(real, "_fields"):
-                assert ast.unparse(member.target) in real._fields
+        public = {name for name in vars(real) if not name.startswith("_")}
+        assert set(members(entry)) - {"__init__"} == public, entry.name
+
+
+@pytest.mark.parametrize("module", STUBS)
+def test_every_method_of_a_stub_has_the_parameters_of_the_real_one(module: str) -> None:
+    for entry, real in stub_classes(module):
+        for name, member in members(entry).items():
+            if not isinstance(member, ast.FunctionDef) or name == "__init__":
+                continue  # a compiled class tells no signature of its own
+            if isinstance(vars(real)[name], GetSetDescriptorType):
+                assert [ast.unparse(d) for d in member.decorator_list] == ["property"]
+                continue
+            stub, found = stub_parameters(member), real_parameters(vars(real)[name])
+            assert same(stub, found), f"{entry.name}.{name}: {stub} against {found}"
 
 
 @pytest.mark.parametrize("module", STUBS)
