@@ -78,6 +78,26 @@ def test_a_replacement_is_given_up_with_the_proof_it_waits_for() -> None:
     assert stage.maker.no_quote_reasons == ("cancel_unproven",)
 
 
+def test_a_side_that_waits_for_the_other_is_placed_by_its_proof_and_by_nothing_else() -> None:
+    stage = Stage(requote="diff")
+    stage.quoted()
+    stage.lane.quote = FakeQuote(bid_e4=5_200, ask_e4=5_400)
+    first, second = cancels(stage.timer(1_000))
+    stage.prove([first])
+    stage.lane.quote = FakeQuote(bid_e4=5_000, ask_e4=5_400)  # no longer in the old ask's way
+    assert stage.timer(100) == []
+    assert [place.up_price_e4 for place in places(stage.prove([second]))] == [5_000, 5_400]
+
+
+def test_a_side_that_would_meet_a_kept_order_waits_for_the_next_cycle() -> None:
+    stage = Stage(requote="diff", requote_ticks=3)
+    stage.quoted()
+    stage.lane.quote = FakeQuote(bid_e4=5_200, ask_e4=5_300)  # the ask at .51 is near enough
+    assert stage.prove(stage.timer(1_000)) == []
+    assert stage.maker.cycles == {"placed": 1, "withheld": 1}
+    assert stage.maker.no_quote_reasons == ("self_match_withheld",)
+
+
 def test_a_newer_cycle_takes_over_while_a_side_waits() -> None:
     stage = Stage(cycle="event", requote="diff")
     bid, ask = stage.quoted()
