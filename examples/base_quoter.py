@@ -10,7 +10,7 @@ from math import ceil, floor, isfinite, nan
 
 import numba
 
-from polymm import BaseParameters, Book, Lane, compile_quoter
+from polymm import BaseParameters, Book, Lane, compile_quoter, reason_names
 from polymm._core.layout import (
     ASK_GUARDED_OUT,
     ASK_NO_ROOM,
@@ -24,7 +24,6 @@ from polymm._core.layout import (
     NO_PRICE,
     NO_SIZE,
     THIN_BOOK,
-    reason_names,
 )
 
 kernel = numba.njit(error_model="numpy")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         should_skip_side,
     )
     from polymm._core.lane import Lane
+    from polymm._core.layout import ASK, BID, DOWN, REQUOTE, UP, flag_names, reason_names
     from polymm._core.quoter import Quoter, compile_quoter
     from polymm._core.quoting import calculate_mm_prices
     from polymm._core.records import Trade
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASK",
+    "BID",
+    "DOWN",
+    "REQUOTE",
+    "UP",
     "BaseParameters",
     "Book",
     "ConfigError",
@@ -52,9 +58,11 @@ __all__ = [
     "analyze_depth",
     "calculate_mm_prices",
     "compile_quoter",
+    "flag_names",
     "inventory_skew",
     "merge_opportunity",
     "position_limit",
+    "reason_names",
     "should_skip_side",
 ]
 
@@ -68,6 +76,15 @@ _HOMES = {
         "should_skip_side",
     ),
     "polymm._core.lane": ("Lane",),
+    "polymm._core.layout": (
+        "ASK",
+        "BID",
+        "DOWN",
+        "REQUOTE",
+        "UP",
+        "flag_names",
+        "reason_names",
+    ),
     "polymm._core.quoter": ("Quoter", "compile_quoter"),
     "polymm._core.quoting": ("calculate_mm_prices",),
     "polymm._core.records": ("Trade",),
