@@ -195,7 +195,7 @@ def test_slug_of_another_kind_of_market_is_refused(tmp_path):
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     (tmp_path / "books.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(RecordingError, match=r"pip install 'polymm\[research\]'"):
+    with pytest.raises(RecordingError, match=r"pip install '\.\[research\]'"):
         open_tapes(tmp_path)
 
 
