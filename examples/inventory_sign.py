@@ -18,6 +18,7 @@ from polymm.runtime.config import Config
 from polymm.runtime.tape_runs import plan_synthetic, run_plan
 
 SIGNS = ("prose", "literal")
+WINDOWS_MIN = 8
 
 
 def configure(sign: str, windows: int, window_s: int) -> Config:
@@ -60,6 +61,8 @@ def pnl_spread(runs: Sequence[MarketRun]) -> float:
 
 def compare(windows: int, window_s: int) -> dict[str, tuple[float, float]]:
     """Run both signs; (inventory spread, PnL spread) by sign, printed on the way."""
+    if windows < WINDOWS_MIN:
+        print(f"{windows} windows are too few: below {WINDOWS_MIN} the PnL spreads are noise")
     spreads = {}
     for sign in SIGNS:
         config = configure(sign, windows, window_s)

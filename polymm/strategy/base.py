@@ -137,8 +137,14 @@ def raise_order_size(parameters: BaseParameters, order_min_e6: int) -> BaseParam
     if parameters.order_size_e6 >= order_min_e6:
         return parameters
     logger.warning(
-        "order size raised to the venue minimum order_size=%g order_min=%g",
+        "order size raised to the venue minimum order_size=%g order_min=%g shares",
         parameters.order_size_e6 / 1e6,
         order_min_e6 / 1e6,
     )
+    if parameters.max_position_e6 < 2 * order_min_e6:
+        logger.warning(
+            "one fill ends a side: no room for a second order max_position=%g order_min=%g shares",
+            parameters.max_position_e6 / 1e6,
+            order_min_e6 / 1e6,
+        )
     return replace(parameters, order_size_e6=order_min_e6)

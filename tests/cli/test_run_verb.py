@@ -24,7 +24,7 @@ Answer = tuple[int, str, str]
 Polymm = Callable[..., Answer]
 
 SHORT = ("run", "--window-s", "10")
-RAISED = "polymm: order size raised to the venue minimum order_size=1 order_min=5"
+RAISED = "polymm: order size raised to the venue minimum order_size=1 order_min=5 shares"
 
 
 def test_synthetic_window_ends_with_a_summary_and_the_path_of_a_report(
@@ -196,6 +196,7 @@ def test_signal_ends_in_order_with_the_report_of_what_ran(
     assert process.stderr is not None
     # The first window runs: the handlers stand.
     assert process.stderr.readline().strip() == RAISED
+    assert process.stderr.readline().startswith("polymm: one fill ends a side")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
 

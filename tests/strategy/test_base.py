@@ -85,8 +85,15 @@ def test_an_order_size_below_the_minimum_is_raised_with_both_numbers_named(
 
     assert raised.order_size_e6 == 5_000_000
     assert [record.getMessage() for record in caplog.records] == [
-        "order size raised to the venue minimum order_size=1 order_min=5"
+        "order size raised to the venue minimum order_size=1 order_min=5 shares",
+        "one fill ends a side: no room for a second order max_position=5 order_min=5 shares",
     ]
+
+
+def test_a_raised_order_with_room_for_more_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="polymm.strategy"):
+        raise_order_size(BaseParameters(max_position_e6=10_000_000), 5_000_000)
+    assert len(caplog.records) == 1
 
 
 def test_an_order_size_at_the_minimum_is_kept_in_silence(
