@@ -22,6 +22,8 @@ cdef struct BookState:
     Grid side[2]
     int64_t tick_e4
     int64_t last_trade_e4        # Up terms, 0 where unknown
+    int64_t trade_ms             # venue time of the last trade
+    int64_t tick_ms              # venue time of the last message that named the tick
     int64_t newest_ms            # newest venue time applied in this epoch
     int64_t book_ms[2]           # venue time of the last snapshot, by token
     int64_t top_e4[2]            # best prices after the last message

@@ -58,6 +58,7 @@ cdef void end_epoch(BookState* book) noexcept nogil:
         memset(book.side[side].stamp_ms, 0, sizeof(book.side[side].stamp_ms))
         book.book_ms[side] = 0
     book.newest_ms = 0
+    book.trade_ms = 0
     book.has_epoch = 0
 
 

@@ -366,16 +366,21 @@ cdef class Decoder:
             grid.stamp_ms[price] = stamp
         book.book_ms[event.token] = stamp
         book.has_epoch = 1
-        if event.price_e4 and event.price_e4 != book.tick_e4:
-            book.tick_e4 = event.price_e4
-            flags |= TICK_SIZE
+        if event.price_e4 and stamp >= book.tick_ms:
+            book.tick_ms = stamp
+            if event.price_e4 != book.tick_e4:
+                book.tick_e4 = event.price_e4
+                flags |= TICK_SIZE
         return self.settle_top(
             book, event.slot, best_bid(&book.side[BID]), best_ask(&book.side[ASK]), flags
         )
 
     cdef int apply_tick(self, const Staged* event) noexcept nogil:
-        """Start a new epoch on the new grid; the second token's notice changes nothing more."""
+        """Start a new epoch on the new grid, unless a later message named the tick."""
         cdef BookState* book = self.states[event.slot]
+        if event.stamp_ms < book.tick_ms:
+            return LATE
+        book.tick_ms = event.stamp_ms
         if event.price_e4 == book.tick_e4:
             return 0
         self.n.tick_changes += 1
@@ -385,7 +390,10 @@ cdef class Decoder:
 
     cdef int apply_trade(self, const Staged* event) noexcept nogil:
         cdef BookState* book = self.states[event.slot]
-        book.last_trade_e4 = event.price_e4
         self.n.trades += 1
         self.touch(event.slot)
+        if event.stamp_ms < book.trade_ms:
+            return TRADE | LATE
+        book.trade_ms = event.stamp_ms
+        book.last_trade_e4 = event.price_e4
         return TRADE

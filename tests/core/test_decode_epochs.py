@@ -4,7 +4,18 @@ import pytest
 
 from polymm._core import layout
 from tests.support.refusals import ASKS, BIDS, opened
-from tests.support.wire import DOWN, STAMP, book, compact, entry, price_change, spaced, tick_change
+from tests.support.wire import (
+    DOWN,
+    STAMP,
+    UP,
+    book,
+    compact,
+    entry,
+    price_change,
+    spaced,
+    tick_change,
+    trade,
+)
 
 
 def test_snapshot_older_than_the_other_tokens_is_dropped() -> None:
@@ -44,3 +55,34 @@ def test_what_is_older_than_a_replaced_book_is_dropped() -> None:
     late = price_change(entry("0.44", "1", "BUY"), stamp=STAMP + 8)
     assert decoder.feed(spaced(late)) & layout.LATE
     assert decoder.book(0).levels(0) == [(4600, 7)]
+
+
+def test_a_late_trade_is_told_but_does_not_turn_the_last_price_back() -> None:
+    decoder = opened()
+    decoder.feed(compact(trade("0.50", "5", "BUY", stamp=STAMP + 9)))
+    flags = decoder.feed(compact(trade("0.30", "5", "BUY", stamp=STAMP + 8)))
+    assert flags == layout.TRADE | layout.LATE | layout.TOLERANT
+    assert [told.price_e4 for told in decoder.trades()] == [3000]
+    assert decoder.book(0).last_trade_e4 == 5000
+    decoder.feed(compact(trade("0.51", "5", "BUY", stamp=STAMP + 9)))
+    assert decoder.book(0).last_trade_e4 == 5100
+
+
+@pytest.mark.parametrize("asset", [UP, DOWN])
+def test_a_late_tick_change_does_not_turn_the_grid_back(asset: str) -> None:
+    decoder = opened()
+    decoder.feed(compact(tick_change("0.001", stamp=STAMP + 9)))
+    decoder.feed(compact(book(BIDS, ASKS, stamp=STAMP + 10)))
+    late = tick_change("0.01", asset=asset, stamp=STAMP + 8)
+    assert decoder.feed(compact(late)) == layout.LATE | layout.TOLERANT
+    assert (decoder.book(0).tick_e4, decoder.book(0).has_epoch) == (10, True)
+    decoder.feed(compact(tick_change("0.01", stamp=STAMP + 9)))
+    assert (decoder.book(0).tick_e4, decoder.book(0).has_epoch) == (100, False)
+
+
+def test_a_book_older_than_the_tick_change_does_not_turn_the_grid_back() -> None:
+    decoder = opened()
+    decoder.feed(compact(tick_change("0.001", stamp=STAMP + 9)))
+    older = book(BIDS, ASKS, stamp=STAMP + 8, tick_size="0.01")
+    assert not decoder.feed(compact(older)) & layout.TICK_SIZE
+    assert decoder.book(0).tick_e4 == 10

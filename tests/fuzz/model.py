@@ -28,6 +28,8 @@ class Model:
         self.books = [OracleBook() for _ in markets]
         self.ticks_e4 = [tick_e4] * len(markets)
         self.last_trades_e4 = [0] * len(markets)
+        self.tick_stamps = [0] * len(markets)
+        self.trade_stamps = [0] * len(markets)
 
     def feed(self, frame: bytes) -> list[tuple[int, ...]]:
         """Apply a frame that was accepted; answer its trades as plain tuples."""
@@ -46,24 +48,35 @@ class Model:
     def _apply(
         self, kind: str, message: dict[str, Any], slot: int, token: int
     ) -> list[tuple[int, ...]]:
+        stamp = int(message["timestamp"])
         if kind == "book":
             book = self.books[slot]
-            is_late = book.has_epoch and int(message["timestamp"]) < max(book.book_stamps)
+            is_late = book.has_epoch and stamp < max(book.book_stamps)
             book.apply(message, self.names[slot])
             if not is_late and message.get("tick_size") not in (None, ""):
-                self.ticks_e4[slot] = e4(message["tick_size"])
+                self._set_tick(slot, e4(message["tick_size"]), stamp)
             return []
         if kind == "tick_size_change":
-            tick_e4 = e4(message["new_tick_size"])
-            if tick_e4 != self.ticks_e4[slot]:
-                self.ticks_e4[slot] = tick_e4
+            if self._set_tick(slot, e4(message["new_tick_size"]), stamp):
                 self.books[slot] = OracleBook()
+                self.trade_stamps[slot] = 0
             return []
         price = int(up_price(Fraction(str(message["price"])), token) * 10_000)
-        self.last_trades_e4[slot] = price
+        if stamp >= self.trade_stamps[slot]:
+            self.trade_stamps[slot] = stamp
+            self.last_trades_e4[slot] = price
         taker = (message["side"] == "SELL") ^ token
         size_e6 = int(Fraction(str(message["size"])) * 10**6)
-        return [(slot, taker, price, size_e6, int(message["timestamp"]), token)]
+        return [(slot, taker, price, size_e6, stamp, token)]
+
+    def _set_tick(self, slot: int, tick_e4: int, stamp: int) -> bool:
+        """Take a tick unless a later message named one; answer whether it is another."""
+        if stamp < self.tick_stamps[slot]:
+            return False
+        self.tick_stamps[slot] = stamp
+        is_other = tick_e4 != self.ticks_e4[slot]
+        self.ticks_e4[slot] = tick_e4
+        return is_other
 
     def state(self, slot: int) -> tuple[Any, ...]:
         """Give what `session.state` reads of a compiled book."""
