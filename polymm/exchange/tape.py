@@ -292,7 +292,9 @@ class TapeVenue:
         size_e6 -= size_e6 % self.market.lot_e6
         if not size_e6:
             return 0
-        place = order.place
+        place, inferred = order.place, self.fill_form == "through"
+        # An inferred fill has no taker on the tape, so that no fee and no rebate follow from it.
+        taker_fee_e6 = self.market.fees.taker_fee_e6(place.price_e4, size_e6)
         self.account.fill(place.order_id, size_e6)
         order.filled_e6 += size_e6
         order.open_e6 -= size_e6
@@ -306,10 +308,10 @@ class TapeVenue:
             size_e6=size_e6,
             fee_e6=0,
             exch_ns=now_ns,
-            inferred=self.fill_form == "through",
+            inferred=inferred,
             front_e6=order.front_e6,
             after_cancel_sent=order.cancel_sent,
-            counter_fee_e6=self.market.fees.taker_fee_e6(place.price_e4, size_e6),
+            counter_fee_e6=0 if inferred else taker_fee_e6,
         )
         self._reply(now_ns, fill)
         if self._observer is not None:

@@ -70,7 +70,6 @@ def run_flattery(markets: Sequence[MarketRun]) -> list[str]:
             "Fills are inferred from books that went through our price: no trade was recorded.",
             "Inferred fills are adverse ones only; the flow that would have paid us is missing.",
             "Between two snapshots a price may have been passed and left again, unseen.",
-            "A rebate is estimated on inferred fills too, as if a taker had paid the fee.",
         ]
     if "none" in forms:
         sentences.append("With fills = none nothing ever fills: this form shows quotes, not money.")
