@@ -70,7 +70,9 @@ cdef class GridView:
     cdef Py_ssize_t shape
     cdef Py_ssize_t stride
 
-    def __cinit__(self, Book book, int side):
+    def __cinit__(self, Book book not None, int side):
+        if not is_side(side):
+            raise InputError(f"side must be 0 or 1, was {side}")
         self.book = book
         self.side = side
         self.shape = GRID

@@ -8,6 +8,7 @@ advisory check for tests, recorders and the local exchange, never a reason to st
 
 from hashlib import sha1
 
+from polymm._core.tolerant import json_fault
 from polymm.errors import DecodeError
 
 HEAD_KEYS = ("market", "asset_id", "timestamp", "hash")
@@ -95,7 +96,7 @@ cdef class BookText:
         try:
             parsed = orjson.loads(message)
         except orjson.JSONDecodeError as error:
-            raise DecodeError(f"book must be JSON: {error.msg}", error.pos) from error
+            raise json_fault("book", message, error.msg, error.pos) from error
         wanted = (*HEAD_KEYS, "bids", "asks")
         if not isinstance(parsed, dict) or any(key not in parsed for key in wanted):
             raise DecodeError(f"book must be an object with {', '.join(wanted)}")
@@ -144,7 +145,10 @@ cdef class BookText:
 def _candidates(str guess):
     """Texts of the last trade price, the likeliest first: the guess, its cents, then the rest."""
     yield guess
-    cdef int centre = int(guess[2:].ljust(3, "0")) if guess.startswith("0.") else 500
+    cdef str decimals = guess[2:5].ljust(3, "0")
+    cdef int centre = 500
+    if guess.startswith("0.") and decimals.isdecimal() and decimals.isascii():
+        centre = int(decimals)
     cdef int away
     for step in (10, 1):
         for away in range(step, 1000, step):

@@ -171,8 +171,7 @@ cdef class Decoder:
             DecodeError: The frame is malformed; nothing of it was applied, and touched, trades and
                 resolved are empty.
         """
-        cdef int flags = 0
-        cdef int i, slot
+        cdef int flags = 0, i, slot
         self.begin()
         self.n.frames += 1
         if type(frame) is bytes and stage_fast(self, frame):
@@ -232,9 +231,7 @@ cdef class Decoder:
         """Stage what the fast pass left, or nothing at all; answers the flag of the pass."""
         try:
             if type(frame) is not bytes:
-                if not isinstance(frame, (bytes, bytearray, memoryview)):
-                    raise DecodeError(f"frame must be bytes, was {type(frame).__name__}")
-                frame = bytes(frame)
+                frame = tolerant.owned_bytes(frame)
                 if stage_fast(self, frame):
                     self.n.fast += 1
                     return 0
@@ -335,7 +332,11 @@ cdef class Decoder:
         return flags
 
     cdef int apply_book(self, const Staged* event) noexcept nogil:
-        """Replace both sides; levels that newer deltas have set since keep them."""
+        """Replace both sides; levels that newer deltas have set since keep them.
+
+        The first book of an epoch is taken whatever its stamp: an idle book is dumped with the
+        time of its last change, which may lie before the tick change that ended the last epoch.
+        """
         cdef BookState* book = self.states[event.slot]
         cdef const Change* change
         cdef Grid* grid

@@ -104,31 +104,41 @@ cdef inline Staged* stage_event(
     return event
 
 
+cdef inline bint agrees(int claimed_e4, int again_e4) noexcept nogil:
+    """Whether two claims of one best price can both be true; -1 claims nothing."""
+    return claimed_e4 < 0 or again_e4 < 0 or claimed_e4 == again_e4
+
+
 cdef inline int stage_entry(
     Staging* staging, Staged** event, int slot, int token, int price_e4, int is_sell,
     int64_t size_e6, int top_bid_e4, int top_ask_e4,
 ) noexcept nogil:
     """Stage one entry of a price_change, given in its token's own terms; 0 when there is no room.
 
-    The mirror entry of the other token says the same change again and is staged once.
+    The mirror entry of the other token says the same change again and is staged once; where it
+    says something else of size or top, that is counted.
     """
     cdef int side = is_sell ^ token
     cdef int price = up_price(price_e4, token)
+    cdef int bid = top_bid_e4, ask = top_ask_e4
+    cdef bint tops_agree
     cdef Change* last
+    if token:
+        bid = -1 if top_ask_e4 < 0 else 10000 - top_ask_e4
+        ask = -1 if top_bid_e4 < 0 else 10000 - top_bid_e4
     if event[0] == NULL or event[0].slot != slot:
         event[0] = stage_event(staging, EVENT_CHANGE, slot, token, 0)
         if event[0] == NULL:
             return 0
-    if token:
-        event[0].top_bid_e4 = -1 if top_ask_e4 < 0 else 10000 - top_ask_e4
-        event[0].top_ask_e4 = -1 if top_bid_e4 < 0 else 10000 - top_bid_e4
-    else:
-        event[0].top_bid_e4 = top_bid_e4
-        event[0].top_ask_e4 = top_ask_e4
+    tops_agree = agrees(event[0].top_bid_e4, bid) and agrees(event[0].top_ask_e4, ask)
+    if bid >= 0:
+        event[0].top_bid_e4 = bid
+    if ask >= 0:
+        event[0].top_ask_e4 = ask
     if event[0].count and event[0].token != token:
         last = &staging.changes[staging.change_n - 1]
         if last.price_e4 == price and last.side == side:
-            if last.size_e6 == size_e6:
+            if last.size_e6 == size_e6 and tops_agree:
                 return 1
             staging.mirror_n += 1
     event[0].token = token

@@ -284,13 +284,27 @@ def _shown(value: object) -> str:
     return text if len(text) <= 48 else f"{text[:45]}..."
 
 
-def _json_fault(frame: bytes, message: str, position: int) -> DecodeError:
-    """Say where a frame stops being JSON; orjson counts characters, and calls bad UTF-8 place 0."""
+def owned_bytes(frame: object) -> bytes:
+    """Copy what is not bytes but can be read as such.
+
+    Raises:
+        DecodeError: It is no buffer of bytes, or one that was released.
+    """
+    if not isinstance(frame, bytes | bytearray | memoryview):
+        raise DecodeError(f"frame must be bytes, was {type(frame).__name__}")
+    try:
+        return bytes(frame)
+    except (ValueError, BufferError) as error:
+        raise DecodeError(f"frame must be readable: {error}") from error
+
+
+def json_fault(name: str, frame: bytes, message: str, position: int) -> DecodeError:
+    """Say where a text stops being JSON; orjson counts characters, and calls bad UTF-8 place 0."""
     try:
         text = frame.decode()
     except UnicodeDecodeError as fault:
-        return DecodeError(f"frame must be UTF-8: {fault.reason}", fault.start)
-    return DecodeError(f"frame must be JSON: {message}", len(text[:position].encode()))
+        return DecodeError(f"{name} must be UTF-8: {fault.reason}", fault.start)
+    return DecodeError(f"{name} must be JSON: {message}", len(text[:position].encode()))
 
 
 def read_frame(frame: bytes) -> list[Event]:
@@ -310,7 +324,7 @@ def read_frame(frame: bytes) -> list[Event]:
     try:
         value = orjson.loads(frame)
     except orjson.JSONDecodeError as error:
-        raise _json_fault(frame, error.msg, error.pos) from error
+        raise json_fault("frame", frame, error.msg, error.pos) from error
     if isinstance(value, dict):
         return [_read_object(value)]
     if isinstance(value, list):

@@ -60,6 +60,10 @@ def test_hidden_last_trade_price_is_found_or_refused() -> None:
     assert BookText(hidden.replace(b'"0.4"', b'"0.5"')).find_last_trade() is None
 
 
+def test_a_guess_that_is_no_price_is_passed_over() -> None:
+    assert BookText(composed()).find_last_trade("0.abc") == "0.abc"
+
+
 @pytest.mark.parametrize("message", [b"", b"[]", b"{}", b'{"bids":[],"asks":[]}', b"\xff"])
 def test_what_is_no_book_is_refused(message: bytes) -> None:
     with pytest.raises(DecodeError, match="book must be"):

@@ -165,6 +165,34 @@ def test_mirror_entry_that_contradicts_is_flagged() -> None:
     assert decoder.counters()["mirror_mismatches"] == 1
 
 
+def test_mirror_entry_that_contradicts_the_top_is_flagged() -> None:
+    decoder = opened()
+    change = price_change(
+        entry("0.47", "1", "BUY", top=("0.40", "0.52")),
+        entry("0.53", "1", "SELL", asset=DOWN, top=("0.48", "0.52")),
+    )
+    assert decoder.feed(spaced(change)) & layout.MISMATCH
+    assert decoder.counters()["mirror_mismatches"] == 1
+
+
+def test_a_claimed_top_outlives_an_entry_that_claims_none() -> None:
+    decoder = opened()
+    silent = entry("0.53", "1", "SELL", asset=DOWN)
+    del silent["best_bid"], silent["best_ask"]
+    wrong = entry("0.47", "1", "BUY", top=("0.40", "0.52"))
+    assert decoder.feed(spaced(price_change(wrong, silent))) & layout.MISMATCH
+    assert decoder.counters()["top_mismatches"] == 1
+
+
+def test_a_released_buffer_is_refused() -> None:
+    decoder = opened()
+    view = memoryview(b"[]")
+    view.release()
+    with pytest.raises(DecodeError, match="frame must be readable"):
+        decoder.feed(view)
+    assert decoder.counters()["rejected"] == 1
+
+
 def test_crossed_book_is_flagged() -> None:
     decoder = opened()
     crossing = price_change(entry("0.52", "1", "BUY", top=("0.52", "0.52")))
