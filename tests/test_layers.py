@@ -1,4 +1,4 @@
-"""Who may import whom: the table of ARCHITECTURE.md as data, held over every source file."""
+"""Who may import whom, as data, held over every source file."""
 
 import ast
 import re

@@ -362,7 +362,7 @@ cdef class Decoder:
             price = change.price_e4
             if not change.size_e6 or (flags & LATE and grid.stamp_ms[price] > stamp):
                 continue
-            # Equal prices inside one snapshot add up (STRATEGY.md 2.1).
+            # Equal prices inside one snapshot add up (docs/strategy.md 2.1).
             set_level(grid, price, grid.size_e6[price] + change.size_e6)
             grid.stamp_ms[price] = stamp
         book.book_ms[event.token] = stamp

@@ -1,4 +1,4 @@
-# Inventory terms of the base strategy (STRATEGY.md section 2, steps 7, 11, 12 and 14).
+# Inventory terms of the base strategy (docs/strategy.md section 2, steps 7, 11, 12 and 14).
 from libc.math cimport NAN
 from libc.stdint cimport int64_t
 

@@ -1,6 +1,6 @@
 """Inventory terms of the base strategy for Python: scalars in, scalars out, and columns.
 
-STRATEGY.md section 2, steps 7, 11, 12 and 14. Shares are 1e-6 shares, a skew is in [-1, 1] and
+docs/strategy.md section 2, steps 7, 11, 12 and 14. Shares are 1e-6 shares, a skew is in [-1, 1] and
 above 0 when long Up, a side is BID (0) or ASK (1) in Up terms. A float where whole units are meant
 is a TypeError.
 """

@@ -64,7 +64,7 @@ cdef inline bint must_requote(
     const Working* working, const Quote* quote, const Params* params, int64_t tick_e4,
     int64_t now_ns,
 ) noexcept nogil:
-    """STRATEGY.md section 2, "When a cycle runs"."""
+    """docs/strategy.md section 2, "When a cycle runs"."""
     cdef int64_t age_ns = now_ns - working.since_ns
     cdef int64_t apart_e4 = params.requote_ticks * tick_e4
     if not working.is_known or age_ns >= params.cycle_ns:

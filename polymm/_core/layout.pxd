@@ -82,7 +82,7 @@ cdef struct State:
     double mid                   # filtered mid in dollars, NaN when not usable
     double fair                  # fair value, NaN until a model exists
 
-# Parameters of the base strategy (STRATEGY.md section 2) and eight free ones for user quoters.
+# Parameters of the base strategy (docs/strategy.md section 2) and eight free ones for user quoters.
 cdef struct Params:
     int64_t min_size_e6
     int64_t depth_lookback

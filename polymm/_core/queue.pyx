@@ -1,8 +1,8 @@
 """Where one of our orders stands in its queue, from public sizes and trades alone.
 
 A tape does not say which of the shares that left a price stood ahead of us. Trades take from the
-front; for any other drop a model decides (STRATEGY.md 4.4): ``risk_averse`` takes all it can from
-behind us, ``prob`` splits by the sizes ahead and behind. Book and trade of one match come in
+front; for any other drop a model decides (docs/strategy.md 4.4): ``risk_averse`` takes all it can
+from behind us, ``prob`` splits by the sizes ahead and behind. Book and trade of one match come in
 either order (4.5), so changes stay open for a window and are replayed when their other half comes.
 """
 
@@ -44,7 +44,7 @@ def risk_averse(front: float, back: float, chg: float, size: float) -> float:
         chg: Size of the drop, >= 0.
         size: Displayed size after the drop.
 
-    Source: STRATEGY.md 4.4, ``min(front, size)``.
+    Source: docs/strategy.md 4.4, ``min(front, size)``.
     """
     return risk_averse_c(front, back, chg, size)
 
@@ -61,7 +61,7 @@ def prob(front: float, back: float, chg: float, size: float, n: float = 3.0) -> 
         size: Displayed size after the drop.
         n: Exponent, > 0; larger puts more of the drop on the larger side.
 
-    Source: STRATEGY.md 4.4.
+    Source: docs/strategy.md 4.4.
     """
     return prob_c(front, back, chg, size, n)
 

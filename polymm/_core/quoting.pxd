@@ -1,5 +1,5 @@
-# The base strategy (STRATEGY.md section 2, steps 3 to 14) as one function over one record. A user's
-# quoter has the same C signature and stands in the same place.
+# The base strategy (docs/strategy.md section 2, steps 3 to 14) as one function over one record. A
+# user's quoter has the same C signature and stands in the same place.
 from libc.math cimport ceil, floor, isfinite, NAN as NOT_A_NUMBER
 from libc.stdint cimport int64_t
 

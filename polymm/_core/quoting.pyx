@@ -85,7 +85,7 @@ def calculate_mm_prices(
     double min_spread=0.002, double max_spread=0.02,
     double quote_min=0.01, double quote_max=0.99,
 ):
-    """Price both sides around the mid (STRATEGY.md section 2, steps 4, 5 and 8 to 10).
+    """Price both sides around the mid (docs/strategy.md section 2, steps 4, 5 and 8 to 10).
 
     Args:
         bid_e4: Filtered best bid in Up terms, within 1..9999; ``ask_e4`` the best ask.

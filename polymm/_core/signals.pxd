@@ -1,5 +1,5 @@
-# Depth analysis (STRATEGY.md section 2, steps 2 to 6) over a book's occupancy bitmap or over plain
-# level columns: one reader of levels, two walks. Integers, one division, no allocation.
+# Depth analysis (docs/strategy.md section 2, steps 2 to 6) over a book's occupancy bitmap or over
+# plain level columns: one reader of levels, two walks. Integers, one division, no allocation.
 from libc.math cimport NAN
 from libc.stdint cimport int64_t, uint64_t
 

@@ -1,6 +1,6 @@
 """Depth analysis for Python: of a book, of plain levels, and of columns of books at once.
 
-STRATEGY.md section 2, steps 1 to 6. The kernel in signals.pxd is the one the live lanes run.
+docs/strategy.md section 2, steps 1 to 6. The kernel in signals.pxd is the one the live lanes run.
 """
 
 from collections import namedtuple

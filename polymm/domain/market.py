@@ -21,7 +21,7 @@ class FeeSchedule:
     rebate_e6: int = 200_000
 
     def taker_fee_e6(self, price_e4: int, size_e6: int) -> int:
-        """Fee in 1e-6 dollars, rounded half up to 5 decimals (STRATEGY.md section 1)."""
+        """Fee in 1e-6 dollars, rounded half up to 5 decimals (docs/strategy.md section 1)."""
         # size_e6 * rate_e6 * p_e4 * q_e4 is in 1e-20 dollars; 1e-5 dollars are 1e15 of those.
         raw = size_e6 * self.rate_e6 * price_e4 * (10_000 - price_e4)
         unit = 10**15

@@ -25,7 +25,8 @@ class Tape:
     Args:
         frames: Sorted by ``exch_ns``, stable.
         outcome: Recorded winner; None where it was not recorded. Never inferred.
-        has_trades: Whether trades were recorded; without them fills need a form (STRATEGY 4.3).
+        has_trades: Whether trades were recorded; without them fills need a form (see
+            docs/strategy.md 4.3).
         token_labelled: Whether Up and Down are known; else the token is taken as ``--token-as``.
         source: File the tape came from, or ``synthetic seed=N window=K``.
         defects: What was wrong in the source, name to count. Nothing is dropped in silence.

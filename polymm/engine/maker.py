@@ -1,4 +1,4 @@
-"""The trading cycle of one market (STRATEGY.md section 2, steps a to i), without I/O.
+"""The trading cycle of one market (docs/strategy.md section 2, steps a to i), without I/O.
 
 `Maker.step(now_ns, event)` answers actions. Cancelling is asynchronous: a cycle that has to wait
 for proofs is suspended and goes on, on the book of that moment, in the step that brings the last

@@ -11,7 +11,7 @@ SECOND = 1_000 * MS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakerSettings:
-    """How a Maker runs its cycle (STRATEGY.md section 2, a to i).
+    """How a Maker runs its cycle (docs/strategy.md section 2, a to i).
 
     Args:
         cycle: ``timer`` runs every ``cycle_ns``; ``event`` when the Lane asks for it, and no later

@@ -116,7 +116,7 @@ def _fair_path(
     variances: NDArray[np.float64],
     average: int,
 ) -> list[float]:
-    """Probability of Up at each step (STRATEGY.md 3.1, in discrete time).
+    """Probability of Up at each step: that the final log average is at least the strike's.
 
     Args:
         log_prices: (n + 1,) float64, log of the price from the window's start to its end.
@@ -125,8 +125,8 @@ def _fair_path(
         average: Samples in the final average, 1 for the point rule.
 
     Returns:
-        n + 1 probabilities. With constant volatility they are those of STRATEGY.md 3.1 up to
-        the step: the variance there is the integral of the squared weights summed here.
+        n + 1 probabilities. With constant volatility they are, up to the step, the closed form
+        of continuous time, whose variance is the integral of the squared weights summed here.
     """
     n = len(variances)
     # A step's return counts in as many samples of the final average as come after it.

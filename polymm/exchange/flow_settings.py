@@ -1,9 +1,9 @@
 """What a synthetic market is made of: rates, sizes, lags and edges of those who trade in it.
 
 The defaults are calibrated so that ``book_statistics`` comes near the recorded BTC 5m book
-(STRATEGY.md 4.12); tests/exchange/test_flow_statistics.py holds the bands. Two differences from
-those recordings are the rules' own: an average settles earlier than a single price, so that more
-books end one-sided, and the finer tick, which was not in use then, makes spreads below a cent.
+(docs/strategy.md 4.12); tests/exchange/test_flow_statistics.py holds the bands. Two differences
+from those recordings are the rules' own: an average settles earlier than a single price, so that
+more books end one-sided, and the finer tick, which was not in use then, makes spreads below a cent.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a market looked like, in the numbers of STRATEGY.md 4.12: recorded beside synthetic.
+"""What a market looked like, in the numbers of docs/strategy.md 4.12: recorded beside synthetic.
 
 One function for both, over the same decoder that trades, so that a difference between two
 columns is a difference between two markets.
@@ -14,8 +14,8 @@ from polymm._core.layout import TRADE, UP
 from polymm.domain.market import NS
 from polymm.domain.tape import Tape
 
-# What was measured on live BTC five-minute books (STRATEGY.md 4.12, data/README.md): name, digits,
-# unit, recorded value.
+# What was measured on live BTC five-minute books (docs/strategy.md 4.12; trades by the
+# recordings' own notes): name, digits, unit, recorded value.
 RECORDED: tuple[tuple[str, int, str, str], ...] = (
     ("spread_c", 2, "c", "1.2"),
     ("spread_cent_share", 2, "", "0.88"),

@@ -81,5 +81,5 @@ class InformedTaker:
 
 
 def _fee(price: float) -> float:
-    """Taker fee per share, dollars (STRATEGY.md section 1, unrounded)."""
+    """Taker fee per share, dollars (docs/strategy.md section 1, unrounded)."""
     return FEE_RATE * price * (1.0 - price)

@@ -1,6 +1,6 @@
 """Synthetic book changes as frames of the market channel, byte shapes as recorded.
 
-Spacing and key order differ by event type exactly as in the recordings (data/README.md): the
+Spacing and key order differ by event type exactly as in the recordings: the
 fast pass of a decoder shall meet in synthetic markets what it meets in real ones.
 """
 

@@ -1,4 +1,4 @@
-"""A venue that replays a tape and lets our orders live in it (STRATEGY.md section 4).
+"""A venue that replays a tape and lets our orders live in it (docs/strategy.md section 4).
 
 The tape's frames build the venue's own books at venue time. Our orders are not on the tape: they
 join the back of what is displayed, are filled by recorded trades, and move nothing.

@@ -1,6 +1,6 @@
 """Our resting orders against the tape's flow: who is reached by a trade or by a book.
 
-Rules 3 to 5 of STRATEGY.md section 4. This module decides how many shares reach an order; the
+Rules 3 to 5 of docs/strategy.md section 4. This module decides how many shares reach an order; the
 venue books them.
 """
 

@@ -1,4 +1,4 @@
-"""Figures of one market, as STRATEGY.md section 5 defines them: pure functions over a MarketRun.
+"""Figures of one market, by docs/strategy.md section 5: pure functions over a MarketRun.
 
 Money that a venue would book stays an integer; what needs the fair value f is a float in dollars.
 Prices times sizes are kept as ``_e10`` (1e-10 dollars), exact for any price and size.
@@ -159,7 +159,7 @@ def spans(times: Sequence[int], start_ns: int, end_ns: int) -> Iterator[tuple[in
 
 
 def value_skew(up: float, down: float, mid: float) -> float:
-    """Inventory skew by value (STRATEGY.md 2.7): 0 for nothing held, +1 for Up only."""
+    """Inventory skew by value (docs/strategy.md 2.7): 0 for nothing held, +1 for Up only."""
     u, d = up * mid, down * (1.0 - mid)
     return (u - d) / (u + d) if u + d > 1e-9 else 0.0
 

@@ -20,7 +20,7 @@ from polymm.errors import RecordingError
 MS = NS // 1000
 MINUTE_NS = 60 * NS
 GZIP_MAGIC = b"\x1f\x8b"
-# ``last_trade_price`` follows its match by about 20 ms (recorded-data README, p95 25 ms).
+# ``last_trade_price`` follows its match by about 20 ms (the recordings' own notes: p95 25 ms).
 TRADE_LAG_NS = 20 * MS
 # Times beyond it (the year 2116) would leave 64 bits with a delay added.
 TIME_NS_MAX = 2**62
@@ -34,7 +34,7 @@ UNEXPECTED = (
     ValueError,
 )
 
-# Times at which the venue changed its terms (STRATEGY.md section 1), epoch ns, UTC.
+# Times at which the venue changed its terms (docs/strategy.md section 1), epoch ns, UTC.
 TWAP_SINCE_NS = 1_786_060_800 * NS  # 2026-08-07
 TWAP_60_SINCE_NS = 1_786_665_600 * NS  # 2026-08-14; 5m windows averaged over 30 s before
 DELAY_50_SINCE_NS = 1_786_924_800 * NS  # 2026-08-17

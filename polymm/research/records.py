@@ -92,7 +92,7 @@ class Run:
     Args:
         facts: What must always be printed: queue model, latencies, fee regime, seed,
             configuration hash, versions. Strings only.
-        flattery: What flatters the result, one sentence each (STRATEGY.md section 4).
+        flattery: What flatters the result, one sentence each (docs/strategy.md section 4).
     """
 
     queue: str

@@ -22,7 +22,7 @@ THROUGH_NOTE = (
     "The form through holds adverse fills only."
 )
 
-# Known optimism of naive paper trading (STRATEGY.md section 4) and what is left of it here.
+# Known optimism of naive paper trading (docs/strategy.md section 4) and what is left of it here.
 # The states are "remains", "modelled" and "avoided".
 KNOWN_OPTIMISM: tuple[tuple[str, str, str], ...] = (
     ("own impact ignored", "remains", "nobody trades less, cancels or outbids because of us"),

@@ -28,7 +28,7 @@ from polymm.research.estimates import (
 from polymm.research.records import MarketRun, Run
 
 SCHEMA = 1
-# A day's rebates below one dollar are not paid (STRATEGY.md section 1).
+# A day's rebates below one dollar are not paid (docs/strategy.md section 1).
 REBATE_PAYOUT_MIN_E6 = 1_000_000
 FAIR_IS_MID = "filtered mid: no fair value model yet, so edge and markouts are against the book"
 
@@ -95,7 +95,7 @@ def summarise_run(run: Run, figures: Sequence[MarketFigures]) -> Json:
 
 
 def has_gaps(run: MarketRun) -> bool:
-    """Whether frames are missing; STRATEGY.md 4.11 wants the result with and without these."""
+    """Whether frames are missing; docs/strategy.md 4.11 wants the result with and without these."""
     return any("gap" in name and n > 0 for name, n in run.defects.items())
 
 

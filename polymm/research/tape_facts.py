@@ -1,4 +1,4 @@
-"""What must always be printed beside a result, and what flatters it (STRATEGY.md section 4)."""
+"""What is always printed beside a result, and what flatters it (docs/strategy.md section 4)."""
 
 from collections.abc import Iterable, Sequence
 

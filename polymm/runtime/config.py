@@ -1,6 +1,6 @@
 """What can be configured: every value with its unit, its range and its documented default.
 
-The sections mirror STRATEGY.md: ``strategy`` holds the values of section 2, ``cycle`` the acts
+The sections mirror docs/strategy.md: ``strategy`` holds the values of section 2, ``cycle`` the acts
 around them, ``venue`` the rules of section 4, ``run`` what is run, ``report`` what is left behind.
 Where values come from is the business of ``config_source``, how they are shown of ``config_text``.
 """

@@ -28,7 +28,7 @@ def _choice(default: str, choices: dict[str, int], meaning: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseParameters:
-    """All parameters of STRATEGY.md section 2, with the documented defaults.
+    """All parameters of docs/strategy.md section 2, with the documented defaults.
 
     Raises:
         ConfigError: A value is outside its range; the message names key, value and range.
@@ -132,7 +132,7 @@ def raise_order_size(parameters: BaseParameters, order_min_e6: int) -> BaseParam
     """Raise an order size below the venue's minimum to it, once, at start-up, with a warning.
 
     The documented order size of 1 share could otherwise never trade where the minimum is 5
-    (STRATEGY.md section 2, step 13). A remaining room below the minimum is never raised.
+    (docs/strategy.md section 2, step 13). A remaining room below the minimum is never raised.
     """
     if parameters.order_size_e6 >= order_min_e6:
         return parameters

@@ -1,4 +1,4 @@
-"""Skew, skip, limit and merge: the worked numbers of STRATEGY.md section 2, and the edges."""
+"""Skew, skip, limit and merge: the worked numbers of docs/strategy.md section 2, and the edges."""
 
 import random
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The base strategy: every worked number of STRATEGY.md section 2, and the refusals."""
+"""The base strategy: every worked number of docs/strategy.md section 2, and the refusals."""
 
 from dataclasses import replace
 from math import isnan, nan

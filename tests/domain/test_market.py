@@ -1,4 +1,4 @@
-"""Taker fees against the worked numbers of STRATEGY.md section 1."""
+"""Taker fees against the worked numbers of docs/strategy.md section 1."""
 
 import pytest
 

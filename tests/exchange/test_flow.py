@@ -304,7 +304,7 @@ def test_truth_covers_the_window_and_ends_at_the_outcome(tape: Tape) -> None:
 
 
 class TouchJoiner:
-    """The slow maker of STRATEGY.md section 7: joins the touch once a second."""
+    """A slow maker: joins the touch once a second."""
 
     def __init__(self, start_ns: int) -> None:
         self.next_ns = start_ns
@@ -363,7 +363,7 @@ def test_a_slow_maker_at_the_touch_loses_to_those_who_know() -> None:
         flow.run()
         edge += flow.edge
         shares += flow.shares
-    # Before rebates, in dollars per share: section 7 expects about -0.012.
+    # Before rebates, in dollars per share: a model of informed takers expects about -0.012.
     print(f"shares {shares:.0f} edge per share {100 * edge / shares:.3f} c")
     assert shares > 2_000
     assert -0.025 < edge / shares < -0.003

@@ -1,4 +1,4 @@
-"""The true probability: the formulas of STRATEGY.md 3.1, and odds that come true."""
+"""The true probability: the closed form of continuous time, and odds that come true."""
 
 import math
 
@@ -70,7 +70,7 @@ def test_probability_at_any_moment_averages_the_outcomes(settlement: str) -> Non
 
 
 def test_probability_at_the_open_spreads_as_the_fixed_strike_says() -> None:
-    # STRATEGY.md 3.1: sd 0.1067 at the open of a twap market.
+    # Once the strike is fixed, ln(S/K) has variance 20 sigma^2: sd 0.1067 at the open.
     settings = FlowSettings(step_ms=250, vol_of_vol=0.0)
     opens = [
         draw_reference(np.random.default_rng([5, i]), 0, settings).fairs[0] for i in range(600)

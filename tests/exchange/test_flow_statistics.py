@@ -1,4 +1,4 @@
-"""How synthetic books compare with recorded ones: the bands of STRATEGY.md 4.12, printed."""
+"""How synthetic books compare with recorded ones: the bands of docs/strategy.md 4.12, printed."""
 
 import math
 import statistics
@@ -26,7 +26,7 @@ def synthetic() -> dict[str, float]:
     return means([book_statistics(tape) for tape in iter_windows(SEED, 3)])
 
 
-# Value, target of STRATEGY.md 4.12 (or the recordings), band for three windows.
+# Value, target of docs/strategy.md 4.12 (or the recordings), band for three windows.
 BANDS = {
     "spread_c": (1.2, 0.95, 1.35),
     "spread_cent_share": (0.88, 0.70, 0.95),

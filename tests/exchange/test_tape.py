@@ -1,4 +1,4 @@
-"""Rules 1 to 6 of STRATEGY.md section 4 on a tape with trades, as scenes of a few frames."""
+"""Rules 1 to 6 of docs/strategy.md section 4 on a tape with trades, as scenes of a few frames."""
 
 import pytest
 

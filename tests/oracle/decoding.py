@@ -24,7 +24,7 @@ def text_of(value: Fraction) -> str:
 
 
 class OracleBook:
-    """One market in Up terms: price to (size, stamp), by the rules of protocol/market-ws.md 4."""
+    """One market in Up terms: price to (size, stamp), by the rules of the market channel."""
 
     def __init__(self) -> None:
         self.sides: tuple[dict[Fraction, Level], dict[Fraction, Level]] = ({}, {})

@@ -1,4 +1,4 @@
-"""Slow, obvious twin of the base strategy, step by step after STRATEGY.md section 2.
+"""Slow, obvious twin of the base strategy, step by step after docs/strategy.md section 2.
 
 Everything is an exact fraction of dollars or shares, so that no rounding of its own can agree with
 the kernel's by accident. Names of parameters are those of BaseParameters.

@@ -1,4 +1,4 @@
-"""Slow, obvious twin of "must we requote?": STRATEGY.md section 2, "When a cycle runs"."""
+"""Slow, obvious twin of "must we requote?": docs/strategy.md section 2, "When a cycle runs"."""
 
 from fractions import Fraction
 from typing import Any

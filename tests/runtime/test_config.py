@@ -11,7 +11,7 @@ from polymm.runtime.config import Config, allowed, fields, values
 from polymm.runtime.config_source import load_config
 from polymm.runtime.config_text import in_force, in_force_json, schema, shipped_file
 
-# STRATEGY.md section 2, "Parameters (defaults)" and "Documented defaults".
+# docs/strategy.md section 2: the defaults of the parameters, and those of the cycle.
 DOCUMENTED = {
     "strategy.min_size": 5.0,
     "strategy.depth_lookback": 5,

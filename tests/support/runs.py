@@ -1,7 +1,7 @@
 """Made-up runs, shaped like real ones, for the tests of analytics and reports.
 
 The fills are consistent: every price, holding and cash amount follows from the same list, so that
-the identities of STRATEGY.md section 5 must hold on them.
+the identities of docs/strategy.md section 5 must hold on them.
 """
 
 import random
