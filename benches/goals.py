@@ -1,4 +1,4 @@
-"""What the figures must reach: the issue's floor, the release's aim, and how far each is.
+"""What the figures must reach: a floor, a release's aim, and how far each is (docs/measuring.md).
 
 A goal is a ratio within one run. The gate of ``--check`` has slack, because machines are noisy:
 0.8 of the floor for "at least", the floor over 0.8 for "at most".
@@ -22,8 +22,8 @@ class Goal:
 
     Args:
         value: Measured, None where a row it needs was skipped.
-        floor: What the issue asks for; None where only PERFORMANCE.md asks.
-        aim: What PERFORMANCE.md asks for; None where only the issue asks.
+        floor: What must hold; None where there is only an aim.
+        aim: What a release is to reach; None where there is only a floor.
         at_most: Whether smaller is better.
     """
 
@@ -85,9 +85,7 @@ def book_goals(changes: Samples, books: Samples) -> list[Goal]:
     ours, simd = roster.POLYMM, roster.SIMD_PARSE
     careful = {**roster.BOOK_PEERS, **roster.KEPT_PEERS}
     return [
-        _against_best(
-            changes, roster.BOOK_PEERS, "A price_change over best peer of PERFORMANCE.md", 17, 20
-        ),
+        _against_best(changes, roster.BOOK_PEERS, "A price_change over best plain peer", 17, 20),
         Goal(
             text=f"A price_change over {roster.SORTED_JSON}",
             value=over(changes, roster.SORTED_JSON, ours),

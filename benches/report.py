@@ -64,7 +64,7 @@ def _cell(table: Table, column: str, name: str) -> str:
 
 
 def goals_text(goals: Sequence[Goal]) -> str:
-    """Lay the goals out: measured, the issue's floor, PERFORMANCE.md's aim, distances, verdict."""
+    """Lay the goals out: measured, floor, aim, distances, verdict."""
     width = max(len(goal.text) for goal in goals)
     lines = [
         "goals, by medians of this run (distance: + is room, - is short)",

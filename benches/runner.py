@@ -18,7 +18,7 @@ from benches.peers.quotes import quote_cases
 from benches.report import Table
 from benches.timing import Contender, Sample, Skipped, measure, quiet_machine
 from benches.workload import (
-    PERFORMANCE_SIZES,
+    LARGER_SIZES,
     Workload,
     recorded,
     recordings_folder,
@@ -85,9 +85,7 @@ def run(
     """
     workloads = [
         synthetic(seed=seed, price_changes=effort.price_changes, books=effort.books),
-        synthetic(
-            PERFORMANCE_SIZES, seed=seed, price_changes=effort.price_changes, books=effort.books
-        ),
+        synthetic(LARGER_SIZES, seed=seed, price_changes=effort.price_changes, books=effort.books),
     ]
     folder = recordings_folder()
     if folder is not None:

@@ -1,9 +1,9 @@
 """Market-channel messages to measure with: seeded and synthetic, or recorded.
 
-A synthetic workload is one market that evolves by the recorded statistics (data/README.md of the
-recordings): where changes land, how many levels a book has, how many bytes a message takes, the
-spacing and the order of keys. Every `best_bid` and `best_ask` is the evolving book's own, so a
-contender may check it. Book hashes are random hex: no contender reads them.
+A synthetic workload is one market that evolves by the statistics of the recordings: where changes
+land, how many levels a book has, how many bytes a message takes, the spacing and the order of keys.
+Every `best_bid` and `best_ask` is the evolving book's own, so a contender may check it. Book hashes
+are random hex: no contender reads them.
 """
 
 import gzip
@@ -65,9 +65,9 @@ class Shape:
 RECORDED_SIZES = Shape(
     name="recorded sizes", tick_e4=100, levels=(49, 50), orders=(1.0,), mid_e4=5_000
 )
-# The messages of PERFORMANCE.md A: 120 levels in 4.4 kB; 70 % two entries, 30 % four.
-PERFORMANCE_SIZES = Shape(
-    name="PERFORMANCE.md sizes", tick_e4=10, levels=(60, 60), orders=(0.7, 1.0), mid_e4=5_000
+# The larger messages of docs/measuring.md: 120 levels in 4.4 kB; 70 % two entries, 30 % four.
+LARGER_SIZES = Shape(
+    name="larger messages", tick_e4=10, levels=(60, 60), orders=(0.7, 1.0), mid_e4=5_000
 )
 
 

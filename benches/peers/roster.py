@@ -76,7 +76,7 @@ def _simd_kept(workload: Workload) -> BookContender:
     return Simd(workload, KeptBestBook, simdjson.Parser().parse)
 
 
-# The rows of PERFORMANCE.md A: what the goals call "the best Python peer" is the best of these.
+# The plain peers of docs/measuring.md: what the goals call "best plain peer" is the best of these.
 BOOK_PEERS: Mapping[str, MakeBooks] = {
     "msgspec typed + dict": _msgspec_dict,
     "pysimdjson + dict": _simd_dict,
@@ -85,7 +85,7 @@ BOOK_PEERS: Mapping[str, MakeBooks] = {
     "json + dict": _json_dict,
     SORTED_JSON: _json_sorted,
 }
-# The same with a kept best, which PERFORMANCE.md does not have: the most careful form we know.
+# The same with a kept best: the most careful form we know.
 KEPT_PEERS: Mapping[str, MakeBooks] = {
     "msgspec typed + dict, best kept": _msgspec_kept,
     "pysimdjson + dict, best kept": _simd_kept,

@@ -10,7 +10,7 @@ from benches.peers.quote_roster import QuoteContender
 from benches.peers.quotes import quote_cases
 from benches.peers.roster import BOOK_PEERS, KEPT_PEERS, POLYMM, contenders_or_skipped
 from benches.timing import Contender, Skipped
-from benches.workload import PERFORMANCE_SIZES, recorded, synthetic
+from benches.workload import LARGER_SIZES, recorded, synthetic
 from tests.support.recordings import data_dir
 
 
@@ -20,7 +20,7 @@ def _everyone(workload):
 
 
 @pytest.mark.parametrize(
-    "workload", [synthetic(), synthetic(PERFORMANCE_SIZES)], ids=["recorded", "performance"]
+    "workload", [synthetic(), synthetic(LARGER_SIZES)], ids=["recorded", "larger"]
 )
 def test_all_contenders_keep_equal_books_on_synthetic_messages(workload) -> None:
     everyone = _everyone(workload)

@@ -6,7 +6,7 @@ from statistics import mean, median
 import pytest
 
 from benches.workload import (
-    PERFORMANCE_SIZES,
+    LARGER_SIZES,
     RECORDED_SIZES,
     Shape,
     Workload,
@@ -17,7 +17,7 @@ from benches.workload import (
 )
 from tests.support.recordings import data_dir
 
-SHAPES = [RECORDED_SIZES, PERFORMANCE_SIZES]
+SHAPES = [RECORDED_SIZES, LARGER_SIZES]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
@@ -67,7 +67,7 @@ def test_books_are_compact_and_sized_as_recorded() -> None:
 
 
 def test_performance_shape_mixes_two_and_four_entries() -> None:
-    frames = synthetic(PERFORMANCE_SIZES).price_changes
+    frames = synthetic(LARGER_SIZES).price_changes
     entries = [len(json.loads(frame)["price_changes"]) for frame in frames]
     assert set(entries) == {2, 4}
     assert 0.6 < entries.count(2) / len(entries) < 0.8
