@@ -143,7 +143,7 @@ def test_session_maps_tokens_by_label_and_fees_by_its_record(tmp_path):
     [
         ("a.jsonl.gz", b"", "found an empty file"),
         ("a.jsonl", b"\n\n", "found an empty file"),
-        ("a.jsonl.gz", gzip.compress(b"x" * 4_000)[:-12], "found it cut short"),
+        ("a.jsonl.gz", gzip.compress(b"x" * 4_000, mtime=0)[:-12], "found it cut short"),
         ("a.jsonl", b"\x1f\x8bnot gzip", "expected a readable file"),
         ("a.jsonl", b"hello\n", "line 1: expected JSON, found"),
         ("a.jsonl", b'{"price":1}\n', "found another kind of file"),
