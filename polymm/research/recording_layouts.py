@@ -1,11 +1,12 @@
 """The three layouts of JSON lines: raw captures, book-only captures, session frames."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
+
+import orjson
 
 from polymm.domain.market import NS, FeeSchedule, Market
 from polymm.domain.tape import Tape
@@ -93,7 +94,7 @@ def open_raw_capture(path: Path) -> list[Tape]:
 def _raw_markets(path: Path) -> dict[str, Market]:
     beside = path.with_name(f"{path.name.split('.')[0]}.markets.json")
     try:
-        records = json.loads(beside.read_bytes())
+        records = orjson.loads(beside.read_bytes())
         markets = [_raw_market(records[name]) for name in ("current", "next") if name in records]
     except FileNotFoundError as error:
         raise RecordingError(f"{path}: expected its markets beside it in {beside.name}") from error
@@ -127,7 +128,7 @@ def _parse_book_only(line: bytes, reading: Reading) -> None:
     if match:
         slug, frame = match[1].decode(), match[2]
     else:
-        slug, frame = json.loads(line)["slug"], cut_value(line, "msg")
+        slug, frame = orjson.loads(line)["slug"], cut_value(line, "msg")
     # The recorder's clock runs behind the venue's: recv_ts is not usable.
     reading.lines.append(Line(slug, stamp_ns(frame), 0, frame))
 
@@ -179,7 +180,7 @@ def open_book_only(path: Path, token_as: Literal["up", "down"] | None = None) ->
 
 
 def _parse_session(line: bytes, reading: Reading) -> None:
-    record = json.loads(line)
+    record = orjson.loads(line)
     if record["source"] != CLOB_SOURCE:
         reading.defects["foreign_frames"] += 1
         return
@@ -188,7 +189,7 @@ def _parse_session(line: bytes, reading: Reading) -> None:
         reading.defects["keep_alives"] += 1
         return
     recv_ns = to_ns(record["recv_wall_ts"], MS)
-    messages = json.loads(text)
+    messages = orjson.loads(text)
     stamps: dict[str, int] = {}
     for message in messages if isinstance(messages, list) else [messages]:
         if message.get("event_type") == "new_market":
@@ -234,7 +235,7 @@ def _session_markets(path: Path) -> dict[str, Market]:
     markets = {}
     for number, line in enumerate(read_lines(beside), 1):
         try:
-            market = _session_market(json.loads(line))
+            market = _session_market(orjson.loads(line))
         except UNEXPECTED as error:
             raise RecordingError(
                 f"{beside}: line {number}: expected a market record, found: {error!r}"

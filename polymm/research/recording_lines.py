@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
 
+import orjson
+
 from polymm.domain.market import NS, Market, SettlementRule
 from polymm.domain.tape import Tape, TapeFrame
 from polymm.errors import RecordingError
@@ -171,7 +173,7 @@ def read_first_object(path: Path) -> dict[str, Any]:
     if not line:
         raise RecordingError(f"{path}: expected JSON lines, found an empty file")
     try:
-        value = json.loads(line)
+        value = orjson.loads(line)
     except UNEXPECTED as error:
         raise RecordingError(f"{path}: line 1: expected JSON, found {shown(line)}") from error
     return value if isinstance(value, dict) else {}
@@ -202,7 +204,8 @@ def read_recording(path: Path, parse: Callable[[bytes, Reading], None]) -> Readi
 def cut_value(line: bytes, key: str) -> bytes:
     """Cut the value of a key out of a line of unusual shape, as text."""
     text = line.decode()
-    json.loads(text)  # the whole line must be sound before a part of it is used
+    # The whole line must be sound, and not too deep for the reader below, before a part is used.
+    orjson.loads(text)
     match = re.search(rf'"{key}"\s*:\s*', text)
     if match is None:
         raise ValueError(f"no {key}")
