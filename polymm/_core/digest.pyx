@@ -1,0 +1,104 @@
+"""Keccak-256 and the EIP-712 digest of an order, with all that stays of an order filled in once.
+
+A quote changes salt, amounts and time stamp; exchange, maker, signer, token and side stay. So an
+order's digest is four integers written into a ready struct and four permutations (a wrapped one:
+seven). The order's shape is its venue's, but every text and address comes from outside: this
+module knows no literal of the venue.
+"""
+
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy, memset
+
+
+cdef inline void write_word(unsigned char* word, uint64_t value) noexcept nogil:
+    """Write the low eight bytes of a big-endian word; the others stay zero."""
+    cdef int i
+    for i in range(8):
+        word[WORD - 1 - i] = <unsigned char>(value >> (8 * i))
+
+
+def keccak256(bytes data not None) -> bytes:
+    """Hash bytes with Keccak-256, as Ethereum does (not SHA3-256: the padding differs).
+
+    Returns:
+        32 bytes.
+    """
+    cdef unsigned char out[WORD]
+    polymm_keccak256(<const unsigned char*>data, <size_t>len(data), out)
+    return out[:WORD]
+
+
+cdef class OrderDigest:
+    """Digests of one family of orders: same exchange, maker, signer, token and side.
+
+    Args:
+        separator: EIP-712 domain separator of the exchange, 32 bytes.
+        order: The order struct as 12 words, 384 bytes: type hash, salt, maker, signer, token id,
+            maker amount, taker amount, side, signature type, time stamp, metadata, builder. The
+            words of salt, amounts and time stamp must be zero.
+        wrap: For a contract wallet, the ERC-7739 struct around an order as 7 words, 224 bytes:
+            type hash, contents, name hash, version hash, chain id, wallet, salt. The word of the
+            contents must be zero. None where the order's own digest is signed.
+
+    Raises:
+        ValueError: A length is wrong or a word to be filled is not zero.
+    """
+
+    def __init__(self, bytes separator not None, bytes order not None, bytes wrap=None):
+        holes = (SALT_WORD, MAKER_AMOUNT_WORD, TAKER_AMOUNT_WORD, TIMESTAMP_WORD)
+        for name, given, words, empty in (
+            ("separator", separator, 1, ()),
+            ("order", order, ORDER_WORDS, holes),
+            ("wrap", bytes(WRAP_WORDS * WORD) if wrap is None else wrap, WRAP_WORDS, (1,)),
+        ):
+            if len(given) != words * WORD:
+                raise ValueError(f"{name} must be {words * WORD} bytes, was {len(given)}")
+            for word in empty:
+                if any(given[word * WORD:(word + 1) * WORD]):
+                    raise ValueError(f"word {word} of {name} must be zero: it is filled later")
+        self.wrapped = wrap is not None
+        memcpy(self.order, <const unsigned char*>order, ORDER_WORDS * WORD)
+        if wrap is None:
+            memset(self.wrap, 0, WRAP_WORDS * WORD)
+        else:
+            memcpy(self.wrap, <const unsigned char*>wrap, WRAP_WORDS * WORD)
+        self.sealed[0], self.sealed[1] = 0x19, 0x01
+        memcpy(self.sealed + 2, <const unsigned char*>separator, WORD)
+
+    cdef void seal_c(self, const unsigned char* struct_hash, unsigned char* out) noexcept nogil:
+        """Digest a struct hash under the exchange's domain."""
+        memcpy(self.sealed + 2 + WORD, struct_hash, WORD)
+        polymm_keccak256(self.sealed, SEALED, out)
+
+    def fill(
+        self,
+        uint64_t salt,
+        uint64_t maker_amount_e6,
+        uint64_t taker_amount_e6,
+        uint64_t timestamp_ms,
+    ) -> tuple[bytes, bytes, bytes]:
+        """Digest one order of the family.
+
+        Returns:
+            The order's id, the digest to be signed (the same object unless wrapped), and the
+            order's struct hash; 32 bytes each.
+
+        Raises:
+            OverflowError: A value is negative or needs more than 64 bits.
+        """
+        cdef unsigned char contents[WORD]
+        cdef unsigned char outer[WORD]
+        cdef unsigned char digest[WORD]
+        write_word(self.order + SALT_WORD * WORD, salt)
+        write_word(self.order + MAKER_AMOUNT_WORD * WORD, maker_amount_e6)
+        write_word(self.order + TAKER_AMOUNT_WORD * WORD, taker_amount_e6)
+        write_word(self.order + TIMESTAMP_WORD * WORD, timestamp_ms)
+        polymm_keccak256(self.order, ORDER_WORDS * WORD, contents)
+        self.seal_c(contents, digest)
+        cdef bytes order_id = digest[:WORD]
+        if not self.wrapped:
+            return order_id, order_id, contents[:WORD]
+        memcpy(self.wrap + CONTENTS_WORD * WORD, contents, WORD)
+        polymm_keccak256(self.wrap, WRAP_WORDS * WORD, outer)
+        self.seal_c(outer, digest)
+        return order_id, digest[:WORD], contents[:WORD]

@@ -1,0 +1,119 @@
+"""Every literal of Polymarket's wire: chains, contracts, type strings, keys of messages, limits.
+
+Client and local exchange share this module and nothing else of the protocol, so that two readings
+of one document check each other. Each block names its source in the protocol notes
+(../shared/protocol), read 2026-11-23.
+"""
+
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
+
+# Chains (signing.md 1 and 3).
+POLYGON: Final = 137
+AMOY: Final = 80002
+
+# The market's own `version` alone decides which exchange signs for it (README.md, "what surprises
+# people" 1). Another value is refused.
+MARKET_V1: Final = "v1"
+MARKET_V2: Final = "v2"
+
+# (chain id, market version, neg-risk) -> exchange contract (signing.md 3). In v2 markets neg-risk
+# changes nothing.
+_V1 = "0xE111180000d2663C0091e4f400237545B87B996B"
+_V1_NEG_RISK = "0xe2222d279d744050d28e00520010520000310F59"
+_V2 = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
+_V2_AMOY = "0x9fE6e61422AdB6F610d8597F9684b16912D50C3D"
+EXCHANGES: Final = MappingProxyType(
+    {
+        (POLYGON, MARKET_V1, False): _V1,
+        (POLYGON, MARKET_V1, True): _V1_NEG_RISK,
+        (POLYGON, MARKET_V2, False): _V2,
+        (POLYGON, MARKET_V2, True): _V2,
+        (AMOY, MARKET_V1, False): _V1,
+        (AMOY, MARKET_V1, True): _V1_NEG_RISK,
+        (AMOY, MARKET_V2, False): _V2_AMOY,
+        (AMOY, MARKET_V2, True): _V2_AMOY,
+    }
+)
+
+# Orders (signing.md 3). The type string is hashed, so its spelling is part of every signature.
+EXCHANGE_DOMAIN_NAME: Final = "Polymarket CTF Exchange"
+EXCHANGE_DOMAIN_VERSIONS: Final = MappingProxyType({MARKET_V1: "2", MARKET_V2: "3"})
+ORDER_TYPE: Final = (
+    "Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,"
+    "uint256 takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,"
+    "bytes32 builder)"
+)
+ZERO_BYTES32: Final = "0x" + "00" * 32
+SALT_BITS: Final = 53  # A JSON number must hold it.
+
+
+class SignatureType(IntEnum):
+    """Who signs for which kind of wallet (signing.md 6)."""
+
+    EOA = 0  # the key's own address holds the funds
+    POLY_PROXY = 1  # e-mail wallets
+    POLY_GNOSIS_SAFE = 2
+    POLY_1271 = 3  # deposit wallets: the wallet is the signer, its owner's key signs for it
+
+
+# A deposit wallet's signature: ERC-7739 nested typed data (signing.md 3, "Type 3").
+WRAP_TYPE: Final = (
+    "TypedDataSign(Order contents,string name,string version,uint256 chainId,"
+    "address verifyingContract,bytes32 salt)"
+) + ORDER_TYPE
+DEPOSIT_WALLET_NAME: Final = "DepositWallet"
+DEPOSIT_WALLET_VERSION: Final = "1"
+
+# L1 authentication (signing.md 1).
+AUTH_DOMAIN_NAME: Final = "ClobAuthDomain"
+AUTH_DOMAIN_VERSION: Final = "1"
+AUTH_TYPE: Final = "ClobAuth(address address,string timestamp,uint256 nonce,string message)"
+AUTH_MESSAGE: Final = "This message attests that I control the given wallet"
+
+# Headers of L1 and L2 requests (signing.md 1 and 2).
+HEADER_ADDRESS: Final = "POLY_ADDRESS"
+HEADER_SIGNATURE: Final = "POLY_SIGNATURE"
+HEADER_TIMESTAMP: Final = "POLY_TIMESTAMP"
+HEADER_NONCE: Final = "POLY_NONCE"
+HEADER_API_KEY: Final = "POLY_API_KEY"
+HEADER_PASSPHRASE: Final = "POLY_PASSPHRASE"
+
+# Bodies of orders (signing.md 5).
+SIDES: Final = ("BUY", "SELL")  # by the number that is signed
+GTC: Final = "GTC"
+GTD: Final = "GTD"
+FOK: Final = "FOK"
+FAK: Final = "FAK"
+ORDER_TYPES: Final = (GTC, GTD, FOK, FAK)
+RESTING_ORDER_TYPES: Final = (GTC, GTD)  # only these may be post-only
+
+# Wallets that are derived from the owner's address by CREATE2 (signing.md, last paragraph; init
+# codes: polymarket-client 0.14.0, environments.py and _internal/wallet.py). Polygon only: no
+# document names these contracts for Amoy.
+PROXY_FACTORY: Final = "0xaB45c5A4B0c941a2F231C04C3f49182e1A254052"
+PROXY_IMPLEMENTATION: Final = "0x44e999d5c2F66Ef0861317f9A4805AC2e90aEB4f"
+# {0} is the factory, {1} the implementation, both without 0x.
+PROXY_INIT_CODE: Final = (
+    "3d3d606380380380913d393d73{0}5af4602a57600080fd5b602d8060366000396000f3"
+    "363d3d373d3d3d363d73{1}5af43d82803e903d91602b57fd5bf3"
+    "52e831dd" + "00" * 31 + "20" + "00" * 32
+)
+SAFE_FACTORY: Final = "0xaacFeEa03eb1561C4e67d661e40682Bd20E3541b"
+SAFE_INIT_CODE_HASH: Final = "0x2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf"
+DEPOSIT_WALLET_FACTORY: Final = "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07"
+DEPOSIT_WALLET_BEACON: Final = "0x7A18EDfe055488A3128f01F563e5B479D92ffc3a"
+DEPOSIT_WALLET_IMPLEMENTATION: Final = "0x58CA52ebe0DadfdF531Cde7062e76746de4Db1eB"
+# Solady's ERC-1967 proxies with 64 bytes of arguments (factory, owner as bytes32) behind the code;
+# {0} is the beacon or the implementation, without 0x.
+DEPOSIT_WALLET_BEACON_CODE: Final = (
+    "6100923d8160233d3973{0}60195155f3363d3d373d3d363d602036600436635c60da"
+    "1b60e01b36527fa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6c"
+    "b3582b35133d50545afa5036515af43d6000803e604d573d6000fd5b3d6000f3"
+)
+DEPOSIT_WALLET_UUPS_CODE: Final = (
+    "61007d3d8160233d3973{0}6009"
+    "5155f3363d3d373d3d363d7f360894a13ba1a3210667c828492db98dca3e2076"
+    "cc3735a920a3ca505d382bbc545af43d6000803e6038573d6000fd5b3d6000f3"
+)
