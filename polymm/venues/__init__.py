@@ -1,0 +1,1 @@
+"""Translators between the engine and a venue's wire, one package a venue."""

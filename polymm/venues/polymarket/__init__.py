@@ -1,0 +1,1 @@
+"""Polymarket: its wire, its signatures, its markets and its chain."""
