@@ -3,8 +3,12 @@
 PolymmError
 ├── InputError            bytes, arrays or values from outside that cannot be used
 │   ├── DecodeError       a market-channel frame; carries the byte offset
+│   ├── MarketError       a market's record; names the facts that are missing or contradict
 │   └── RecordingError    a recording or tape that is missing, wrong, empty or damaged
 ├── ConfigError           a configuration file or value
+├── DialError             a connection that could not be made; carries its kind
+│   └── HandshakeError    the peer answered a websocket's opening with something else
+├── CredentialError       a key or credential that is missing, malformed or readable by others
 ├── QuoterError           a user's quoter that does not compile or has the wrong signature
 └── LedgerError           money or shares that do not add up; never expected, never hidden
 
@@ -39,12 +43,62 @@ class DecodeError(InputError):
         self.offset = offset
 
 
+class MarketError(InputError):
+    """What a venue says of a market is missing, impossible or contradicts itself.
+
+    Attributes:
+        facts: The names of the facts, such as "tokens" or "fee rate_e6".
+    """
+
+    def __init__(self, facts: str | tuple[str, ...], message: str) -> None:
+        super().__init__(message)
+        self.facts = (facts,) if isinstance(facts, str) else facts
+
+
 class RecordingError(InputError):
     """A recording is missing, of unknown shape, empty or damaged."""
 
 
 class ConfigError(PolymmError, ValueError):
     """A configuration file or value is wrong; the message names key, value and allowed range."""
+
+
+class DialError(PolymmError):
+    """A connection could not be made; nothing was sent that means anything to a venue.
+
+    Attributes:
+        kind: One of `polymm.net.dialling.DIAL_KINDS`.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+
+
+class HandshakeError(DialError):
+    """The peer answered a websocket's opening handshake with something else.
+
+    Attributes:
+        status: HTTP status, 0 where no HTTP answer came.
+        headers: Names in lower case, and values.
+        body: What had arrived of the answer's body, possibly cut.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: int = 0,
+        headers: tuple[tuple[str, str], ...] = (),
+        body: bytes = b"",
+    ) -> None:
+        super().__init__("handshake", message)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class CredentialError(PolymmError, ValueError):
+    """A key or credential is missing, malformed or readable by others; never carries it."""
 
 
 class QuoterError(PolymmError, TypeError):
