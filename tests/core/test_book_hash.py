@@ -18,6 +18,7 @@ from tests.support.recordings import (
     recordings,
     wrapped_messages,
 )
+from tests.support.vectors import vectors
 
 # A composed v2 book: its hash was computed with json and hashlib alone.
 COMPOSED = (
@@ -62,6 +63,15 @@ def test_hidden_last_trade_price_is_found_or_refused() -> None:
 
 def test_a_guess_that_is_no_price_is_passed_over() -> None:
     assert BookText(composed()).find_last_trade("0.abc") == "0.abc"
+
+
+def test_golden_books_hash_in_either_spacing() -> None:
+    rows = vectors("books")["books"]
+    assert {row["book"]["neg_risk"] for row in rows} == {True, False}
+    for row in rows:
+        compact = row["preimage"].replace('"hash":""', f'"hash":"{row["hash"]}"')
+        for text in (compact, json.dumps(json.loads(compact))):
+            assert BookText(text.encode()).digest() == row["hash"]
 
 
 @pytest.mark.parametrize("message", [b"", b"[]", b"{}", b'{"bids":[],"asks":[]}', b"\xff"])
