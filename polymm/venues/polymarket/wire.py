@@ -7,7 +7,7 @@ of one document check each other. Each block names its source in the protocol no
 
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 # Chains (signing.md 1 and 3).
 POLYGON: Final = 137
@@ -117,3 +117,105 @@ DEPOSIT_WALLET_UUPS_CODE: Final = (
     "5155f3363d3d373d3d363d7f360894a13ba1a3210667c828492db98dca3e2076"
     "cc3735a920a3ca505d382bbc545af43d6000803e6038573d6000fd5b3d6000f3"
 )
+
+# Contracts on Polygon beside the exchanges (onchain.md 1, after polymarket-client 0.14.0 and the
+# page resources/contracts). All money has 6 decimals.
+CONDITIONAL_TOKENS: Final = "0x4D97DCd97eC945f40cF65F87097ACe5EA0476045"
+PUSD: Final = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB"
+# The CTF holds USDC.e under pUSD, and outcome ids are made with it: the page that says pUSD is
+# wrong, as the ids of two real markets prove.
+USDC_E: Final = "0x2791Bca1f2de4661ED88A30C99A7a9449Aa84174"
+COLLATERAL_ADAPTER: Final = "0xAdA100Db00Ca00073811820692005400218FcE1f"
+NEG_RISK_COLLATERAL_ADAPTER: Final = "0xadA2005600Dec949baf300f4C6120000bDB6eAab"
+AUTO_REDEEMER: Final = "0xa1200000d0002264C9a1698e001292D00E1b00af"
+POSITION_MANAGER: Final = "0x006F54F7f9A22e0000CC2AB60031000000ae9fEF"
+ROUTER: Final = "0x12121212006e4CD160D18e3f00711DA5c3372600"
+SAFE_MULTISEND: Final = "0xA238CBeb142c10Ef7Ad8442C6D1f9E89e07e7761"
+RELAY_HUB: Final = "0xD216153c06E857cD7f72665E0aF1d7D82172F494"
+ZERO_ADDRESS: Final = "0x0000000000000000000000000000000000000000"
+
+
+class Function(NamedTuple):
+    """A contract's function: the selector is the first four bytes of its signature's keccak-256."""
+
+    signature: str
+    selector: bytes
+
+
+# Functions (onchain.md 3 to 5); the queries are ERC-20's and ERC-1155's own.
+SPLIT_POSITION: Final = Function(
+    "splitPosition(address,bytes32,bytes32,uint256[],uint256)", bytes.fromhex("72ce4275")
+)
+MERGE_POSITIONS: Final = Function(
+    "mergePositions(address,bytes32,bytes32,uint256[],uint256)", bytes.fromhex("9e7212ad")
+)
+REDEEM_POSITIONS: Final = Function(
+    "redeemPositions(address,bytes32,bytes32,uint256[])", bytes.fromhex("01b7037c")
+)
+ROUTER_SPLIT: Final = Function("split(bytes31,uint256)", bytes.fromhex("82d3b9f1"))
+ROUTER_MERGE: Final = Function("merge(bytes31,uint256)", bytes.fromhex("5b63685e"))
+ROUTER_REDEEM: Final = Function("redeem(bytes31,uint256,uint256)", bytes.fromhex("d217a3cc"))
+APPROVE: Final = Function("approve(address,uint256)", bytes.fromhex("095ea7b3"))
+SET_APPROVAL_FOR_ALL: Final = Function("setApprovalForAll(address,bool)", bytes.fromhex("a22cb465"))
+ALLOWANCE: Final = Function("allowance(address,address)", bytes.fromhex("dd62ed3e"))
+IS_APPROVED_FOR_ALL: Final = Function(
+    "isApprovedForAll(address,address)", bytes.fromhex("e985e9c5")
+)
+ERC20_BALANCE_OF: Final = Function("balanceOf(address)", bytes.fromhex("70a08231"))
+ERC1155_BALANCE_OF: Final = Function("balanceOf(address,uint256)", bytes.fromhex("00fdd58e"))
+MULTI_SEND: Final = Function("multiSend(bytes)", bytes.fromhex("8d80ff0a"))
+PROXY: Final = Function("proxy((uint8,address,uint256,bytes)[])", bytes.fromhex("34ee9791"))
+
+# Relayer (onchain.md 5, after polymarket-client 0.14.0 and the page trading/gasless).
+RELAYER_URL: Final = "https://relayer-v2.polymarket.com"
+# Who asks: a relayer key, or a builder's with the HMAC of L2 requests under these names.
+RELAYER_HEADER_KEY: Final = "RELAYER_API_KEY"
+RELAYER_HEADER_ADDRESS: Final = "RELAYER_API_KEY_ADDRESS"
+BUILDER_HEADER_KEY: Final = "POLY_BUILDER_API_KEY"
+BUILDER_HEADER_PASSPHRASE: Final = "POLY_BUILDER_PASSPHRASE"
+BUILDER_HEADER_SIGNATURE: Final = "POLY_BUILDER_SIGNATURE"
+BUILDER_HEADER_TIMESTAMP: Final = "POLY_BUILDER_TIMESTAMP"
+RELAYER_SUBMIT_PATH: Final = "/submit"
+RELAYER_PARAMS_PATH: Final = "/v1/account/transactions/params"
+RELAYER_TRANSACTION_PATH: Final = "/v1/account/transactions/{id}"
+RELAYER_RELAY_PATH: Final = "/relay-payload"
+RELAYER_DEPLOYED_PATH: Final = "/deployed"
+RELAYER_SUBMITS_MAX: Final = 25
+RELAYER_SUBMITS_WINDOW_S: Final = 60
+RELAYER_METADATA_CHARS_MAX: Final = 500
+RELAYER_POLL_S: Final = 2
+RELAYER_POLLS_MAX: Final = 100
+RELAYER_RETRY_S: Final = 2
+RELAYER_RETRIES_MAX: Final = 10
+RELAYER_DEADLINE_S: Final = 600
+RELAYER_PROXY_GAS_LIMIT: Final = 200_000
+# Texts of a 400 that say "not now" (polymarket-client 0.14.0, relayer/submit.py), as patterns.
+RELAYER_BUSY: Final = (r"wallet busy.*active action", r"wallet has in-flight action")
+RELAYER_NONCE_MISMATCH: Final = r"batch nonce\s+(\d+)\s+does not match on-chain nonce\s+(\d+)"
+
+# What wallets sign for the relayer (onchain.md 5): Safe 1.3 and the deposit wallet.
+SAFE_TX_TYPE: Final = (
+    "SafeTx(address to,uint256 value,bytes data,uint8 operation,uint256 safeTxGas,uint256 baseGas,"
+    "uint256 gasPrice,address gasToken,address refundReceiver,uint256 nonce)"
+)
+WALLET_CALL_TYPE: Final = "Call(address target,uint256 value,bytes data)"
+WALLET_BATCH_TYPE: Final = (
+    f"Batch(address wallet,uint256 nonce,uint256 deadline,Call[] calls){WALLET_CALL_TYPE}"
+)
+# GSN's prefix of a relayed call.
+PROXY_HASH_PREFIX: Final = b"rlx:"
+
+# Markets (markets-5m.md 1 to 5; rest.md 1).
+GAMMA_URL: Final = "https://gamma-api.polymarket.com"
+SLUG: Final = "{coin}-updown-{length}-{start}"
+# Where a window's price comes from, as a pattern: the coin, and the seconds it is averaged over.
+STREAM_SOURCE: Final = (
+    r"https://data\.chain\.link/streams/([a-z0-9]+)-usd(?:-twap-([0-9.]+)s-streams)?"
+)
+RESOLVED: Final = "resolved"
+GAMMA_MARKET_PATH: Final = "/markets/slug/{slug}"
+CLOB_MARKET_PATH: Final = "/clob-markets/{condition_id}"
+LABEL_UP: Final = "Up"
+LABEL_DOWN: Final = "Down"
+# How long a marketable order waits where a market says `itode` (changelog of 2026-09-04).
+TAKER_DELAY_MS: Final = 150
