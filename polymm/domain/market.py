@@ -48,6 +48,8 @@ class Market:
         lot_e6: 1e-6 shares.
         order_min_e6: Smallest order, 1e-6 shares.
         taker_delay_ns: Time a marketable order is held before it matches.
+        version: Generation of the venue's protocol; decides who signs and what is called on chain.
+        neg_risk: Whether the market is one of several outcomes that exclude each other.
     """
 
     slug: str
@@ -62,3 +64,5 @@ class Market:
     fees: FeeSchedule = field(default_factory=FeeSchedule)
     settlement: SettlementRule = field(default_factory=SettlementRule)
     taker_delay_ns: int = 150_000_000
+    version: Literal["v1", "v2"] = "v1"
+    neg_risk: bool = False
