@@ -12,6 +12,7 @@ from polymm._core.digest import keccak256
 from polymm.errors import InputError
 from polymm.venues.polymarket import abi, rlp, wire
 from polymm.venues.polymarket.addresses import checksum
+from polymm.venues.polymarket.credentials import GROUP_ORDER
 from polymm.venues.polymarket.onchain import Call
 from polymm.venues.polymarket.relayer import Sign
 
@@ -20,8 +21,6 @@ TYPE_BYTE = b"\x02"
 _FIELDS = 9
 _FIELDS_SIGNED = 12
 _V_LOW = 27
-# secp256k1's order; EIP-2 takes the lower half of s only.
-_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _NONCE_BITS = 64  # EIP-2681
 
 
@@ -155,7 +154,8 @@ def decode(raw: bytes) -> SignedTransaction:
     }
     value_wei = rlp.read_integer(fields[6], "value_wei")
     y, r, s = (rlp.read_integer(field, name) for field, name in zip(fields[9:], "yrs", strict=True))
-    if y > 1 or not 0 < r < _ORDER or not 0 < s <= _ORDER // 2:
+    # EIP-2 takes the lower half of s only, so that a transaction has one hash.
+    if y > 1 or not 0 < r < GROUP_ORDER or not 0 < s <= GROUP_ORDER // 2:
         raise InputError("a transaction's signature must have y 0 or 1, r in range and s low")
     call = Call(checksum(to), data, value_wei)
     return SignedTransaction(RawTransaction(call=call, **numbers), raw, y, r, s)

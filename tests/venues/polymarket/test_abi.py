@@ -78,6 +78,7 @@ def test_fixed_bytes_are_one_word_at_most(value):
         "0X" + ADDRESS[2:],
         "0x" + "g" * 40,
         "0x" + " f" * 20,
+        "0x" + "ff " * 12 + "ffff",
         "0x" + "１" * 40,
         "x" * 10_000,
     ],

@@ -24,6 +24,8 @@ from tests.support.recordings import recording
 
 CRYPTO_FEES = Fees(FeeSchedule(rate_e6=70_000, exponent=1, rebate_e6=200_000), True)
 TWAP_60 = SettlementRule(kind="twap", lookback_ns=60 * NS)
+STREAM = gamma_record()["resolutionSource"]
+CONFIG = gamma_record()["cryptoMarketConfig"]
 POINT = SettlementRule(kind="point", lookback_ns=0)
 
 
@@ -228,14 +230,15 @@ def test_what_the_clob_leaves_out_is_at_its_default():
         ({"feeSchedule": {"rate": 0.07, "takerOnly": True}}, "gamma's feeSchedule, exponent"),
         ({"feeSchedule": {"rate": 0.07, "exponent": 0.5}}, "gamma's feeSchedule, exponent"),
         ({"feeSchedule": {"rate": 1.5, "exponent": 1}}, "gamma's feeSchedule, rate"),
-        ({"resolutionSource": "https://data.chain.link/streams/eth-usd"}, "settlement"),
+        ({"resolutionSource": STREAM.replace("btc", "eth")}, "settlement"),
         ({"resolutionSource": "https://www.binance.com/en/trade/BTC_USDT"}, "settlement"),
         ({"resolutionSource": "https://data.chain.link/streams/btc-usd"}, "settlement"),
         ({"resolutionSource": 7}, "settlement"),
         ({"resolutionSource": None, "cryptoMarketConfig": None}, "settlement"),
         ({"cryptoMarketConfig": 7}, "settlement"),
-        ({"cryptoMarketConfig": {"asset": "eth", "duration": "15m"}}, "settlement"),
-        ({"cryptoMarketConfig": {"asset": "btc", "duration": "5m"}}, "settlement"),
+        ({"cryptoMarketConfig": CONFIG | {"asset": "eth"}}, "settlement"),
+        ({"cryptoMarketConfig": CONFIG | {"duration": "5m"}}, "settlement"),
+        ({"cryptoMarketConfig": CONFIG | {"twapLookbackSeconds": 30}}, "settlement"),
         ({"cryptoMarketConfig": {"asset": "btc", "duration": "15m"}}, "settlement"),
         ({"closed": True, "umaResolutionStatus": "resolved"}, "winner"),
     ],
