@@ -12,6 +12,7 @@ _ROOT = str(Path(__file__).resolve().parents[1])
 sys.path[:] = [path for path in sys.path if path not in ("", _ROOT)] + [_ROOT]
 
 from benches.agreement import DisagreementError  # noqa: E402
+from benches.orders import PIECES  # noqa: E402
 from benches.report import as_json, goals_text, table_text  # noqa: E402
 from benches.runner import FULL, SMOKE, Effort, run  # noqa: E402
 
@@ -41,7 +42,9 @@ def progress(effort: Effort) -> Iterator[Callable[[str], object]]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("checking", total=8 * effort.rounds + effort.startup_rounds + 1)
+        task = bar.add_task(
+            "checking", total=(8 + PIECES) * effort.rounds + effort.startup_rounds + 1
+        )
         yield lambda table: bar.update(task, advance=1, description=table)
 
 

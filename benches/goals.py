@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from benches import startup
-from benches.peers import quote_roster, roster
+from benches.peers import order_roster, quote_roster, roster
 from benches.timing import Sample
 
 SLACK = 0.8
@@ -155,6 +155,52 @@ def fused_goals(fused: Samples, changes: Samples, quotes: Samples) -> list[Goal]
             value = (changes[book].median_ns + quotes[quote].median_ns) / one_call.median_ns
         goals.append(Goal(text=f"A + B over {book} + {quote}", value=value, floor=None, aim=aim))
     return goals
+
+
+def order_goals(figures: Mapping[str, Samples]) -> list[Goal]:
+    """Goals of table C: signed, bytes ready, header."""
+    signed, ready, header = figures["signed"], figures["bytes ready"], figures["header"]
+    ours, bare = order_roster.POLYMM, order_roster.BARE_SIGN
+    return [
+        Goal(
+            text=f"C build + sign over {order_roster.CLOB}",
+            value=over(signed, order_roster.CLOB, ours),
+            floor=12,
+            aim=12,
+        ),
+        Goal(
+            text=f"C build + sign over {order_roster.CLOB_ALONE}",
+            value=over(signed, order_roster.CLOB_ALONE, ours),
+            floor=100,
+            aim=120,
+        ),
+        Goal(
+            text="C build + sign, of coincurve's bare sign",
+            value=over(signed, ours, bare),
+            floor=1.2,
+            aim=1.15,
+            at_most=True,
+        ),
+        Goal(
+            text="C decided -> bytes ready, of coincurve's bare sign",
+            value=over(ready, ours, bare),
+            floor=1.5,
+            aim=None,
+            at_most=True,
+        ),
+        Goal(
+            text=f"C decided -> bytes ready over {order_roster.CLOB}",
+            value=over(ready, order_roster.CLOB, ours),
+            floor=None,
+            aim=13.8,
+        ),
+        Goal(
+            text=f"C header over {order_roster.HEADER_CLOB}",
+            value=over(header, order_roster.HEADER_CLOB, order_roster.HEADER_POLYMM),
+            floor=None,
+            aim=3.5,
+        ),
+    ]
 
 
 def startup_goals(programs: Samples) -> list[Goal]:

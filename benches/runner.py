@@ -8,9 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import polymm
-from benches import startup
+from benches import orders, startup
 from benches.agreement import check_books, check_quotes
-from benches.goals import Goal, book_goals, fused_goals, quote_goals, startup_goals
+from benches.goals import (
+    Goal,
+    book_goals,
+    fused_goals,
+    order_goals,
+    quote_goals,
+    startup_goals,
+)
 from benches.peers import quote_roster, roster
 from benches.peers.books import BookContender
 from benches.peers.ours import Polymm
@@ -27,6 +34,7 @@ from benches.workload import (
 
 PACKAGES = (
     "orjson", "msgspec", "pysimdjson", "sortedcontainers", "numpy", "numba", "typer",
+    "coincurve", "py-clob-client-v2", "eth-account", "eth-keys",
 )  # fmt: skip
 
 
@@ -101,16 +109,18 @@ def run(
             outcome.tables.append(_book_table(workload, columns, skipped))
         quotes = _quote_table(workloads[0], effort, seed, tick)
         fused = _fused_table(workloads[0], effort, seed, tick)
+        signing = orders.order_tables(effort, seed=seed, tick=lambda: tick("signing"))
         started = startup.measure_startup(
             rounds=effort.startup_rounds, seed=seed, tick=lambda: tick("start-up")
         )
-    outcome.tables += [quotes, fused, _startup_table(started)]
+    outcome.tables += [quotes, fused, *signing, _startup_table(started)]
     outcome.goals = [
         *book_goals(figures["price_change"], figures["book"]),
         *quote_goals(quotes.columns["call"]),
         *fused_goals(
             fused.columns["price_change"], figures["price_change"], quotes.columns["call"]
         ),
+        *order_goals(orders.figures(signing)),
         *startup_goals(started),
     ]
     return outcome

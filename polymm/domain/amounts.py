@@ -20,6 +20,7 @@ SIZE_E6_MAX = 10**15  # a billion shares or dollars: far above any order, far be
 AMOUNT_DECIMALS: Final[Mapping[int, int]] = MappingProxyType(
     {1_000: 3, 100: 4, 50: 5, 25: 6, 10: 5, 1: 6}
 )
+_TICKS_E4 = frozenset(AMOUNT_DECIMALS)
 
 
 class Amounts(NamedTuple):
@@ -41,10 +42,10 @@ def check_price(price_e4: int, tick_e4: int) -> None:
             from one tick to a dollar less a tick. Nothing is moved onto the grid: a price that is
             off it was computed wrongly.
     """
-    if tick_e4 not in AMOUNT_DECIMALS:
+    if tick_e4 not in _TICKS_E4:
         known = ", ".join(map(str, AMOUNT_DECIMALS))
         raise InputError(f"tick_e4 must be one of {known}, was {tick_e4}")
-    if not tick_e4 <= price_e4 <= DOLLAR_E4 - tick_e4 or price_e4 % tick_e4:
+    if price_e4 % tick_e4 or not 0 < price_e4 < DOLLAR_E4:
         raise InputError(
             f"price_e4 must be a multiple of the tick {tick_e4} within "
             f"{tick_e4}..{DOLLAR_E4 - tick_e4}, was {price_e4}"

@@ -41,7 +41,7 @@ def l1_headers(
     signed = l1_digest(key.address, chain_id=chain_id, timestamp_s=timestamp_s, nonce=nonce)
     return {
         wire.HEADER_ADDRESS: key.address,
-        wire.HEADER_SIGNATURE: "0x" + key.sign(signed).hex(),
+        wire.HEADER_SIGNATURE: key.sign_hex(signed),
         wire.HEADER_TIMESTAMP: str(timestamp_s),
         wire.HEADER_NONCE: str(nonce),
     }

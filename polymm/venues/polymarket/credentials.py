@@ -81,11 +81,15 @@ class SigningKey(Unprintable):
 
     def sign(self, digest: bytes) -> bytes:
         """Sign 32 bytes: r, s and v (27 or 28), 65 bytes. Deterministic (RFC 6979), low s."""
+        return bytes.fromhex(self.sign_hex(digest)[2:])
+
+    def sign_hex(self, digest: bytes) -> str:
+        """Sign as `sign` does, written as 0x and 130 digits: what a request carries."""
         signature = self._sign(digest, None)
-        return signature[:64] + _V[signature[64]]
+        return f"0x{signature[:64].hex()}{_V[signature[64]]}"
 
 
-_V = (b"\x1b", b"\x1c")
+_V = ("1b", "1c")  # by the recovery id
 
 
 def _private_key(secret: Secret) -> coincurve.PrivateKey | None:

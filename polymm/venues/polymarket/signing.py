@@ -28,14 +28,29 @@ class SignedOrder(NamedTuple):
     Args:
         order_id: The venue's id of it, 0x and 64 digits: known before it is sent.
         signature: 0x and 130 digits; for a deposit wallet 634.
+        amounts: Base units it gives and gets.
+        salt, timestamp_ms: As they were signed.
         expiration_s: Unix seconds, 0 unless GTD.
-        text: The order as a JSON object, ASCII.
+        frame: The texts of its family around these values.
     """
 
     order_id: str
     signature: str
+    amounts: Amounts
+    salt: int
+    timestamp_ms: int
     expiration_s: int
-    text: bytes
+    frame: tuple[str, str, str, str]
+
+    @property
+    def text(self) -> str:
+        """The order as a JSON object, ASCII; written anew at each call."""
+        maker_e6, taker_e6 = self.amounts
+        accounts, side, kind, codes = self.frame
+        return (
+            f'{{"salt":{self.salt}{accounts}{maker_e6}","takerAmount":"{taker_e6}{side}'
+            f'{self.expiration_s}{kind}{self.timestamp_ms}{codes}{self.signature}"}}'
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +109,7 @@ class OrderFamily:
         InputError: A market version nobody has documented, or a value that is none of its kind.
     """
 
-    __slots__ = (
-        "_after_amounts",
-        "_after_salt",
-        "_after_stamp",
-        "_between",
-        "_digest",
-        "_key",
-        "_seal",
-    )
+    __slots__ = ("_digest", "_frame", "_seal", "_sign")
 
     def __init__(
         self,
@@ -133,20 +140,18 @@ class OrderFamily:
         )
         wrapped = kind is SignatureType.POLY_1271
         wrap = _wrap(wallet) if wrapped else None
-        self._key = wallet.key
+        self._sign = wallet.key.sign_hex
         self._digest = OrderDigest(separator, b"".join(words), wrap)
         # What follows a wrapped signature, around the struct hash that changes.
         type_text = wire.ORDER_TYPE.encode()
         described = (type_text + len(type_text).to_bytes(2, "big")).hex()
         self._seal = (separator.hex(), described) if wrapped else None
-        self._after_salt = (
-            f',"maker":"{maker}","signer":"{signer}","tokenId":"{token_id}","makerAmount":"'
+        self._frame = (
+            f',"maker":"{maker}","signer":"{signer}","tokenId":"{token_id}","makerAmount":"',
+            f'","side":"{wire.SIDES[side]}","expiration":"',
+            f'","signatureType":{int(kind)},"timestamp":"',
+            f'","metadata":"{metadata.lower()}","builder":"{builder.lower()}","signature":"',
         )
-        self._after_amounts = f'","side":"{wire.SIDES[side]}","expiration":"'
-        self._after_stamp = (
-            f'","metadata":"{metadata.lower()}","builder":"{builder.lower()}","signature":"'
-        )
-        self._between = f'","signatureType":{int(kind)},"timestamp":"'
 
     def sign(
         self, amounts: Amounts, *, salt: int, timestamp_ms: int, expiration_s: int = 0
@@ -171,16 +176,19 @@ class OrderFamily:
                 f"{maker_e6}, {taker_e6}, {timestamp_ms} and {expiration_s}"
             )
         order_hash, to_sign, contents = self._digest.fill(salt, maker_e6, taker_e6, timestamp_ms)
-        signature = "0x" + self._key.sign(to_sign).hex()
+        signature = self._sign(to_sign)
         if self._seal is not None:
             separator, described = self._seal
             signature = f"{signature}{separator}{contents.hex()}{described}"
-        body = (
-            f'{{"salt":{salt}{self._after_salt}{maker_e6}","takerAmount":"{taker_e6}'
-            f"{self._after_amounts}{expiration_s}{self._between}{timestamp_ms}"
-            f'{self._after_stamp}{signature}"}}'
+        return SignedOrder(
+            "0x" + order_hash.hex(),
+            signature,
+            amounts,
+            salt,
+            timestamp_ms,
+            expiration_s,
+            self._frame,
         )
-        return SignedOrder("0x" + order_hash.hex(), signature, expiration_s, body.encode())
 
 
 class Envelopes(Unprintable):
@@ -198,7 +206,7 @@ class Envelopes(Unprintable):
             (order_type, is_post_only, is_deferred): (
                 f',"owner":"{api_key.reveal()}","orderType":"{order_type}",'
                 f'"deferExec":{deferred},"postOnly":{post_only}}}'
-            ).encode()
+            )
             for order_type in wire.ORDER_TYPES
             for is_post_only, post_only in booleans
             for is_deferred, deferred in booleans
@@ -230,7 +238,7 @@ class Envelopes(Unprintable):
                 f"GTD wants an expiration and nothing else takes one: order_type was {order_type}, "
                 f"expiration_s {order.expiration_s}"
             )
-        return b'{"order":' + order.text + tail
+        return f'{{"order":{order.text}{tail}'.encode()
 
 
 class OrderStamps:
