@@ -22,10 +22,13 @@ class FeeSchedule:
 
     def taker_fee_e6(self, price_e4: int, size_e6: int) -> int:
         """Fee in 1e-6 dollars, rounded half up to 5 decimals (docs/strategy.md section 1)."""
-        # size_e6 * rate_e6 * p_e4 * q_e4 is in 1e-20 dollars; 1e-5 dollars are 1e15 of those.
-        raw = size_e6 * self.rate_e6 * price_e4 * (10_000 - price_e4)
+        return self.fee_of_e6(size_e6 * price_e4 * (10_000 - price_e4))
+
+    def fee_of_e6(self, weight: int) -> int:
+        """Fee for a sum of ``size_e6 * price_e4 * (10_000 - price_e4)``, rounded once."""
+        # A weight times rate_e6 is in 1e-20 dollars; 1e-5 dollars are 1e15 of those.
         unit = 10**15
-        return (raw + unit // 2) // unit * 10
+        return (weight * self.rate_e6 + unit // 2) // unit * 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

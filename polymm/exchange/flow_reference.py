@@ -78,7 +78,7 @@ def draw_reference(rng: np.random.Generator, start_ns: int, settings: FlowSettin
     # Averages hold the samples after their own start: K ends with the price at the start.
     price_to_beat = float(prices[1 : average + 1].mean())
     price_final = float(prices[-average:].mean())
-    fairs = _fair_path(
+    fairs = fair_path(
         log_prices[average:], math.log(price_to_beat), deviations[average:] ** 2, average
     )
     fairs[-1] = float(price_final >= price_to_beat)
@@ -110,7 +110,7 @@ def _step_deviations(
     return np.repeat(per_step * ratios, per_s)[:steps]
 
 
-def _fair_path(
+def fair_path(
     log_prices: NDArray[np.float64],
     log_strike: float,
     variances: NDArray[np.float64],

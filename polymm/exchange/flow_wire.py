@@ -5,11 +5,12 @@ fast pass of a decoder shall meet in synthetic markets what it meets in real one
 """
 
 from hashlib import sha1
+from typing import Protocol
 
 from polymm.domain.market import Market
 from polymm.domain.order import Token
 from polymm.domain.tape import TapeFrame
-from polymm.exchange.flow_book import ASK, BID, MatchingBook
+from polymm.exchange.flow_book import ASK, BID
 
 SIDE_TEXTS = ("BUY", "SELL")
 
@@ -24,6 +25,18 @@ def decimal_text(value: int, digits: int) -> str:
 PRICE_TEXTS = tuple(decimal_text(price_e4, 4) for price_e4 in range(10_001))
 
 
+class LadderView(Protocol):
+    """What is written down of a matching book, in Up terms."""
+
+    prices: tuple[list[int], list[int]]  # ascending, both sides
+    tick_e4: int
+
+    @property
+    def best_bid_e4(self) -> int: ...
+    @property
+    def best_ask_e4(self) -> int: ...
+
+
 class FrameWriter:
     """Writes down what happens to one book, for both tokens.
 
@@ -32,12 +45,13 @@ class FrameWriter:
     Args:
         market: Gives ids, tick and smallest order.
         book: The unified Up book; read, never changed. Call ``level`` after each change of it.
+        version: Version text that books of later protocols carry, "" for none.
 
     Attributes:
         frames: All frames so far, in the order they were written.
     """
 
-    def __init__(self, market: Market, book: MatchingBook) -> None:
+    def __init__(self, market: Market, book: LadderView, version: str = "") -> None:
         self.frames: list[TapeFrame] = []
         self._book = book
         self._tokens = (market.up_token, market.down_token)
@@ -46,9 +60,31 @@ class FrameWriter:
         self._last_trade_text = ""
         # Level texts by token, then by side in Up terms, then by price in Up terms.
         self._texts: tuple[tuple[dict[int, str], dict[int, str]], ...] = (({}, {}), ({}, {}))
+        # The same joined, worst level first, until the side changes.
+        self._joined: tuple[list[str | None], list[str | None]] = ([None, None], [None, None])
+        self._version_text = f',"version":"{version}"' if version else ""
 
-    def level(self, now_ns: int, side: int, price_e4: int, size_e6: int, *, quiet: bool) -> None:
-        """Note a level's new total; unless ``quiet``, as a ``price_change`` frame."""
+    def level(
+        self,
+        now_ns: int,
+        side: int,
+        price_e4: int,
+        size_e6: int,
+        *,
+        quiet: bool,
+        token: Token | None = None,
+    ) -> None:
+        """Note a level's new total; unless ``quiet``, as a ``price_change`` frame.
+
+        Args:
+            now_ns: Venue time.
+            side: BID or ASK, as the price in Up terms.
+            price_e4: The level.
+            size_e6: Its new total, 0 to remove it.
+            quiet: Write no frame.
+            token: The one whose order changed the level; None where every order is a buy.
+        """
+        self._joined[0][side] = self._joined[1][side] = None
         size_text = decimal_text(size_e6, 6)
         down_e4 = 10_000 - price_e4
         up_text, down_text = PRICE_TEXTS[price_e4], PRICE_TEXTS[down_e4]
@@ -75,7 +111,8 @@ class FrameWriter:
             f'"best_ask":"{PRICE_TEXTS[10_000 - bid_e4]}"}}'
         )
         # The order's own token comes first. Without inventory every maker's order is a buy.
-        entries = f"{up}, {down}" if side == BID else f"{down}, {up}"
+        is_up = side == BID if token is None else token is Token.UP
+        entries = f"{up}, {down}" if is_up else f"{down}, {up}"
         self._write(
             now_ns,
             f'{{"market":"{self._market_text}", "price_changes":[{entries}], '
@@ -84,17 +121,24 @@ class FrameWriter:
 
     def first_snapshot(self, now_ns: int) -> None:
         """Write the dump that answers a subscription: one array, ended by a newline."""
-        timestamp = now_ns // 1_000_000
-        books = []
-        for token in Token:
-            sides = self._sides(token)
-            books.append(
-                f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
-                f'"timestamp":"{timestamp}","hash":"{self._hash(token, timestamp, sides)}",'
-                f'{sides},"tick_size":"{PRICE_TEXTS[self._book.tick_e4]}",'
-                f'"event_type":"book","last_trade_price":"{self._last_trade_text}"}}'
-            )
+        books = [self.dump(token, now_ns // 1_000_000) for token in Token]
         self._write(now_ns, f"[{','.join(books)}]\n")
+
+    def dump(self, token: Token, timestamp: int) -> str:
+        """Give one token's entry of such a dump; ``timestamp`` in ms."""
+        sides = self._sides(token)
+        return (
+            f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
+            f'"timestamp":"{timestamp}","hash":"{self._hash(token, timestamp, sides)}",'
+            f'{sides},"tick_size":"{PRICE_TEXTS[self._book.tick_e4]}",'
+            f'"event_type":"book","last_trade_price":"{self._last_trade_text}"'
+            f"{self._version_text}}}"
+        )
+
+    def rest_book(self, token: Token, timestamp: int) -> str:
+        """Give one token's book as REST answers it; ``timestamp`` in ms."""
+        text = self._hashed(token, timestamp, self._sides(token))
+        return text.replace('"hash":""', f'"hash":"{_digest(text)}"', 1)
 
     def books(self, now_ns: int) -> None:
         """Write one ``book`` frame for each token."""
@@ -105,7 +149,8 @@ class FrameWriter:
                 now_ns,
                 f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
                 f'{sides},"hash":"{self._hash(token, timestamp, sides)}",'
-                f'"timestamp":"{timestamp}","event_type":"book"}}',
+                f'"timestamp":"{timestamp}","event_type":"book"{self._version_text}}}',
+                token,
             )
 
     def touch(self, now_ns: int) -> None:
@@ -122,6 +167,7 @@ class FrameWriter:
                 f'"best_bid":"{PRICE_TEXTS[bid]}","best_ask":"{PRICE_TEXTS[ask]}",'
                 f'"spread":"{spread}","timestamp":"{now_ns // 1_000_000}",'
                 f'"event_type":"best_bid_ask"}}',
+                token,
             )
 
     def trade(
@@ -139,6 +185,7 @@ class FrameWriter:
             f'"fee_rate_bps":"1000","side":"{SIDE_TEXTS[side]}",'
             f'"timestamp":"{now_ns // 1_000_000}","event_type":"last_trade_price",'
             f'"transaction_hash":"0x{transaction.hexdigest():0>64}"}}',
+            token,
         )
 
     def note_trade_price(self, token: Token, price_e4: int) -> None:
@@ -148,32 +195,45 @@ class FrameWriter:
 
     def tick_size(self, now_ns: int, old_e4: int, new_e4: int) -> None:
         """Write ``tick_size_change``, once for each token."""
-        for token in self._tokens:
+        for token in Token:
             self._write(
                 now_ns,
-                f'{{"market":"{self._market_text}","asset_id":"{token}",'
+                f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
                 f'"old_tick_size":"{PRICE_TEXTS[old_e4]}","new_tick_size":"{PRICE_TEXTS[new_e4]}",'
                 f'"timestamp":"{now_ns // 1_000_000}","event_type":"tick_size_change"}}',
+                token,
             )
 
-    def _write(self, now_ns: int, text: str) -> None:
+    def _write(self, now_ns: int, text: str, token: Token | None = None) -> None:
+        """Keep a frame; ``token`` is the one it speaks of, None for both."""
         self.frames.append(TapeFrame(now_ns, 0, text.encode()))
 
     def _sides(self, token: Token) -> str:
         """Both sides of one token's book, worst level first."""
-        texts = self._texts[token]
-        bids = map(texts[BID].__getitem__, self._book.prices[BID])
-        asks = map(texts[ASK].__getitem__, reversed(self._book.prices[ASK]))
+        joined = self._joined[token]
+        bids, asks = joined
+        if bids is None:
+            texts = self._texts[token][BID]
+            bids = joined[BID] = ",".join(map(texts.__getitem__, self._book.prices[BID]))
+        if asks is None:
+            texts = self._texts[token][ASK]
+            asks = joined[ASK] = ",".join(map(texts.__getitem__, reversed(self._book.prices[ASK])))
         # Up bids run upwards, Up asks downwards; mirrored they are Down's asks and bids.
         first, second = (bids, asks) if token is Token.UP else (asks, bids)
-        return f'"bids":[{",".join(first)}],"asks":[{",".join(second)}]'
+        return f'"bids":[{first}],"asks":[{second}]'
 
     def _hash(self, token: Token, timestamp: int, sides: str) -> str:
-        text = (
+        return _digest(self._hashed(token, timestamp, sides))
+
+    def _hashed(self, token: Token, timestamp: int, sides: str) -> str:
+        return (
             f'{{"market":"{self._market_text}","asset_id":"{self._tokens[token]}",'
             f'"timestamp":"{timestamp}","hash":"",{sides},'
             f'"min_order_size":"{self._order_min_text}",'
             f'"tick_size":"{PRICE_TEXTS[self._book.tick_e4]}","neg_risk":false,'
-            f'"last_trade_price":"{self._last_trade_text}"}}'
+            f'"last_trade_price":"{self._last_trade_text}"{self._version_text}}}'
         )
-        return sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _digest(text: str) -> str:
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -10,8 +10,8 @@ from polymm.exchange.flow_reference import (
     PRICE_START,
     YEAR_S,
     Reference,
-    _fair_path,
     draw_reference,
+    fair_path,
 )
 from polymm.exchange.flow_settings import FlowSettings
 
@@ -30,7 +30,7 @@ def fair(price: float, tau_s: float, *, average_s: float, so_far: float | None =
     at = n - round(tau_s * STEPS_PER_S)
     # The price of the moment itself counts, as the last sample known.
     log_prices[at] = math.log(price)
-    return _fair_path(log_prices, math.log(100_000), variances, average)[at]
+    return fair_path(log_prices, math.log(100_000), variances, average)[at]
 
 
 @pytest.mark.parametrize(
