@@ -1,0 +1,88 @@
+"""What the exchange says when it does not do as it was asked, word for word (rest.md section 3)."""
+
+from typing import NamedTuple
+
+from polymm.exchange.flow_wire import PRICE_TEXTS, decimal_text
+
+
+class Refusal(NamedTuple):
+    """A request that changed nothing.
+
+    Args:
+        text: The venue's sentence, the value of ``error``.
+        status: HTTP status.
+        code: Machine-readable name where the venue sends one, else "".
+        retry_after_s: Seconds until it makes sense to ask again, None where the venue is silent.
+    """
+
+    text: str
+    status: int = 400
+    code: str = ""
+    retry_after_s: int | None = None
+
+
+INVALID_PAYLOAD = Refusal("Invalid order payload")
+NOT_READY = Refusal("the market is not yet ready to process new orders")
+INVALID_EXPIRATION = Refusal("invalid expiration")
+POST_ONLY_CROSSES = Refusal("invalid post-only order: order crosses book")
+FOK_NOT_FILLED = Refusal("order couldn't be fully filled. FOK orders are fully filled or killed.")
+FAK_NO_MATCH = Refusal(
+    "no orders found to match with FAK order. FAK orders are partially filled or killed if no"
+    " match is found."
+)
+NO_ORDERBOOK = Refusal("No orderbook exists for the requested token id", status=404)
+ORDER_TIMED_OUT = Refusal("order timed out", status=500)
+RESTARTING = Refusal("service restarting", status=425)
+CANCEL_ONLY = Refusal(
+    "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.",
+    status=503,
+)
+DISABLED = Refusal("Trading is currently disabled. Check polymarket.com for updates", status=503)
+
+# Why an order is not cancelled; all of them are final.
+CANCEL_NOT_FOUND = "Order not found or already canceled"
+CANCEL_MATCHED = "Order already matched"
+CANCEL_CANCELED = "already canceled or matched"
+CANCEL_DELAYED = "order is delayed and cannot be canceled"
+
+
+def post_only_mode(left_s: int) -> Refusal:
+    """Refuse what is not post-only in the first minutes after a restart."""
+    return Refusal(
+        "post-only mode: only post-only orders and cancels are allowed",
+        503,
+        "post_only_mode",
+        left_s,
+    )
+
+
+def off_tick(order_id: str, price: str, tick_e4: int) -> Refusal:
+    """Refuse a price off the grid or outside it; ``price`` as far as it can be written."""
+    tick = PRICE_TEXTS[tick_e4]
+    return Refusal(
+        f"order {order_id} is invalid. Price ({price}) breaks minimum tick size rule: {tick}"
+    )
+
+
+def too_small(order_id: str, size_e6: int, min_e6: int) -> Refusal:
+    """Refuse an order below the market's minimum."""
+    size, least = decimal_text(size_e6, 6), decimal_text(min_e6, 6)
+    return Refusal(f"order {order_id} is invalid. Size ({size}) lower than the minimum: {least}")
+
+
+def too_cheap(amount_e6: int, min_e6: int) -> Refusal:
+    """Refuse a taking buy of too few dollars."""
+    amount, least = decimal_text(amount_e6, 6), decimal_text(min_e6, 6)
+    return Refusal(f"invalid amount for a marketable BUY order (${amount}), min size: ${least}")
+
+
+def duplicated(order_id: str) -> Refusal:
+    """Refuse an order whose hash was seen before."""
+    return Refusal(f"order {order_id} is invalid. Duplicated.")
+
+
+def not_covered(balance_e6: int, amount_e6: int) -> Refusal:
+    """Refuse what balance or allowance does not cover; the amounts in base units."""
+    return Refusal(
+        f"not enough balance / allowance: balance: {balance_e6}, order amount: {amount_e6}"
+    )
