@@ -101,9 +101,10 @@ class RelayerAction:
     def nonce_seen(self, nonce: int, now_s: int) -> None:
         """Take the wallet's next nonce, asked for after the reply was lost.
 
-        Beyond ours, ours is used up; no document says whether the relayer counts an action before
-        it is mined, so give balances some seconds to show it. Still ours after the deadline, the action never ran; without
-        a deadline it proves nothing, and sending the same body again is the way on.
+        Beyond ours, ours is used up. No document says whether the relayer counts an action before
+        it is mined, so give balances some seconds to show it. Still ours after the deadline, the
+        action never ran; without a deadline it proves nothing, and sending the same body again is
+        the way on.
         """
         if nonce > self.submission.nonce:
             self._move(RelayerEvent.NONCE_SPENT)
