@@ -74,7 +74,9 @@ def limit_amounts(side: Side, price_e4: int, size_e6: int, tick_e4: int) -> Amou
     lots = _lots(size_e6, "size_e6")
     shares_e6 = lots * LOT_E6
     dollars_e6 = lots * price_e4  # 1e-2 shares times 1e-4 dollars
-    return Amounts(shares_e6, dollars_e6) if side else Amounts(dollars_e6, shares_e6)
+    if side == Side.SELL:
+        return Amounts(shares_e6, dollars_e6)
+    return Amounts(dollars_e6, shares_e6)
 
 
 def market_amounts(side: Side, price_e4: int, amount_e6: int, tick_e4: int) -> Amounts:
@@ -89,7 +91,7 @@ def market_amounts(side: Side, price_e4: int, amount_e6: int, tick_e4: int) -> A
     Raises:
         InputError: Off the grid, or an amount below a hundredth or above a billion.
     """
-    if side is Side.SELL:
+    if side == Side.SELL:
         return limit_amounts(side, price_e4, amount_e6, tick_e4)
     check_price(price_e4, tick_e4)
     lots = _lots(amount_e6, "amount_e6")

@@ -75,6 +75,11 @@ class Wallet:
     def __post_init__(self) -> None:
         if self.chain_id not in (wire.POLYGON, wire.AMOY):
             raise InputError(f"chain_id must be {wire.POLYGON} or {wire.AMOY}, was {self.chain_id}")
+        if not isinstance(self.signature_type, SignatureType):
+            # A bare number would pass for type 0 wherever the member is asked for.
+            raise InputError(
+                f"signature_type must be a SignatureType, was {type(self.signature_type).__name__}"
+            )
         is_own = self.signature_type is SignatureType.EOA
         if self.funder:
             funder = checksummed(self.funder)

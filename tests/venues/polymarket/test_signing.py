@@ -251,6 +251,11 @@ def test_a_family_of_nothing_known_is_refused(facts: dict[str, Any], what: str) 
         family(Wallet(key=signing_key()), **facts)
 
 
+def test_a_bare_number_is_no_signature_type() -> None:
+    with pytest.raises(InputError, match="signature_type must be a SignatureType, was int"):
+        Wallet(key=signing_key(), signature_type=3)  # type: ignore[arg-type]
+
+
 def test_an_unknown_chain_is_refused() -> None:
     with pytest.raises(InputError, match="chain_id must be 137 or 80002, was 1"):
         Wallet(key=signing_key(), chain_id=1)
