@@ -25,6 +25,8 @@ cdef enum:
     WRAP_WORDS = 7               # type hash, contents, name, version, chain, wallet, salt
     CONTENTS_WORD = 1
     SEALED = 66                  # 0x1901, domain separator, struct hash
+    ID_DIGITS = 66               # 0x and 32 bytes
+    SIGNATURE_DIGITS = 132       # 0x and 65 bytes
     BLOCK = 64                   # of SHA-256
 
 

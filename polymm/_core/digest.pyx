@@ -17,6 +17,36 @@ cdef inline void write_word(unsigned char* word, uint64_t value) noexcept nogil:
         word[WORD - 1 - i] = <unsigned char>(value >> (8 * i))
 
 
+cdef inline void write_hex(char* text, const unsigned char* data, int n) noexcept nogil:
+    """Write n bytes as 2 * n digits in lower case."""
+    cdef const char* digits = b"0123456789abcdef"
+    cdef int i
+    for i in range(n):
+        text[2 * i] = digits[data[i] >> 4]
+        text[2 * i + 1] = digits[data[i] & 15]
+
+
+def signature_text(bytes signature not None) -> str:
+    """Write a recoverable signature as Ethereum does: 0x, r, s and v (27 or 28) in hexadecimal.
+
+    Args:
+        signature: r, s and the recovery id, 65 bytes.
+
+    Raises:
+        ValueError: Another length, or a recovery id above 1, which no digest is known to give.
+    """
+    cdef char text[SIGNATURE_DIGITS]
+    cdef const unsigned char* data = signature
+    cdef unsigned char v
+    if len(signature) != 65 or data[64] > 1:
+        raise ValueError("a signature must be 65 bytes that end in 0 or 1")
+    v = 27 + data[64]
+    text[0], text[1] = b"0", b"x"
+    write_hex(text + 2, data, 64)
+    write_hex(text + 130, &v, 1)
+    return text[:SIGNATURE_DIGITS].decode("ascii")
+
+
 def keccak256(bytes data not None) -> bytes:
     """Hash bytes with Keccak-256, as Ethereum does (not SHA3-256: the padding differs).
 
@@ -76,12 +106,12 @@ cdef class OrderDigest:
         uint64_t maker_amount_e6,
         uint64_t taker_amount_e6,
         uint64_t timestamp_ms,
-    ) -> tuple[bytes, bytes, bytes]:
+    ) -> tuple[str, bytes, bytes]:
         """Digest one order of the family.
 
         Returns:
-            The order's id, the digest to be signed (the same object unless wrapped), and the
-            order's struct hash; 32 bytes each.
+            The order's id (0x and 64 digits of its digest), the digest to be signed (the same
+            unless wrapped), and the order's struct hash; 32 bytes each.
 
         Raises:
             OverflowError: A value is negative or needs more than 64 bits.
@@ -89,19 +119,20 @@ cdef class OrderDigest:
         cdef unsigned char contents[WORD]
         cdef unsigned char outer[WORD]
         cdef unsigned char digest[WORD]
+        cdef char text[ID_DIGITS]
         write_word(self.order + SALT_WORD * WORD, salt)
         write_word(self.order + MAKER_AMOUNT_WORD * WORD, maker_amount_e6)
         write_word(self.order + TAKER_AMOUNT_WORD * WORD, taker_amount_e6)
         write_word(self.order + TIMESTAMP_WORD * WORD, timestamp_ms)
         polymm_keccak256(self.order, ORDER_WORDS * WORD, contents)
         self.seal_c(contents, digest)
-        cdef bytes order_id = digest[:WORD]
-        if not self.wrapped:
-            return order_id, order_id, contents[:WORD]
-        memcpy(self.wrap + CONTENTS_WORD * WORD, contents, WORD)
-        polymm_keccak256(self.wrap, WRAP_WORDS * WORD, outer)
-        self.seal_c(outer, digest)
-        return order_id, digest[:WORD], contents[:WORD]
+        text[0], text[1] = b"0", b"x"
+        write_hex(text + 2, digest, WORD)
+        if self.wrapped:
+            memcpy(self.wrap + CONTENTS_WORD * WORD, contents, WORD)
+            polymm_keccak256(self.wrap, WRAP_WORDS * WORD, outer)
+            self.seal_c(outer, digest)
+        return text[:ID_DIGITS].decode("ascii"), digest[:WORD], contents[:WORD]
 
 
 cdef class HmacSha256:

@@ -9,7 +9,7 @@ from hashlib import sha3_256
 import pytest
 from eth_hash.auto import keccak
 
-from polymm._core.digest import HmacSha256, OrderDigest, keccak256
+from polymm._core.digest import HmacSha256, OrderDigest, keccak256, signature_text
 
 EMPTY = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
 HOLES = (1, 5, 6, 9)
@@ -49,7 +49,7 @@ def words(*, wrap: bool = False) -> tuple[bytes, bytes, bytes | None]:
     return draw.randbytes(32), b"".join(order), b"".join(outer) if wrap else None
 
 
-def slow_fill(separator: bytes, order: bytes, wrap: bytes | None, *values: int) -> list[bytes]:
+def slow_fill(separator: bytes, order: bytes, wrap: bytes | None, *values: int) -> list[object]:
     """The same digests with every struct put together anew."""
     parts = [order[i : i + 32] for i in range(0, 384, 32)]
     for hole, value in zip(HOLES, values, strict=True):
@@ -57,9 +57,9 @@ def slow_fill(separator: bytes, order: bytes, wrap: bytes | None, *values: int) 
     contents = keccak(b"".join(parts))
     order_id = keccak(b"\x19\x01" + separator + contents)
     if wrap is None:
-        return [order_id, order_id, contents]
+        return ["0x" + order_id.hex(), order_id, contents]
     outer = keccak(wrap[:32] + contents + wrap[64:])
-    return [order_id, keccak(b"\x19\x01" + separator + outer), contents]
+    return ["0x" + order_id.hex(), keccak(b"\x19\x01" + separator + outer), contents]
 
 
 @pytest.mark.parametrize("wrap", [False, True])
@@ -106,3 +106,12 @@ def test_wrong_lengths_are_refused() -> None:
 def test_the_state_of_a_key_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(HmacSha256(b"secret"))
+
+
+def test_a_signature_is_written_with_its_recovery_id_as_v() -> None:
+    body = bytes(range(64))
+    assert signature_text(body + b"\x00") == f"0x{body.hex()}1b"
+    assert signature_text(body + b"\x01") == f"0x{body.hex()}1c"
+    for wrong in (b"", body, body + b"\x02", body + b"\x00\x00"):
+        with pytest.raises(ValueError, match="must be 65 bytes that end in 0 or 1"):
+            signature_text(wrong)

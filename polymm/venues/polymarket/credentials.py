@@ -13,7 +13,7 @@ from typing import NoReturn, SupportsIndex
 
 import coincurve
 
-from polymm._core.digest import keccak256
+from polymm._core.digest import keccak256, signature_text
 from polymm.errors import CredentialError
 from polymm.venues.polymarket.addresses import checksum
 
@@ -85,11 +85,7 @@ class SigningKey(Unprintable):
 
     def sign_hex(self, digest: bytes) -> str:
         """Sign as `sign` does, written as 0x and 130 digits: what a request carries."""
-        signature = self._sign(digest, None)
-        return f"0x{signature[:64].hex()}{_V[signature[64]]}"
-
-
-_V = ("1b", "1c")  # by the recovery id
+        return signature_text(self._sign(digest, None))
 
 
 def _private_key(secret: Secret) -> coincurve.PrivateKey | None:

@@ -180,13 +180,13 @@ class OrderFamily:
                 f"amounts and time stamp must be above 0 and the expiration not below, were "
                 f"{maker_e6}, {taker_e6}, {timestamp_ms} and {expiration_s}"
             )
-        order_hash, to_sign, contents = self._digest.fill(salt, maker_e6, taker_e6, timestamp_ms)
+        order_id, to_sign, contents = self._digest.fill(salt, maker_e6, taker_e6, timestamp_ms)
         signature = self._sign(to_sign)
         if self._seal is not None:
             separator, described = self._seal
             signature = f"{signature}{separator}{contents.hex()}{described}"
         return SignedOrder(
-            "0x" + order_hash.hex(),
+            order_id,
             signature,
             amounts,
             salt,
