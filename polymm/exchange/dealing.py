@@ -6,7 +6,7 @@ from itertools import count, groupby
 from operator import itemgetter
 
 from polymm.domain.market import NS
-from polymm.domain.order import Side
+from polymm.domain.order import Side, Token
 from polymm.exchange import refusals
 from polymm.exchange.clearing import Clearing
 from polymm.exchange.entry import check_match, hold_e6
@@ -107,8 +107,8 @@ class Dealing:
     @staticmethod
     def _answer(order: BookOrder, trade: Trade | None) -> Placed | Refusal:
         if not order.matched_e6:
-            # Only where balance or faults changed between plan and match.
-            return refusals.not_covered(0, order.price_e4 * order.size_e6 // 10_000)
+            # It passed every check and died in its match: a short fill, or a dearer fee.
+            return Refusal(order.status.removeprefix(f"{CANCELED}_"))
         given = (order.spent_e6, order.matched_e6)
         making_e6, taking_e6 = given if order.side is Side.BUY else given[::-1]
         ids = (trade.trade_id,) if trade else ()
@@ -179,6 +179,7 @@ class Dealing:
         self, now_ns: int, order: BookOrder, fills: list[Fill], listing: Listing
     ) -> None:
         """Let the touch follow a match after 1 ms and the trades after 20, as recorded."""
+        listing.last_trade = (Side(order.up_side), fills[-1].up_price_e4)
         writer, rules = listing.writer, self._rules
         numbers = [(fill.up_price_e4, fill.size_e6) for fill in fills]
 
@@ -200,7 +201,7 @@ class Dealing:
     # The book
 
     def _rest(self, now_ns: int, order: BookOrder, listing: Listing) -> None:
-        before = _touch(listing)
+        before = listing.touch(Token.UP)
         rehold(order, hold_e6(order, listing, takes=False))
         if order.status != "LIVE":
             order.status = "LIVE"
@@ -213,7 +214,7 @@ class Dealing:
 
     def end(self, now_ns: int, order: BookOrder, listing: Listing, status: str) -> None:
         """Take an open order out, release what it holds and tell why."""
-        before = _touch(listing)
+        before = listing.touch(Token.UP)
         self._forget(order, listing, status)
         change = listing.ladder.remove(order)
         self._clearing.tell_order(now_ns, "CANCELLATION", order, listing)
@@ -290,7 +291,7 @@ class Dealing:
                 self._timers.at(now_ns + lasts_ns, take_back)
 
     def _tell_top(self, now_ns: int, listing: Listing, before: tuple[int, int]) -> None:
-        if _touch(listing) != before:
+        if listing.touch(Token.UP) != before:
             listing.writer.top(now_ns)
             self._check_tick(now_ns, listing)
 
@@ -300,7 +301,7 @@ class Dealing:
         old_e4 = ladder.tick_e4
         if old_e4 <= rules.tick_fine_e4:
             return
-        bid_e4, ask_e4 = _touch(listing)
+        bid_e4, ask_e4 = listing.touch(Token.UP)
         edge_e4 = rules.tick_change_e4
         is_far = bid_e4 > edge_e4 or ask_e4 < 10_000 - edge_e4
         if is_far or self._faults.strikes(Fault.MARKET_TICK_CHANGED):
@@ -308,7 +309,3 @@ class Dealing:
             listing.changed_ns = now_ns
             listing.writer.tick_size(now_ns, old_e4, ladder.tick_e4)
             listing.writer.books(now_ns)
-
-
-def _touch(listing: Listing) -> tuple[int, int]:
-    return listing.ladder.best_bid_e4, listing.ladder.best_ask_e4

@@ -134,7 +134,7 @@ def check_match(order: BookOrder, listing: Listing) -> Refusal | None:
         return refusals.POST_ONLY_CROSSES if crosses else None
     if order.kind is OrderKind.FAK:
         return None if crosses else refusals.FAK_NO_MATCH
-    if order.kind is OrderKind.FOK and not (crosses and listing.ladder.plan(order)[1]):
+    if order.kind is OrderKind.FOK and not listing.ladder.plan(order, is_trial=True)[1]:
         return refusals.FOK_NOT_FILLED
     return None
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from polymm.domain.market import Market
-from polymm.domain.order import Token
+from polymm.domain.order import Side, Token
 from polymm.exchange.market_channel import ChannelWriter
 from polymm.exchange.matching import BookOrder, Ladder
 from polymm.exchange.wallets import Pool
@@ -36,6 +36,7 @@ class Listing:
         ended: Ids of accounts' orders that are no longer open.
         trades_open: Trades whose fate is not final.
         rebates_paid: Whether its rebates were shared out.
+        last_trade: Taker's side and price of the last trade in Up terms, None before the first.
     """
 
     market: Market
@@ -58,6 +59,7 @@ class Listing:
     ended: list[str] = field(default_factory=list)
     trades_open: int = 0
     rebates_paid: bool = False
+    last_trade: tuple[Side, int] | None = None
 
     @property
     def winner(self) -> Token | None:
@@ -85,6 +87,18 @@ class Listing:
     def outcome_name(self, token: Token) -> str:
         """Label of an outcome."""
         return "Down" if token else "Up"
+
+    def touch(self, token: Token) -> tuple[int, int]:
+        """Best bid and ask in a token's own terms; 0 and 10000 where a side is empty."""
+        bid_e4, ask_e4 = self.ladder.best_bid_e4, self.ladder.best_ask_e4
+        return (10_000 - ask_e4, 10_000 - bid_e4) if token else (bid_e4, ask_e4)
+
+    def last_trade_of(self, token: Token) -> tuple[Side, int] | None:
+        """Taker's side and price of the last trade in a token's own terms."""
+        if self.last_trade is None or not token:
+            return self.last_trade
+        side, price_e4 = self.last_trade
+        return Side(1 - side), 10_000 - price_e4
 
     def rest_book(self, token: Token) -> str:
         """One token's book as REST answers it, hash included."""

@@ -225,8 +225,12 @@ class Ladder:
         level.total_e6 -= order.open_e6
         return self._changed(side, price_e4, level, order.token)
 
-    def plan(self, taker: BookOrder) -> tuple[list[Fill], bool]:
+    def plan(self, taker: BookOrder, *, is_trial: bool = False) -> tuple[list[Fill], bool]:
         """Find what a taker would take now, best price first, oldest first; change nothing.
+
+        Args:
+            taker: The order that comes in.
+            is_trial: Nobody will carry it out, so no maker is chosen to be filled short.
 
         Returns:
             The fills, and whether they complete the order: its size taken, or less left of its
@@ -245,7 +249,7 @@ class Ladder:
                     size_e6 = left_e6
                 if not size_e6:
                     return fills, True
-                is_short = size_e6 == rests_e6 > lot_e6 and self._shorten()
+                is_short = size_e6 == rests_e6 > lot_e6 and not is_trial and self._shorten()
                 if is_short:
                     size_e6 -= lot_e6
                 if budget_e6 is not None:

@@ -47,9 +47,7 @@ class SyntheticMarkets:
         self.prices = {
             coin: CoinPrices(seed, coin, self._flow, first_ns) for coin in settings.coins
         }
-        self.windows = Windows(
-            exchange, self.prices, settings, seed=seed, on_listed=self._prepare
-        )
+        self.windows = Windows(exchange, self.prices, settings, seed=seed, on_listed=self._prepare)
 
     def start(self, now_ns: int) -> None:
         """List the first windows; from then on ``exchange.advance`` keeps all going."""

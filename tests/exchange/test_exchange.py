@@ -1,16 +1,20 @@
 """Orders on the whole exchange: money, refusals, delay, cancels, modes; audited at every end."""
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from polymm.domain.market import NS
 from polymm.domain.order import Side, Token
+from polymm.exchange.faults import Fault
 from polymm.exchange.matching import OrderKind
 from polymm.exchange.refusals import Refusal
 from polymm.exchange.rules import Rules
 from polymm.exchange.trading import Mode
+from tests.oracle.matching import Matcher
 from tests.support.exchange_scene import DOLLAR, MARKET, SHARE, START_NS, Scene
 
 DOWN = {"token": Token.DOWN}
@@ -373,3 +377,79 @@ def test_side_of_the_request_is_the_orders_own(scene):
     placed = scene.order(scene.ann, Side.SELL, 30, 10, Token.DOWN)
     (order, _) = scene.exchange.dealing.open[placed.order_id]
     assert (order.up_side, order.up_price_e4) == (0, 7_000)
+
+
+def test_fill_or_kill_that_a_short_fill_leaves_incomplete_is_refused_as_such(scene):
+    scene.sell(scene.ann, 50, 10)
+    scene.exchange.faults.set(Fault.FILL_SHORT, 1.0)
+    assert "fully filled or killed" in refused(scene.buy(scene.bob, 50, 10, **FOK))
+    assert scene.exchange.faults.struck[Fault.FILL_SHORT] == 1
+    assert scene.told(scene.bob)[-1]["status"].startswith("CANCELED_order couldn't be fully")
+    assert scene.cash(scene.bob) == 1_000
+
+
+KINDS = ("GTC", "GTC", "GTC", "post_only", "FOK", "FAK")
+
+
+def random_order(rng: random.Random, number: int) -> dict:
+    order = {
+        "id": number,
+        "who": rng.choice(("ann", "bob", "cat")),
+        "token": rng.choice(("up", "down")),
+        "side": rng.choice(("buy", "sell")),
+        "price": Fraction(rng.randrange(45, 56), 100),
+        "size": Fraction(rng.randrange(500, 5_000), 100),
+        "kind": rng.choice(KINDS),
+    }
+    if order["side"] == "buy" and order["kind"] in ("FOK", "FAK"):
+        order["budget"] = order["size"] * order["price"]
+    return order
+
+
+def send(scene: Scene, order: dict) -> object:
+    """Place one of the twin's orders on the exchange and tell the answer in its words."""
+    kind = order["kind"]
+    placed = scene.order(
+        scene.exchange.ledger.wallets[order["who"]],
+        Side.BUY if order["side"] == "buy" else Side.SELL,
+        int(order["price"] * 100),
+        float(order["size"]),
+        Token.UP if order["token"] == "up" else Token.DOWN,
+        OrderKind(kind) if kind in ("FOK", "FAK") else OrderKind.GTC,
+        post_only=kind == "post_only",
+        order_id=f"{order['id']}",
+    )
+    if isinstance(placed, Refusal):
+        names = {"post-only": "post_only", "FOK": "FOK", "FAK": "FAK"}
+        return next(name for word, name in names.items() if word in placed.text)
+    shares_e6 = placed.taking_e6 if order["side"] == "buy" else placed.making_e6
+    rests = scene.exchange.dealing.open.get(placed.order_id)
+    return Fraction(shares_e6, SHARE), Fraction(rests[0].open_e6, SHARE) if rests else 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_orders_end_in_the_money_of_the_slow_twin(seed):
+    rng, twin = random.Random(seed), Matcher()
+    scene = Scene(pairs=100_000)
+    for name in ("ann", "bob", "cat"):
+        scene.exchange.ledger.deposit(scene.exchange.ledger.wallets[name], 10**12)
+    before = {
+        wallet: {asset: wallet.balances[asset] for asset in ("cash", *scene.listing.pool.tokens)}
+        for wallet in (scene.ann, scene.bob, scene.cat)
+    }
+    for number in range(150):
+        order = random_order(rng, number)
+        if rng.random() < 0.2:
+            found = scene.exchange.dealing.open
+            if found:
+                order_id = rng.choice(list(found))
+                scene.exchange.cancel(scene.now_ns, found[order_id][0].owner, [order_id])
+                assert twin.cancel(int(order_id))
+        assert send(scene, order) == twin.place(order), f"seed {seed}, order {number}"
+    mined(scene)
+    scene.exchange.audit()
+    assert {trade[4] for trade in twin.trades} == {"complementary", "mint", "merge"}
+    for wallet, was in before.items():
+        for what, asset in zip(("cash", "up", "down"), was, strict=True):
+            moved = Fraction(wallet.balances[asset] - was[asset], 1_000_000)
+            assert moved == twin.moved.get((wallet.address, what), 0), f"seed {seed} {what}"

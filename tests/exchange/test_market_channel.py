@@ -8,7 +8,7 @@ import pytest
 from polymm._core import layout
 from polymm._core.bookhash import BookText
 from polymm._core.decode import Decoder
-from polymm.domain.order import Token
+from polymm.domain.order import Side, Token
 from polymm.exchange.exchange import Exchange
 from polymm.exchange.faults import Fault, Faults
 from polymm.exchange.rules import Rules
@@ -140,6 +140,18 @@ def test_rest_book_and_dump_carry_the_same_true_hash(scene):
         assert dump["hash"] == book["hash"]
         assert list(book)[-4:] == ["min_order_size", "tick_size", "neg_risk", "last_trade_price"]
     assert book["bids"][-1] == {"price": "0.48", "size": "10"}
+
+
+def test_touch_and_last_trade_are_given_in_the_tokens_own_terms(scene):
+    assert scene.listing.last_trade_of(Token.DOWN) is None
+    assert scene.listing.touch(Token.DOWN) == (0, 10_000)
+    scene.buy(scene.ann, 48, 10)
+    scene.sell(scene.bob, 53, 10)
+    scene.buy(scene.cat, 53, 5)
+    assert scene.listing.touch(Token.UP) == (4_800, 5_300)
+    assert scene.listing.touch(Token.DOWN) == (4_700, 5_200)
+    assert scene.listing.last_trade_of(Token.UP) == (Side.BUY, 5_300)
+    assert scene.listing.last_trade_of(Token.DOWN) == (Side.SELL, 4_700)
 
 
 def test_books_of_the_second_protocol_name_their_version():
