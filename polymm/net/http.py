@@ -66,7 +66,6 @@ class HttpConnection(asyncio.Protocol):
         lost: Done when the connection is over; its result says why.
         used_ns: When it was connected or last gave a reply.
         replies: Replies it gave.
-        keep_ns: How long the peer said it keeps an idle connection, None where it did not say.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class HttpConnection(asyncio.Protocol):
         self.lost: asyncio.Future[str] = self._loop.create_future()
         self.used_ns = clock_ns()
         self.replies = 0
-        self.keep_ns: int | None = None
+        self._last: Reply | None = None
         self._limits = limits
         self._clock_ns = clock_ns
         self._on_free = on_free
@@ -98,7 +97,6 @@ class HttpConnection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._reply_bytes = 0
-        self._is_delimited = False
         self._is_complete = False
         self._is_surplus = False
         self._keeps = False
@@ -113,6 +111,17 @@ class HttpConnection(asyncio.Protocol):
     def is_lost(self) -> bool:
         """Whether nothing can be sent any more."""
         return self._transport is None or self._transport.is_closing()
+
+    @property
+    def keep_ns(self) -> int | None:
+        """How long the peer said it keeps an idle connection; None where it did not say."""
+        value = self._last.header(b"keep-alive") if self._last is not None else None
+        for part in (value or b"").split(b","):
+            name, _, figure = part.strip().partition(b"=")
+            # Nine digits of seconds are thirty years.
+            if name.lower() == b"timeout" and figure.isdigit() and len(figure) < 10:
+                return int(figure) * 1_000_000_000
+        return None
 
     def send(self, request: bytes, *, deadline_ns: int, on_outcome: OnOutcome) -> NotSent | None:
         """Write a request.
@@ -183,7 +192,7 @@ class HttpConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         # An answer that states no length ends with the connection; after an orderly end only.
-        if self._on_outcome is not None and self._status and not self._is_delimited:
+        if self._on_outcome is not None and self._status and not self._is_delimited():
             self._is_complete, self._keeps = True, False
             self._finish()
 
@@ -207,14 +216,9 @@ class HttpConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self._is_surplus or status < 200:
-            return  # An interim answer: the one that counts follows.
-        self._status = status
-        for name, value in self._headers:
-            if name in (b"content-length", b"transfer-encoding"):
-                self._is_delimited = True
-            elif name == b"keep-alive":
-                self._note_keep(value)
+        # An interim answer is none: the one that counts follows.
+        if status >= 200 and not self._is_surplus:
+            self._status = status
 
     def on_body(self, body: bytes) -> None:
         if not self._is_surplus:
@@ -230,42 +234,32 @@ class HttpConnection(asyncio.Protocol):
 
     # Our own.
 
-    def _note_keep(self, value: bytes) -> None:
-        for part in value.split(b","):
-            name, _, figure = part.strip().partition(b"=")
-            # Nine digits of seconds are thirty years.
-            if name.lower() == b"timeout" and figure.isdigit() and len(figure) < 10:
-                self.keep_ns = int(figure) * 1_000_000_000
-
-    def _clear_reply(self) -> None:
-        self._status = 0
-        self._headers = []
-        self._body = []
-        self._body_bytes = 0
-        self._reply_bytes = 0
-        self._is_delimited = False
-        self._is_complete = False
-        self._is_surplus = False
-        self._keeps = False
+    def _is_delimited(self) -> bool:
+        return any(name in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
 
     def _finish(self) -> None:
         now_ns = self._clock_ns()
+        body = self._body
         reply = Reply(
-            status=self._status,
-            headers=tuple(self._headers),
-            body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
-            written_ns=self._written_ns,
-            answered_ns=now_ns,
+            self._status,
+            tuple(self._headers),
+            body[0] if len(body) == 1 else b"".join(body),
+            self._written_ns,
+            now_ns,
         )
-        keeps = self._keeps and not self._is_surplus
-        on_outcome, self._on_outcome = cast(OnOutcome, self._on_outcome), None
+        on_outcome = cast(OnOutcome, self._on_outcome)
+        self._on_outcome = None
         self.used_ns = now_ns
         self.replies += 1
-        self._clear_reply()
-        if not keeps:
-            self._end("closed", "the connection was good for one reply more")
-        elif self._on_free is not None:
-            self._on_free(self)
+        self._last = reply
+        if not self._keeps or self._is_surplus:
+            self._end("closed", "the connection was good for one reply only")
+        else:
+            self._status = self._body_bytes = self._reply_bytes = 0
+            self._body = []
+            self._is_complete = False
+            if self._on_free is not None:
+                self._on_free(self)
         on_outcome(reply)
 
     def _end(self, reason: str, detail: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from polymm.errors import InputError
 
@@ -24,9 +24,10 @@ UNKNOWN_REASONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """The whole answer to a request, whatever it says.
+
+    A tuple since one is made on the path: a frozen dataclass takes four times as long to fill.
 
     Args:
         headers: Names in lower case, values as they came, in their order.

@@ -263,8 +263,9 @@ class HttpPool:
         """Wait until the connection is lost or idle for too long."""
         while not connection.lost.done():
             limit_ns = self.settings.idle_ns_max
-            if connection.keep_ns is not None:
-                limit_ns = min(limit_ns, max(connection.keep_ns * 3 // 4, _IDLE_NS_MIN))
+            keep_ns = connection.keep_ns
+            if keep_ns is not None:
+                limit_ns = min(limit_ns, max(keep_ns * 3 // 4, _IDLE_NS_MIN))
             left_ns = limit_ns
             if connection.is_ready:
                 left_ns -= self._clock_ns() - connection.used_ns

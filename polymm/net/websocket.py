@@ -1,8 +1,8 @@
 """A websocket whose payloads reach a plain callback: no queue, no task, one time stamp a chunk.
 
 `open_websocket` gives the same `WebSocket` from either engine: the sans-I/O protocol of
-``websockets`` in an asyncio protocol of ours, always there, or picows (extra ``fast``), which is
-cheaper by far in bursts. One contract suite runs over both.
+``websockets`` in an asyncio protocol of ours, always there, or picows (extra ``fast``), which does
+the splitting and the socket in compiled code. One contract suite runs over both.
 """
 
 import importlib.util
@@ -115,7 +115,7 @@ class WebSocket(Protocol):
 
 
 def best_engine() -> str:
-    """Name the fastest engine that is installed."""
+    """Name the engine to use: picows where the extra ``fast`` is installed."""
     return ENGINES[1] if importlib.util.find_spec("picows") is not None else ENGINES[0]
 
 

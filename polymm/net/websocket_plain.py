@@ -1,4 +1,8 @@
-"""The engine ``websockets``: its sans-I/O protocol in an asyncio protocol of ours."""
+"""The engine ``websockets``: its sans-I/O protocol in an asyncio protocol of ours.
+
+The protocol does the handshake, control frames, fragments, closing and every refusal. Whole plain
+messages, nearly all there are, are cut out before they reach its parser.
+"""
 
 import asyncio
 import logging
@@ -19,6 +23,9 @@ from polymm.net.websocket import ABNORMAL, NORMAL, Closed, Receiver, WebSocketLi
 
 # Frames are not logged at any level: the first one to a user channel carries a secret.
 _SILENT: Final = logging.Logger("polymm.net.websocket", logging.CRITICAL + 1)
+
+_HEAD_BYTES_MAX: Final = 64 << 10
+_WHOLE: Final = (0x81, 0x82)  # First bytes of a message in one frame, text and binary.
 
 
 async def open_plain(
@@ -56,12 +63,20 @@ class PlainWebSocket(asyncio.Protocol):
             parse_uri(url), max_size=limits.message_bytes_max, logger=_SILENT
         )
         self._receiver = receiver
+        self._on_message = receiver.on_message
+        self._on_chunk_end = receiver.on_chunk_end
         self._headers = headers
         self._limits = limits
         self._clock_ns = clock_ns
         self._transport: asyncio.Transport | None = None
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._head = b""  # of the answer to the handshake
+        self._is_upgraded = False
+        self._is_refused = False
+        self._parts: list[bytes] = []  # of a frame that is not whole yet
+        self._have = 0
+        self._need = 0
         self._fragments: list[bytes] = []
         self._is_muted = False
         self._closed: Closed | None = None
@@ -133,28 +148,24 @@ class PlainWebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         recv_ns = self._clock_ns()
-        protocol = self._protocol
-        protocol.receive_data(data)
-        events = protocol.events_received()
-        if protocol.writes:
-            self._flush()
         try:
-            for event in events:
-                if isinstance(event, Frame):
-                    self._take(event, recv_ns)
-                else:
-                    self._opened_by(cast(Response, event))
-            if self._receiver.on_chunk_end is not None and not self._is_over:
-                self._receiver.on_chunk_end()
+            if not self._is_upgraded:
+                data = self._shake_hands(data)
+            if self._parts:
+                self._parts.append(data)
+                self._have += len(data)
+                if self._have < self._need:
+                    return
+                data, self._parts = b"".join(self._parts), []
+            if data and self._closed is None:
+                self._split(data, recv_ns)
+                if self._on_chunk_end is not None and not self._is_over:
+                    self._on_chunk_end()
         except BaseException:
             # The loop tells its handler; what follows the lost message must not be delivered.
             self._detail = "a callback raised an error"
             self.abort()
             raise
-        if protocol.parser_exc is not None:
-            self._fail(str(protocol.parser_exc))
-        elif protocol.handshake_exc is not None and not self._opened.done():
-            self._opened.set_exception(HandshakeError(str(protocol.handshake_exc)))
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()
@@ -201,6 +212,81 @@ class PlainWebSocket(asyncio.Protocol):
             if piece and transport is not None and not transport.is_closing():
                 transport.write(piece)
 
+    def _shake_hands(self, data: bytes) -> bytes:
+        """Give the protocol the answer to the handshake; what comes after the head of a 101."""
+        protocol = self._protocol
+        if self._is_refused:
+            protocol.receive_data(data)
+        elif not self._has_head(data):
+            return b""
+        for event in protocol.events_received():
+            self._opened_by(cast(Response, event))
+        if protocol.handshake_exc is not None and not self._opened.done():
+            self._opened.set_exception(HandshakeError(str(protocol.handshake_exc)))
+        rest, self._head = self._head, b""
+        return rest if self._is_upgraded else b""
+
+    def _has_head(self, data: bytes) -> bool:
+        """Gather the head of the answer and give it to the protocol; what follows is kept."""
+        protocol = self._protocol
+        head, found, rest = (self._head + data).partition(b"\r\n\r\n")
+        if not found and len(head) < _HEAD_BYTES_MAX:
+            self._head = head
+            return False
+        protocol.receive_data(head + found)
+        self._head = rest
+        self._is_upgraded = protocol.state is OPEN
+        if not self._is_upgraded:
+            # The body of a refusal may come in pieces, and may end with the connection.
+            self._is_refused = True
+            protocol.receive_data(rest)
+        return True
+
+    def _split(self, data: bytes, recv_ns: int) -> None:
+        """Deliver whole plain messages from here, and pass every other frame on.
+
+        Nearly all frames are whole text messages, for which the protocol's parser takes ten times
+        as long. It sees all others: each whole, or as much of it as it needs to refuse it.
+        """
+        on_message, largest = self._on_message, self._limits.message_bytes_max
+        pos, end = 0, len(data)
+        need = 2
+        while end - pos >= 2:
+            head, size = data[pos], data[pos + 1]
+            start = pos + 2
+            if size >= 126:
+                # A size with its top bit is that of a masked frame, which a server never sends.
+                wide = {126: 2, 127: 8}.get(size, 0)
+                start += wide
+                if start > end:
+                    need = 2 + wide
+                    break
+                size = int.from_bytes(data[pos + 2 : start], "big") if wide else largest + 1
+            stop = start + size
+            if stop > end and size <= largest:
+                need = stop - pos
+                break
+            if head in _WHOLE and size <= largest and not self._fragments:
+                if not self._is_muted:
+                    on_message(data[start:stop], recv_ns)
+            else:
+                self._pass_on(data[pos:stop], recv_ns)
+            if self._closed is not None:
+                return
+            pos = stop
+        if pos < end:
+            self._parts, self._have, self._need = [data[pos:]], end - pos, need
+
+    def _pass_on(self, data: bytes, recv_ns: int) -> None:
+        """Let the protocol judge a frame, and answer it where it asks for an answer."""
+        protocol = self._protocol
+        protocol.receive_data(data)
+        self._flush()
+        for event in protocol.events_received():
+            self._take(cast(Frame, event), recv_ns)
+        if protocol.parser_exc is not None:
+            self._fail(str(protocol.parser_exc))
+
     def _take(self, frame: Frame, recv_ns: int) -> None:
         opcode = frame.opcode
         if opcode is Opcode.CLOSE:
@@ -209,14 +295,14 @@ class PlainWebSocket(asyncio.Protocol):
             return
         elif opcode is Opcode.TEXT or opcode is Opcode.BINARY:
             if frame.fin:
-                self._receiver.on_message(bytes(frame.data), recv_ns)
+                self._on_message(bytes(frame.data), recv_ns)
             else:
                 self._fragments = [bytes(frame.data)]
         elif opcode is Opcode.CONT:
             self._fragments.append(bytes(frame.data))
             if frame.fin:
                 payload, self._fragments = b"".join(self._fragments), []
-                self._receiver.on_message(payload, recv_ns)
+                self._on_message(payload, recv_ns)
         elif opcode is Opcode.PONG and self._receiver.on_pong is not None:
             self._receiver.on_pong(bytes(frame.data), recv_ns)
 

@@ -1,5 +1,6 @@
 import pytest
 
+from polymm.net.websocket import ENGINES
 from tests.support.loopback import LOOPS, Stage
 
 
@@ -7,3 +8,11 @@ from tests.support.loopback import LOOPS, Stage
 def run(request: pytest.FixtureRequest) -> Stage:
     """Run a scene on each kind of loop."""
     return Stage(request.param)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Run a scene with each engine of a websocket."""
+    if request.param == "picows":
+        pytest.importorskip("picows", reason="the extra fast is not installed")
+    return str(request.param)

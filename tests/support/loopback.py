@@ -89,6 +89,9 @@ async def serving(
                 await script(reader, writer)
             except AssertionError as error:
                 server.faults.append(error)
+            except RuntimeError:
+                # What uvloop says of a write to a client that has hung up.
+                assert writer.transport.is_closing()
         writer.close()
 
     def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,122 @@
+"""Command line: ``python -m benches.path``."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping
+
+import uvloop
+
+from benches.goals import Goal
+from benches.path import post, receive
+from benches.path.latency import Spread, spreads_text, take_turns
+from benches.path.wire_server import BURST, wire_server
+from benches.report import goals_text
+from benches.timing import quiet_machine
+
+Spreads = Mapping[str, Spread]
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="benches.path", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="few rounds: does everything run?")
+    parser.add_argument("--rounds", type=int, help="rounds a table, 11 as it ships")
+    parser.add_argument("--seed", type=int, default=1, help="of the order of contenders")
+    return parser.parse_args(arguments)
+
+
+class Spin:
+    """Keeps the loop from sleeping while it is entered."""
+
+    def __enter__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._handle = self._loop.call_soon(self._again)
+
+    def _again(self) -> None:
+        self._handle = self._loop.call_soon(self._again)
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.cancel()
+
+
+async def measure(ports: list[int], trust: object, rounds: int, seed: int) -> list[Goal]:
+    """Measure and print all tables; give the goals."""
+    goals: list[Goal] = []
+    count = 200 if rounds > 2 else 20
+    wires = [("plain", ports[0], None)]
+    if trust is not None:
+        wires.append(("TLS 1.3", ports[2], trust))
+    for name, port, tls in wires:
+        async with post.post_contenders(port, tls) as runs:
+            spreads = await take_turns(runs, rounds=rounds, count=count, seed=seed)
+            title = f"POST {len(post.BODY)} B, {name}, round trip"
+            print(spreads_text(title, spreads, post.RAW), end="\n\n")
+            goals += post_goals(name, spreads)
+            with Spin():
+                spreads = await take_turns(runs, rounds=rounds, count=count, seed=seed)
+            print(spreads_text(f"{title}, loop spinning", spreads, post.RAW), end="\n\n")
+    async with receive.receive_contenders(ports[1], b"b") as runs:
+        spreads = await take_turns(runs, rounds=rounds, count=count * BURST, seed=seed)
+    print(spreads_text("receive at full speed, a frame", spreads, receive.RAW), end="\n\n")
+    goals += receive_goals(spreads)
+    async with receive.receive_contenders(ports[1], b"p") as runs:
+        spreads = await take_turns(runs, rounds=rounds, count=count // 4, seed=seed)
+        print(spreads_text("receive one a millisecond, delay", spreads, receive.RAW), end="\n\n")
+        with Spin():
+            spreads = await take_turns(runs, rounds=rounds, count=count // 4, seed=seed)
+        title = "receive one a millisecond, delay, loop spinning"
+        print(spreads_text(title, spreads, receive.RAW), end="\n\n")
+    return goals
+
+
+def post_goals(name: str, spreads: Spreads) -> list[Goal]:
+    """Goals of a POST table, by p50."""
+    ours = spreads[post.POLYMM]
+    return [
+        Goal(
+            text=f"POST over aiohttp, {name}",
+            value=spreads[post.AIOHTTP].p50_ns / ours.p50_ns,
+            floor=1.8,
+            aim=1.9,
+        ),
+        Goal(
+            text=f"POST, share of the raw ping-pong, {name}",
+            value=ours.p50_ns / spreads[post.RAW].p50_ns,
+            floor=1.2,
+            aim=1.15,
+            at_most=True,
+        ),
+        Goal(
+            text=f"POST, share of aiohttp's CPU, {name}",
+            value=ours.cpu_ns / spreads[post.AIOHTTP].cpu_ns,
+            floor=None,
+            aim=0.35,
+            at_most=True,
+        ),
+    ]
+
+
+def receive_goals(spreads: Spreads) -> list[Goal]:
+    """Goals of the receive table, by p50 of the rounds' means."""
+    found = []
+    for engine, aim in (("websockets", 20), ("picows", 20)):
+        if (name := receive.polymm(engine)) in spreads:
+            value = spreads[receive.WEBSOCKETS].p50_ns / spreads[name].p50_ns
+            text = f"receive by {engine} over websockets' own client"
+            found.append(Goal(text=text, value=value, floor=None, aim=aim))
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benches and print them."""
+    options = parse(arguments)
+    rounds = options.rounds or (2 if options.smoke else 11)
+    with quiet_machine() as core, wire_server(core) as (ports, trust):
+        goals = uvloop.run(measure(ports, trust, rounds, options.seed))
+    print(goals_text(goals))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
