@@ -154,6 +154,13 @@ def test_path_of_prices_does_not_depend_on_who_asks_when():
     assert CoinPrices(1, "eth", settings, T0_NS).price_e8(T0_NS) != one.price_e8(T0_NS)
 
 
+def test_average_holds_the_samples_after_its_own_start():
+    prices = CoinPrices(1, "btc", FlowSettings(), T0_NS)
+    samples = [prices.price_e8(T0_NS - i * 50_000_000) for i in range(24)]
+    assert prices.twap_e8(T0_NS, 1_200_000_000) == sum(samples) // 24
+    assert prices.twap_e8(T0_NS + 49_999_999, 1_200_000_000) == sum(samples) // 24
+
+
 def test_final_price_of_a_window_is_the_next_ones_price_to_beat():
     prices = CoinPrices(1, "btc", FlowSettings(), T0_NS)
     first = prices.window(T0_NS, T0_NS + 300 * NS, 60 * NS)

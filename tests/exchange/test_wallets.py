@@ -116,7 +116,7 @@ def test_failed_trade_gives_everything_back():
     scene.wait(20_000)
     assert [scene.cash(wallet) for wallet in (scene.ann, scene.bob)] == [1_000, 1_000]
     assert scene.shares(scene.bob, Token.DOWN) == 1_000
-    assert scene.exchange.ledger.fees_e6 == 0
+    assert scene.exchange.ledger.fees_e6 == scene.listing.pool.fees_e6 == 0
     assert not any(scene.listing.pool.maker_weights.values())
     scene.exchange.audit()
 
