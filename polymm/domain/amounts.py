@@ -2,7 +2,7 @@
 
 One official client floors ``size * 100`` in binary floats and signs 5.1 shares as 5.09. Here a
 price is a whole number of 1e-4 dollars and a share a whole number of 1e-6, so every product below
-is exact and nothing is ever rounded but what the venue itself rounds (signing.md, section 4).
+is exact and nothing is ever rounded but what the venue itself rounds (signing notes, section 4).
 """
 
 from collections.abc import Mapping

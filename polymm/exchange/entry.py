@@ -1,7 +1,7 @@
 """From a signed order's amounts to an order that may enter a book, or the reason why not.
 
-The checks stand in the order of simulator.md section 1, from the market on; who sent the order and
-whether the signature holds is settled before. Pure functions: nothing is reserved here.
+The checks stand in the order of the simulator notes, section 1, from the market on; who sent the
+order and whether the signature holds is settled before. Pure functions: nothing is reserved here.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class OrderRequest:
 
 
 def amount_unit_e6(tick_e4: int) -> int:
-    """Unit of dollar amounts, 1e-6 dollars: two decimals beyond the tick's (signing.md 4)."""
+    """Unit of dollar amounts, 1e-6 dollars: two decimals beyond the tick's (signing notes 4)."""
     unit_e6 = 1
     while tick_e4 % 10 == 0 and unit_e6 < 10_000:
         tick_e4 //= 10

@@ -1,4 +1,4 @@
-"""Everything that was seen to go wrong at the venue, as named switches (simulator.md section 6).
+"""Everything that was seen to go wrong at the venue, as named switches (simulator notes section 6).
 
 A switch has a rate: the share of chances at which it strikes, 0 for off. Rates may be changed
 while the exchange runs. Every switch draws from a stream of its own, so that turning one on leaves

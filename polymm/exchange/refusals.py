@@ -1,4 +1,4 @@
-"""What the exchange says when it does not do as it was asked, word for word (rest.md section 3)."""
+"""What the exchange says when it does not do as it was asked, word for word (rest notes 3)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Every number of the local exchange, as a setting; the defaults are the venue's (simulator.md)."""
+"""Every number of the local exchange, as a setting; defaults are the venue's (simulator notes)."""
 
 from dataclasses import dataclass
 from typing import Final

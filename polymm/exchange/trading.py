@@ -1,4 +1,4 @@
-"""Whether the exchange trades at all: restarts, post-only, cancel-only, disabled (rest.md 5)."""
+"""Whether the exchange trades at all: restarts, post-only, cancel-only, disabled (rest notes 5)."""
 
 from enum import StrEnum
 

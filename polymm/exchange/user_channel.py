@@ -1,4 +1,4 @@
-"""What the user channel and the ledger routes say of orders and trades (user-ws.md, rest.md 3).
+"""What user channel and ledger routes say of orders and trades (user-ws notes, rest notes 3).
 
 Amounts are shares and dollars as decimal texts. REST prefixes statuses and the socket does not;
 everything else is the same record.

@@ -2,7 +2,7 @@
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
-# tick -> decimals of price, size and amount (signing.md, section 4)
+# tick -> decimals of price, size and amount (signing notes, section 4)
 ROUNDING = {
     "0.1": (1, 2, 3),
     "0.01": (2, 2, 4),

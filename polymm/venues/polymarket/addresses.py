@@ -75,7 +75,7 @@ class DerivedWallets:
 
 
 def derive_wallets(owner: str, chain_id: int = wire.POLYGON) -> DerivedWallets:
-    """Derive all wallets of one owner (signing.md, "Wallet derivation").
+    """Derive all wallets of one owner (signing notes, "Wallet derivation").
 
     Raises:
         InputError: No address, or a chain on which no document names the factories.

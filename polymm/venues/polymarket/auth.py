@@ -13,7 +13,7 @@ from polymm.venues.polymarket.typed_data import digest, domain_separator, struct
 
 
 def l1_digest(owner: str, *, chain_id: int, timestamp_s: int, nonce: int = 0) -> bytes:
-    """What an L1 header signs (signing.md 1)."""
+    """What an L1 header signs (signing notes 1)."""
     domain = domain_separator(
         name=wire.AUTH_DOMAIN_NAME, version=wire.AUTH_DOMAIN_VERSION, chain_id=chain_id
     )
@@ -71,7 +71,7 @@ class RequestSigner(Unprintable):
         )
 
     def signature(self, timestamp_s: int, method: str, path: str, body: bytes = b"") -> str:
-        """Sign one request (signing.md 2).
+        """Sign one request (signing notes 2).
 
         Args:
             timestamp_s: Unix seconds, those of the header.

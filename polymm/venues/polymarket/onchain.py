@@ -1,7 +1,7 @@
 """Outcome ids and the calls that split, merge, redeem and approve: pure, in integers.
 
 Nothing is sent from here. A call is an address and bytes; relayer.py wraps it for wallets of types
-1 to 3, rawtx.py for a plain key. Facts and sources: protocol/onchain.md, sections 1 to 4.
+1 to 3, rawtx.py for a plain key. Facts and sources: onchain notes, sections 1 to 4.
 """
 
 from dataclasses import dataclass
@@ -246,7 +246,7 @@ class Approval:
 
 
 def approvals(condition: Condition, *, redeem_by_venue: bool = False) -> tuple[Approval, ...]:
-    """Name the least that trading, merging and redeeming a market needs (onchain.md section 4).
+    """Name the least that trading, merging and redeeming a market needs (onchain notes section 4).
 
     Args:
         redeem_by_venue: Also let the venue's AutoRedeemer redeem.

@@ -1,7 +1,7 @@
 """What Gamma and the CLOB say of a market, each read by itself into plain facts.
 
 Any bytes give facts or a MarketError that names the fact. A fact that a fresh record may lack is
-None; nothing is guessed. Shapes: markets-5m.md section 2, rest.md section 1.
+None; nothing is guessed. Shapes: markets-5m notes section 2, rest notes section 1.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 The relayer pays the gas; the owner's key only signs. Several calls are one action, all or nothing.
 An action takes up a nonce of the wallet, so of all bodies with one nonce at most one ever runs:
-sending the same body again cannot merge twice. Facts: protocol/onchain.md section 5.
+sending the same body again cannot merge twice. Facts: onchain notes section 5.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Headers that say to the relayer who asks: a relayer key, or a builder's credentials.
 
-Either is enough (onchain.md section 5). Which wallet acts is told by the action's own signature.
+Either is enough (onchain notes section 5). Which wallet acts is told by the action's own signature.
 """
 
 from polymm._core.digest import HmacSha256
@@ -44,7 +44,7 @@ class RelayerKey(Unprintable):
 
 
 class BuilderSigner(Unprintable):
-    """Makes the headers of a builder's credentials, with the recipe of L2 (signing.md 2)."""
+    """Makes the headers of a builder's credentials, with the recipe of L2 (signing notes 2)."""
 
     __slots__ = ("_credentials", "_hmac")
 

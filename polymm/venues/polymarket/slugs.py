@@ -1,6 +1,6 @@
 """Windows by arithmetic: a slug names coin, length and start, so the next market is known by name.
 
-markets-5m.md section 1, and issue 3 for windows below a minute. Nothing here asks the clock.
+markets-5m notes section 1, and issue 3 for windows below a minute. Nothing here asks the clock.
 """
 
 import re

@@ -2,14 +2,14 @@
 
 Client and local exchange share this module and nothing else of the protocol, so that two readings
 of one document check each other. Each block names its source in the protocol notes
-(../shared/protocol), read 2026-11-23.
+of this project, read 2026-11-23.
 """
 
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-# Chains (signing.md 1 and 3).
+# Chains (signing notes 1 and 3).
 POLYGON: Final = 137
 AMOY: Final = 80002
 
@@ -18,8 +18,8 @@ AMOY: Final = 80002
 MARKET_V1: Final = "v1"
 MARKET_V2: Final = "v2"
 
-# (chain id, market version, neg-risk) -> exchange contract (signing.md 3). In v2 markets neg-risk
-# changes nothing.
+# (chain id, market version, neg-risk) -> exchange contract (signing notes 3). In v2 markets
+# neg-risk changes nothing.
 _V1 = "0xE111180000d2663C0091e4f400237545B87B996B"
 _V1_NEG_RISK = "0xe2222d279d744050d28e00520010520000310F59"
 _V2 = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
@@ -37,7 +37,7 @@ EXCHANGES: Final = MappingProxyType(
     }
 )
 
-# Orders (signing.md 3). The type string is hashed, so its spelling is part of every signature.
+# Orders (signing notes 3). The type string is hashed, so its spelling is part of every signature.
 EXCHANGE_DOMAIN_NAME: Final = "Polymarket CTF Exchange"
 EXCHANGE_DOMAIN_VERSIONS: Final = MappingProxyType({MARKET_V1: "2", MARKET_V2: "3"})
 ORDER_TYPE: Final = (
@@ -50,7 +50,7 @@ SALT_BITS: Final = 53  # A JSON number must hold it.
 
 
 class SignatureType(IntEnum):
-    """Who signs for which kind of wallet (signing.md 6)."""
+    """Who signs for which kind of wallet (signing notes 6)."""
 
     EOA = 0  # the key's own address holds the funds
     POLY_PROXY = 1  # e-mail wallets
@@ -58,7 +58,7 @@ class SignatureType(IntEnum):
     POLY_1271 = 3  # deposit wallets: the wallet is the signer, its owner's key signs for it
 
 
-# A deposit wallet's signature: ERC-7739 nested typed data (signing.md 3, "Type 3").
+# A deposit wallet's signature: ERC-7739 nested typed data (signing notes 3, "Type 3").
 WRAP_TYPE: Final = (
     "TypedDataSign(Order contents,string name,string version,uint256 chainId,"
     "address verifyingContract,bytes32 salt)"
@@ -66,13 +66,13 @@ WRAP_TYPE: Final = (
 DEPOSIT_WALLET_NAME: Final = "DepositWallet"
 DEPOSIT_WALLET_VERSION: Final = "1"
 
-# L1 authentication (signing.md 1).
+# L1 authentication (signing notes 1).
 AUTH_DOMAIN_NAME: Final = "ClobAuthDomain"
 AUTH_DOMAIN_VERSION: Final = "1"
 AUTH_TYPE: Final = "ClobAuth(address address,string timestamp,uint256 nonce,string message)"
 AUTH_MESSAGE: Final = "This message attests that I control the given wallet"
 
-# Headers of L1 and L2 requests (signing.md 1 and 2).
+# Headers of L1 and L2 requests (signing notes 1 and 2).
 HEADER_ADDRESS: Final = "POLY_ADDRESS"
 HEADER_SIGNATURE: Final = "POLY_SIGNATURE"
 HEADER_TIMESTAMP: Final = "POLY_TIMESTAMP"
@@ -80,7 +80,7 @@ HEADER_NONCE: Final = "POLY_NONCE"
 HEADER_API_KEY: Final = "POLY_API_KEY"
 HEADER_PASSPHRASE: Final = "POLY_PASSPHRASE"
 
-# Bodies of orders (signing.md 5).
+# Bodies of orders (signing notes 5).
 SIDES: Final = ("BUY", "SELL")  # by the number that is signed
 GTC: Final = "GTC"
 GTD: Final = "GTD"
@@ -89,7 +89,7 @@ FAK: Final = "FAK"
 ORDER_TYPES: Final = (GTC, GTD, FOK, FAK)
 RESTING_ORDER_TYPES: Final = (GTC, GTD)  # only these may be post-only
 
-# Wallets that are derived from the owner's address by CREATE2 (signing.md, last paragraph; init
+# Wallets that are derived from the owner's address by CREATE2 (signing notes, last paragraph; init
 # codes: polymarket-client 0.14.0, environments.py and _internal/wallet.py). Polygon only: no
 # document names these contracts for Amoy.
 PROXY_FACTORY: Final = "0xaB45c5A4B0c941a2F231C04C3f49182e1A254052"
@@ -118,7 +118,7 @@ DEPOSIT_WALLET_UUPS_CODE: Final = (
     "cc3735a920a3ca505d382bbc545af43d6000803e6038573d6000fd5b3d6000f3"
 )
 
-# Contracts on Polygon beside the exchanges (onchain.md 1, after polymarket-client 0.14.0 and the
+# Contracts on Polygon beside the exchanges (onchain notes 1, after polymarket-client 0.14.0 and the
 # page resources/contracts). All money has 6 decimals.
 CONDITIONAL_TOKENS: Final = "0x4D97DCd97eC945f40cF65F87097ACe5EA0476045"
 PUSD: Final = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB"
@@ -142,7 +142,7 @@ class Function(NamedTuple):
     selector: bytes
 
 
-# Functions (onchain.md 3 to 5); the queries are ERC-20's and ERC-1155's own.
+# Functions (onchain notes 3 to 5); the queries are ERC-20's and ERC-1155's own.
 SPLIT_POSITION: Final = Function(
     "splitPosition(address,bytes32,bytes32,uint256[],uint256)", bytes.fromhex("72ce4275")
 )
@@ -166,7 +166,7 @@ ERC1155_BALANCE_OF: Final = Function("balanceOf(address,uint256)", bytes.fromhex
 MULTI_SEND: Final = Function("multiSend(bytes)", bytes.fromhex("8d80ff0a"))
 PROXY: Final = Function("proxy((uint8,address,uint256,bytes)[])", bytes.fromhex("34ee9791"))
 
-# Relayer (onchain.md 5, after polymarket-client 0.14.0 and the page trading/gasless).
+# Relayer (onchain notes 5, after polymarket-client 0.14.0 and the page trading/gasless).
 RELAYER_URL: Final = "https://relayer-v2.polymarket.com"
 # Who asks: a relayer key, or a builder's with the HMAC of L2 requests under these names.
 RELAYER_HEADER_KEY: Final = "RELAYER_API_KEY"
@@ -193,7 +193,7 @@ RELAYER_PROXY_GAS_LIMIT: Final = 200_000
 RELAYER_BUSY: Final = (r"wallet busy.*active action", r"wallet has in-flight action")
 RELAYER_NONCE_MISMATCH: Final = r"batch nonce\s+(\d+)\s+does not match on-chain nonce\s+(\d+)"
 
-# What wallets sign for the relayer (onchain.md 5): Safe 1.3 and the deposit wallet.
+# What wallets sign for the relayer (onchain notes 5): Safe 1.3 and the deposit wallet.
 SAFE_TX_TYPE: Final = (
     "SafeTx(address to,uint256 value,bytes data,uint8 operation,uint256 safeTxGas,uint256 baseGas,"
     "uint256 gasPrice,address gasToken,address refundReceiver,uint256 nonce)"
@@ -205,7 +205,7 @@ WALLET_BATCH_TYPE: Final = (
 # GSN's prefix of a relayed call.
 PROXY_HASH_PREFIX: Final = b"rlx:"
 
-# Markets (markets-5m.md 1 to 5; rest.md 1).
+# Markets (markets-5m notes 1 to 5; rest notes 1).
 GAMMA_URL: Final = "https://gamma-api.polymarket.com"
 SLUG: Final = "{coin}-updown-{length}-{start}"
 # Where a window's price comes from, as a pattern: the coin, and the seconds it is averaged over.
