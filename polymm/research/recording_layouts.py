@@ -87,7 +87,6 @@ def open_raw_capture(path: Path) -> list[Tape]:
             outcome=recorded_outcome(reading.lines, market),
         )
         for condition_id, market in markets.items()
-        if counts[condition_id]
     ]
 
 
@@ -224,7 +223,6 @@ def open_session(path: Path) -> list[Tape]:
             outcome=recorded_outcome(reading.lines, market),
         )
         for condition_id, market in markets.items()
-        if counts[condition_id]
     ]
 
 

@@ -1,6 +1,7 @@
 """Every layout opens as tapes; everything else is one clear line."""
 
 import gzip
+import json
 import sys
 
 import pytest
@@ -110,6 +111,18 @@ def test_raw_capture_counts_frames_of_markets_it_was_not_told_of(tmp_path):
     foreign = other._replace(frame=other.frame.replace(CONDITION.encode(), b"0xother"))
     (tape,) = open_tapes(raw_capture(tmp_path, book(0, BIDS, ASKS), foreign))
     assert tape.defects == {"foreign_frames": 1}
+
+
+def test_a_listed_market_without_frames_is_a_tape_to_be_excluded(tmp_path):
+    path = raw_capture(tmp_path, book(0, BIDS, ASKS))
+    beside = tmp_path / f"{SLUG}.markets.json"
+    records = json.loads(beside.read_bytes())
+    silent = {"slug": f"btc-updown-5m-{START_S + 300}", "conditionId": "0x" + "5" * 64}
+    tokens = {"upTokenId": "5" * 77, "downTokenId": "6" * 77}
+    times = {"startTs": START_S + 300, "endTs": START_S + 600}
+    beside.write_text(json.dumps(records | {"next": records["current"] | silent | tokens | times}))
+    tapes = open_tapes(path)
+    assert [len(tape.frames) for tape in tapes] == [1, 0]
 
 
 def test_raw_capture_without_its_markets_says_what_is_missing(tmp_path):
