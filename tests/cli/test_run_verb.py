@@ -193,12 +193,15 @@ def test_signal_ends_in_order_with_the_report_of_what_ran(
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stderr is not None
-    # The first window runs: the handlers stand.
-    assert process.stderr.readline().strip() == RAISED
-    assert process.stderr.readline().startswith("polymm: one fill ends a side")
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    try:
+        assert process.stderr is not None
+        # The first window runs: the handlers stand.
+        assert process.stderr.readline().strip() == RAISED
+        assert process.stderr.readline().startswith("polymm: one fill ends a side")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
 
     assert process.returncode == code, err
     assert "ending in order" in err
