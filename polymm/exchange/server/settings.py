@@ -1,0 +1,56 @@
+"""Every number of the exchange's server, as a setting; defaults are the venue's."""
+
+from dataclasses import dataclass, field
+
+from polymm.exchange.rules import Rules
+from polymm.exchange.windows import WindowSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """Token buckets of one signer (rest notes 6); the defaults are the tier Standard.
+
+    Args:
+        tier: Name in the headers.
+        order_rate: Tokens a second.
+        order_burst: Tokens at most.
+        cancel_rate: Tokens a second.
+        cancel_burst: Tokens at most.
+    """
+
+    tier: str = "standard"
+    order_rate: int = 40
+    order_burst: int = 60
+    cancel_rate: int = 80
+    cancel_burst: int = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """What one exchange process serves.
+
+    Args:
+        windows: Coins and length.
+        rules: Of the exchange behind the server.
+        seed: Seeds ids, prices, traders and faults.
+        port: Port on loopback, 0 for any free one.
+        fund_e6: Play money of each wallet of a new account, 1e-6 dollars.
+        pairs_e6: Shares of both tokens it gets of each window it can see, 1e-6 shares.
+        buckets: How fast one signer may go.
+        skew_s_max: A signed request's time may be off by so much.
+        heartbeat_s_max: All orders go when no valid beat came for so long.
+        heartbeat_check_s: How often that is looked at.
+        chain_id: What signatures and wallets must be for.
+    """
+
+    windows: WindowSettings = field(default_factory=WindowSettings)
+    rules: Rules = field(default_factory=Rules)
+    seed: int = 0
+    port: int = 0
+    fund_e6: int = 10_000_000_000
+    pairs_e6: int = 0
+    buckets: Buckets = field(default_factory=Buckets)
+    skew_s_max: int = 30
+    heartbeat_s_max: int = 10
+    heartbeat_check_s: int = 5
+    chain_id: int = 137
