@@ -2,24 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
 from polymm.exchange.exchange import Exchange
 from polymm.exchange.faults import Faults
 from polymm.exchange.listing import Listing
-from polymm.exchange.refusals import Refusal
 from polymm.exchange.server.pump import Deliver, Message, Pump
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.synthetic import SyntheticMarkets
-
-
-class Refused(Exception):
-    """A request that is answered with a refusal; raised by any route, written by one middleware."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.text)
-        self.refusal = refusal
+from polymm.venues.polymarket.wire import EXCHANGES
 
 
 class Hall:
@@ -42,8 +35,12 @@ class Hall:
         self.faults = Faults(settings.seed)
         self.exchange = Exchange(rules=settings.rules, faults=self.faults, seed=settings.seed)
         self.pump = Pump(self.exchange, self._deliver, clock_ns)
+        contract = EXCHANGES[settings.chain_id, settings.windows.version, False]
         self.markets = SyntheticMarkets(
-            self.exchange, settings.windows, seed=settings.seed, start_ns=self.pump.now_ns()
+            self.exchange,
+            replace(settings.windows, spender=contract),
+            seed=settings.seed,
+            start_ns=self.pump.now_ns(),
         )
         self.listeners: list[Deliver] = []
 
