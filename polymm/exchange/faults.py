@@ -54,10 +54,21 @@ class Fault(StrEnum):
     PRICES_DRAINING = "prices_draining"
     POST_REPLY_LOST = "post_reply_lost"
     POST_TIMED_OUT = "post_timed_out"
+    POST_LATE = "post_late"
+    POST_UNKNOWN = "post_unknown"
+    BATCH_LEG_UNNAMED = "batch_leg_unnamed"
     CANCEL_ALREADY_MATCHED = "cancel_already_matched"
+    CANCEL_REPLY_LOST = "cancel_reply_lost"
+    CANCEL_FAILED = "cancel_failed"
+    CANCEL_UNKNOWN = "cancel_unknown"
+    ORDERS_LATE = "orders_late"
+    HEARTBEAT_REFUSED = "heartbeat_refused"
+    UNAUTHORIZED = "unauthorized"
     ENGINE_RESTART = "engine_restart"
     THROTTLED = "throttled"
     EDGE_DELAY = "edge_delay"
+    EDGE_HTML = "edge_html"
+    EDGE_BLOCKED = "edge_blocked"
     BALANCE_ZERO = "balance_zero"
     MARKET_NOT_FOUND = "market_not_found"
     GAMMA_STALE = "gamma_stale"
@@ -133,14 +144,37 @@ SCENES: Final[Mapping[Fault, Scene]] = {
         Place.REST, "accepted POST", "no reply, the connection hangs", (5_000, 30_000)
     ),
     Fault.POST_TIMED_OUT: Scene(Place.REST, "POST", "500 order timed out, nothing placed"),
+    Fault.POST_LATE: Scene(
+        Place.REST, "POST", "enters the book late, answered only then", (1_000, 8_000)
+    ),
+    Fault.POST_UNKNOWN: Scene(
+        Place.REST, "accepted POST", "500 could not insert order, though it was placed"
+    ),
+    Fault.BATCH_LEG_UNNAMED: Scene(
+        Place.REST, "accepted order of a batch", "answered without id and reason"
+    ),
     Fault.CANCEL_ALREADY_MATCHED: Scene(
         Place.BOOK, "cancel of a resting order", "filled at that moment, told late", (500, 3_000)
     ),
+    Fault.CANCEL_REPLY_LOST: Scene(
+        Place.REST, "cancel", "carried out, no reply, the connection hangs", (5_000, 30_000)
+    ),
+    Fault.CANCEL_FAILED: Scene(Place.REST, "cancel", "500, nothing cancelled"),
+    Fault.CANCEL_UNKNOWN: Scene(
+        Place.REST, "cancel of an open order", "answered as not found, the order stays"
+    ),
+    Fault.ORDERS_LATE: Scene(
+        Place.REST, "query of open orders", "orders younger than this are missing", (1_000, 8_000)
+    ),
+    Fault.HEARTBEAT_REFUSED: Scene(Place.REST, "heartbeat", "401, the deadline stays as it was"),
+    Fault.UNAUTHORIZED: Scene(Place.REST, "private request", "401 Unauthorized/Invalid api key"),
     Fault.ENGINE_RESTART: Scene(
         Place.REST, "request", "425 for a while, then post-only mode", (2_000, 90_000)
     ),
     Fault.THROTTLED: Scene(Place.REST, "request", "429 with Retry-After", (1_000, 3_000)),
     Fault.EDGE_DELAY: Scene(Place.REST, "request", "answered late, no error", (200, 3_000)),
+    Fault.EDGE_HTML: Scene(Place.REST, "request", "carried out, answered 502 with HTML"),
+    Fault.EDGE_BLOCKED: Scene(Place.REST, "request", "403 error code: 1010, as plain text"),
     Fault.BALANCE_ZERO: Scene(
         Place.BOOK, "order", "refused for a balance of 0, whatever the balance"
     ),

@@ -22,6 +22,9 @@ class Refusal(NamedTuple):
 
 
 INVALID_PAYLOAD = Refusal("Invalid order payload")
+INVALID_ORDER_ID = Refusal("Invalid orderID")
+INVALID_ASSET_TYPE = Refusal("Invalid asset type")
+INVALID_SIGNATURE_TYPE = Refusal("Invalid signature_type")
 NOT_READY = Refusal("the market is not yet ready to process new orders")
 INVALID_EXPIRATION = Refusal("invalid expiration")
 POST_ONLY_CROSSES = Refusal("invalid post-only order: order crosses book")
@@ -31,7 +34,10 @@ FAK_NO_MATCH = Refusal(
     " match is found."
 )
 NO_ORDERBOOK = Refusal("No orderbook exists for the requested token id", status=404)
+ORDER_NOT_FOUND = Refusal("order not found", status=404)
 ORDER_TIMED_OUT = Refusal("order timed out", status=500)
+ORDER_UNKNOWN = Refusal("could not insert order", status=500)
+CANCEL_FAILED = Refusal("could not cancel orders", status=500)
 RESTARTING = Refusal("service restarting", status=425)
 CANCEL_ONLY = Refusal(
     "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.",
@@ -44,6 +50,21 @@ CANCEL_NOT_FOUND = "Order not found or already canceled"
 CANCEL_MATCHED = "Order already matched"
 CANCEL_CANCELED = "already canceled or matched"
 CANCEL_DELAYED = "order is delayed and cannot be canceled"
+
+
+def too_many_requests(retry_after_s: int | None) -> Refusal:
+    """Refuse a request for its rate; None where no wait would help."""
+    return Refusal("Too Many Requests", status=429, retry_after_s=retry_after_s)
+
+
+def too_many_orders(found: int, most: int) -> Refusal:
+    """Refuse a batch of orders for its length."""
+    return Refusal(f"Too many orders in payload: {found}, max allowed: {most}")
+
+
+def too_many_cancels(most: int) -> Refusal:
+    """Refuse a batch of cancels for its length."""
+    return Refusal(f"Too many orders in payload, max allowed: {most}")
 
 
 def post_only_mode(left_s: int) -> Refusal:
