@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from polymm.errors import InputError
+from polymm.venues.polymarket import wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,28 +21,32 @@ class Hosts:
         prices: Reference prices (PolyBolt).
         rtds: Reference prices (legacy).
         rpc: The chain.
+        site: The web site, which says whence one may trade.
     """
 
-    clob: str = "https://clob.polymarket.com"
-    ws_market: str = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
-    ws_user: str = "wss://ws-subscriptions-clob.polymarket.com/ws/user"
-    gamma: str = "https://gamma-api.polymarket.com"
-    data: str = "https://data-api.polymarket.com"
-    relayer: str = "https://relayer-v2.polymarket.com"
-    prices: str = "wss://ws-live-v2.polymarket.com/ws"
-    rtds: str = "wss://ws-live-data.polymarket.com"
-    rpc: str = "https://polygon-rpc.com"
+    clob: str = wire.CLOB_URL
+    ws_market: str = wire.WS_MARKET_URL
+    ws_user: str = wire.WS_USER_URL
+    gamma: str = wire.GAMMA_URL
+    data: str = wire.DATA_URL
+    relayer: str = wire.RELAYER_URL
+    prices: str = wire.PRICES_URL
+    rtds: str = wire.RTDS_URL
+    rpc: str = wire.RPC_URL
+    site: str = wire.SITE_URL
 
     @classmethod
     def of(cls, urls: Mapping[str, object]) -> "Hosts":
         """Read the line that a local exchange prints; other keys of it are not ours.
+
+        It is its own web site, at the address of order entry.
 
         Raises:
             InputError: An address is missing or no text.
         """
         found = {}
         for field in fields(cls):
-            url = urls.get(field.name)
+            url = urls.get("clob" if field.name == "site" else field.name)
             if not isinstance(url, str) or not url:
                 raise InputError(f"{field.name} must be an address, was {url!r:.80}")
             found[field.name] = url.rstrip("/")

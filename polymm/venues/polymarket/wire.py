@@ -9,6 +9,18 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+# Services (README of the notes). Where a local exchange serves instead, it says so itself.
+CLOB_URL: Final = "https://clob.polymarket.com"
+WS_MARKET_URL: Final = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
+WS_USER_URL: Final = "wss://ws-subscriptions-clob.polymarket.com/ws/user"
+GAMMA_URL: Final = "https://gamma-api.polymarket.com"
+DATA_URL: Final = "https://data-api.polymarket.com"
+RELAYER_URL: Final = "https://relayer-v2.polymarket.com"
+PRICES_URL: Final = "wss://ws-live-v2.polymarket.com/ws"
+RTDS_URL: Final = "wss://ws-live-data.polymarket.com"
+RPC_URL: Final = "https://polygon-rpc.com"
+SITE_URL: Final = "https://polymarket.com"
+
 # Chains (signing notes 1 and 3).
 POLYGON: Final = 137
 AMOY: Final = 80002
@@ -89,6 +101,73 @@ FAK: Final = "FAK"
 ORDER_TYPES: Final = (GTC, GTD, FOK, FAK)
 RESTING_ORDER_TYPES: Final = (GTC, GTD)  # only these may be post-only
 
+# Order entry and the account (rest notes 2 to 6).
+TIME_PATH: Final = "/time"
+CREATE_KEY_PATH: Final = "/auth/api-key"
+DERIVE_KEY_PATH: Final = "/auth/derive-api-key"
+CLOSED_ONLY_PATH: Final = "/auth/ban-status/closed-only"
+ORDER_PATH: Final = "/order"
+ORDERS_PATH: Final = "/orders"
+CANCEL_ALL_PATH: Final = "/cancel-all"
+CANCEL_MARKET_PATH: Final = "/cancel-market-orders"
+OPEN_ORDER_PATH: Final = "/data/order/{order_id}"
+OPEN_ORDERS_PATH: Final = "/data/orders"
+TRADES_PATH: Final = "/data/trades"
+BALANCE_PATH: Final = "/balance-allowance"
+BALANCE_UPDATE_PATH: Final = "/balance-allowance/update"
+HEARTBEAT_PATH: Final = "/v1/heartbeats"
+TIER_PATH: Final = "/v1/user/rate-limit-tier"
+GEOBLOCK_PATH: Final = "/api/geoblock"
+BATCH_MAX: Final = 15
+CANCELS_MAX: Final = 1_000
+CURSOR_FIRST: Final = "MA=="
+CURSOR_END: Final = "LTE="
+COLLATERAL: Final = "COLLATERAL"
+# What a balance is asked for, by the market's version.
+CONDITIONAL: Final = MappingProxyType({MARKET_V1: "CONDITIONAL", MARKET_V2: "CONDITIONAL-V2"})
+ORDER_STATUS_PREFIX: Final = "ORDER_STATUS_"
+TRADE_STATUS_PREFIX: Final = "TRADE_STATUS_"
+HEARTBEAT_EVERY_S: Final = 5
+HEARTBEAT_LIMIT_S: Final = 10  # without a valid beat for so long, the venue cancels everything
+
+# Token buckets (rest notes 6), as headers and by tier.
+HEADER_REMAINING: Final = "Poly-RateLimit-Remaining"
+HEADER_RESET: Final = "Poly-RateLimit-Reset"
+HEADER_TIER: Final = "Poly-RateLimit-Tier"
+HEADER_WARNING: Final = "Poly-RateLimit-Warning"
+
+
+class Tier(NamedTuple):
+    """How fast one signer may go: tokens a second, and most at once.
+
+    Args:
+        in_debt: Whether the cancel bucket may go below zero.
+    """
+
+    name: str
+    order_rate: int
+    order_burst: int
+    cancel_rate: int
+    cancel_burst: int
+    in_debt: bool
+
+
+TIERS: Final = MappingProxyType(
+    {
+        tier.name: tier
+        for tier in (
+            Tier("standard", 40, 60, 80, 120, True),
+            Tier("copper", 60, 90, 120, 180, True),
+            Tier("bronze", 80, 120, 160, 240, True),
+            Tier("silver", 200, 300, 400, 600, True),
+            Tier("gold", 400, 600, 800, 1_200, True),
+            Tier("platinum", 450, 675, 900, 1_350, False),
+            Tier("diamond", 525, 787, 1_050, 1_575, False),
+            Tier("elite", 600, 900, 1_200, 1_800, False),
+        )
+    }
+)
+
 # Wallets that are derived from the owner's address by CREATE2 (signing notes, last paragraph; init
 # codes: polymarket-client 0.14.0, environments.py and _internal/wallet.py). Polygon only: no
 # document names these contracts for Amoy.
@@ -130,6 +209,8 @@ NEG_RISK_COLLATERAL_ADAPTER: Final = "0xadA2005600Dec949baf300f4C6120000bDB6eAab
 AUTO_REDEEMER: Final = "0xa1200000d0002264C9a1698e001292D00E1b00af"
 POSITION_MANAGER: Final = "0x006F54F7f9A22e0000CC2AB60031000000ae9fEF"
 ROUTER: Final = "0x12121212006e4CD160D18e3f00711DA5c3372600"
+# The old adapter: no call of it is taken any more, but clients still ask it for balances.
+NEG_RISK_ADAPTER: Final = "0xd91E80cF2E7be2e162c6513ceD06f1dD0dA35296"
 SAFE_MULTISEND: Final = "0xA238CBeb142c10Ef7Ad8442C6D1f9E89e07e7761"
 RELAY_HUB: Final = "0xD216153c06E857cD7f72665E0aF1d7D82172F494"
 ZERO_ADDRESS: Final = "0x0000000000000000000000000000000000000000"
@@ -163,11 +244,24 @@ IS_APPROVED_FOR_ALL: Final = Function(
 )
 ERC20_BALANCE_OF: Final = Function("balanceOf(address)", bytes.fromhex("70a08231"))
 ERC1155_BALANCE_OF: Final = Function("balanceOf(address,uint256)", bytes.fromhex("00fdd58e"))
+ERC1155_BALANCE_OF_BATCH: Final = Function(
+    "balanceOfBatch(address[],uint256[])", bytes.fromhex("4e1273f4")
+)
+ERC20_TRANSFER: Final = Function("transfer(address,uint256)", bytes.fromhex("a9059cbb"))
+ERC1155_TRANSFER: Final = Function(
+    "safeTransferFrom(address,address,uint256,uint256,bytes)", bytes.fromhex("f242432a")
+)
+PAYOUT_DENOMINATOR: Final = Function("payoutDenominator(bytes32)", bytes.fromhex("dd34de67"))
+PAYOUT_NUMERATORS: Final = Function("payoutNumerators(bytes32,uint256)", bytes.fromhex("0504c814"))
+WALLET_NONCE: Final = Function("nonce()", bytes.fromhex("affed0e0"))
+RELAY_HUB_NONCE: Final = Function("getNonce(address)", bytes.fromhex("2d0335ab"))
+REVERT_REASON: Final = Function("Error(string)", bytes.fromhex("08c379a0"))
+# The deposit wallets' factory gives its beacon; the function's name is not published.
+FACTORY_BEACON_SELECTOR: Final = bytes.fromhex("49493a4d")
 MULTI_SEND: Final = Function("multiSend(bytes)", bytes.fromhex("8d80ff0a"))
 PROXY: Final = Function("proxy((uint8,address,uint256,bytes)[])", bytes.fromhex("34ee9791"))
 
 # Relayer (onchain notes 5, after polymarket-client 0.14.0 and the page trading/gasless).
-RELAYER_URL: Final = "https://relayer-v2.polymarket.com"
 # Who asks: a relayer key, or a builder's with the HMAC of L2 requests under these names.
 RELAYER_HEADER_KEY: Final = "RELAYER_API_KEY"
 RELAYER_HEADER_ADDRESS: Final = "RELAYER_API_KEY_ADDRESS"
@@ -180,6 +274,8 @@ RELAYER_PARAMS_PATH: Final = "/v1/account/transactions/params"
 RELAYER_TRANSACTION_PATH: Final = "/v1/account/transactions/{id}"
 RELAYER_RELAY_PATH: Final = "/relay-payload"
 RELAYER_DEPLOYED_PATH: Final = "/deployed"
+RELAYER_NONCE_PATH: Final = "/nonce"  # older than the two above
+RELAYER_TRANSACTION_OLD_PATH: Final = "/transaction"
 RELAYER_SUBMITS_MAX: Final = 25
 RELAYER_SUBMITS_WINDOW_S: Final = 60
 RELAYER_METADATA_CHARS_MAX: Final = 500
@@ -202,11 +298,14 @@ WALLET_CALL_TYPE: Final = "Call(address target,uint256 value,bytes data)"
 WALLET_BATCH_TYPE: Final = (
     f"Batch(address wallet,uint256 nonce,uint256 deadline,Call[] calls){WALLET_CALL_TYPE}"
 )
+SAFE_CREATION_TYPE: Final = (
+    "CreateProxy(address paymentToken,uint256 payment,address paymentReceiver)"
+)
+SAFE_FACTORY_NAME: Final = "Polymarket Contract Proxy Factory"
 # GSN's prefix of a relayed call.
 PROXY_HASH_PREFIX: Final = b"rlx:"
 
 # Markets (markets-5m notes 1 to 5; rest notes 1).
-GAMMA_URL: Final = "https://gamma-api.polymarket.com"
 SLUG: Final = "{coin}-updown-{length}-{start}"
 # Where a window's price comes from, as a pattern: the coin, and the seconds it is averaged over.
 STREAM_SOURCE: Final = (
