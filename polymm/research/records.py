@@ -57,6 +57,8 @@ class MarketRun:
         merges: (venue ns, pairs_e6).
         venue_trades_e6: Shares traded on the tape while the run lasted.
         order_queue: (front_e6 on joining, size_e6, filled_e6) of every order that rested.
+        roll_gap_s: Seconds in which no order of ours stood between the window before and this
+            one; None where there was none before, or in virtual time.
     """
 
     market: Market
@@ -83,6 +85,19 @@ class MarketRun:
     venue_trades_e6: int = 0
     order_queue: list[tuple[int, int, int]] = field(default_factory=list)
     defects: dict[str, int] = field(default_factory=dict)
+    roll_gap_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTimes:
+    """How long one stage of a real-time path took, ns; quantiles an eighth too long at most."""
+
+    name: str
+    n: int
+    p50_ns: int
+    p99_ns: int
+    p999_ns: int
+    longest_ns: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,6 +108,9 @@ class Run:
         facts: What must always be printed: queue model, latencies, fee regime, seed,
             configuration hash, versions. Strings only.
         flattery: What flatters the result, one sentence each (docs/strategy.md section 4).
+        stages: Latency by stage, of a run in real time.
+        optimism: Known optimism of paper trading by name, where this kind of run stands otherwise
+            than a tape's: state ("remains", "modelled" or "avoided") and why.
     """
 
     queue: str
@@ -100,3 +118,5 @@ class Run:
     markets: list[MarketRun] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     flattery: list[str] = field(default_factory=list)
+    stages: list[StageTimes] = field(default_factory=list)
+    optimism: dict[str, tuple[str, str]] = field(default_factory=dict)

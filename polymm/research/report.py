@@ -86,7 +86,7 @@ def print_summary(console: "Console", runs: Sequence[Run]) -> None:
     for sentence in report_rows.flattery(summaries):
         _line(console, "flatters", sentence)
     for state in ("remains", "modelled", "avoided"):
-        names = ", ".join(name for name, s, _ in report_rows.KNOWN_OPTIMISM if s == state)
+        names = ", ".join(name for name, s, _ in report_rows.optimism(lead) if s == state)
         _line(console, f"known optimism, {state}", names)
 
 

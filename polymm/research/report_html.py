@@ -285,7 +285,7 @@ def fact_tables(runs: Sequence[Json]) -> str:
         + pairs_table(
             "Known optimism of paper trading, and what is left of it here",
             ("optimism", "state", "why"),
-            report_rows.KNOWN_OPTIMISM,
+            report_rows.optimism(lead),
         )
     )
 

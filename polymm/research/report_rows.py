@@ -41,6 +41,13 @@ KNOWN_OPTIMISM: tuple[tuple[str, str, str], ...] = (
 )
 
 
+def optimism(run: Json) -> tuple[tuple[str, str, str], ...]:
+    """Known optimism with its state and why, as it stands for the kind of this run."""
+    return tuple(
+        (name, *run["optimism"].get(name, (state, why))) for name, state, why in KNOWN_OPTIMISM
+    )
+
+
 def known(value: float | None) -> bool:
     """Whether a figure is a number."""
     return value is not None and math.isfinite(value)
@@ -165,6 +172,24 @@ CALIBRATION: tuple[tuple[str, Read], ...] = (
 )
 
 
+def roll_gap(run: Json) -> str:
+    """Longest time without any order of ours from one window to the next."""
+    return number(run["quoting"]["roll_gap_s_max"], 2, "s")
+
+
+def stage_text(name: str) -> Read:
+    """Make a reader of a stage's times: quantiles in microseconds, and how often it was passed."""
+
+    def read(run: Json) -> str:
+        stage = run["stages"].get(name)
+        if stage is None or not stage["n"]:
+            return NOT_KNOWN
+        times = (number(stage[key] / 1e3, 1) for key in ("p50_ns", "p99_ns", "p999_ns"))
+        return f"{' / '.join(times)} us, {stage['n']:,}x"
+
+    return read
+
+
 def reasons_text(counts: Json) -> str:
     """Counts by reason, most frequent first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -202,8 +227,12 @@ def run_rows(runs: Sequence[Json]) -> list[Row]:
     section = "Quoting, all that ran"
     rows += part(section, "quoting", QUOTED, "")
     rows += part(section, "quoting", HELD, "fills_known")
+    if any(known(run["quoting"]["roll_gap_s_max"]) for run in runs):
+        rows.append(row("Quoting, all that ran", "longest gap over a roll", roll_gap))
     for name, read in no_quote_figures(runs):
         rows.append(row("Time without both sides", name, read))
+    for name in dict.fromkeys(name for run in runs for name in run["stages"]):
+        rows.append(row("Latency, p50 / p99 / p99.9", name, stage_text(name)))
     if any(run["calibration"]["observations"] for run in runs):
         rows += part("Calibration of f", "calibration", CALIBRATION, "")
     rows.append(row("Books", "closed", lambda run: books_text(run["checks"])))

@@ -55,6 +55,17 @@ def summarise_run(run: Run, figures: Sequence[MarketFigures]) -> Json:
         "fair": run.facts.get("fair", FAIR_IS_MID),
         "facts": dict(run.facts),
         "flattery": list(run.flattery),
+        "optimism": {name: list(standing) for name, standing in run.optimism.items()},
+        "stages": {
+            stage.name: {
+                "n": stage.n,
+                "p50_ns": stage.p50_ns,
+                "p99_ns": stage.p99_ns,
+                "p999_ns": stage.p999_ns,
+                "longest_ns": stage.longest_ns,
+            }
+            for stage in run.stages
+        },
         "counts": {
             "markets": len(run.markets),
             "settled": len(settled),
@@ -159,6 +170,9 @@ def quoting(figures: Sequence[MarketFigures]) -> Json:
         "quoting_share": min(ratio(either, book), 1.0),
         "quoting_share_two_sided": min(ratio(both, book), 1.0),
         "no_quote_seconds": merged(m.run.no_quote_seconds for m in figures),
+        "roll_gap_s_max": max(
+            (m.run.roll_gap_s for m in figures if m.run.roll_gap_s is not None), default=math.nan
+        ),
         "cycles": merged(m.run.cycles for m in figures),
         "counts": merged(m.run.counts for m in figures),
         "defects": merged(m.run.defects for m in figures),

@@ -21,7 +21,7 @@ from polymm.errors import LedgerError
 from polymm.exchange.tape import MERGE_DELAY_NS, Account, FillForm, Latency, TapeVenue
 from polymm.research.records import MarketRun, OrderTotals
 from polymm.research.tape_money import check_money, marked_e6, pnl_of_fills_e6
-from polymm.research.tape_recorder import GAP_NS, Recorder
+from polymm.research.tape_recorder import GAP_NS, Recorder, TapeStanding
 from polymm.strategy.base import BaseParameters, raise_order_size
 
 PROGRESS_STEPS = 256
@@ -124,7 +124,7 @@ class TapeLoop:
         witness = _lane(venue.book, parameters, tape.market, 0)
         venue.decoder.attach(venue.slot, witness)
         self.recorder = Recorder(run, witness)
-        self.recorder.watch(venue)
+        self.recorder.watch(TapeStanding(venue))
         venue.observe(self.recorder)
         return venue
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from math import nan
+from typing import Protocol
 
 from polymm._core.lane import Lane
 from polymm._core.layout import ASK, BID
@@ -14,8 +15,44 @@ from polymm.research.records import FillRecord, MarketRun
 GAP_NS = 10 * NS
 
 
+class Standing(Protocol):
+    """What of ours stands at a venue, as far as whoever records the run knows."""
+
+    @property
+    def shares_e6(self) -> tuple[int, int]:
+        """Up and Down held, 1e-6 shares."""
+        ...
+
+    def best(self, side: int) -> tuple[int, int]:
+        """Price and open size of our best level of a side, Up terms; (0, 0) where none rests."""
+        ...
+
+
+class TapeStanding:
+    """What stands at the venue of a tape."""
+
+    __slots__ = ("_venue",)
+
+    def __init__(self, venue: TapeVenue) -> None:
+        self._venue = venue
+
+    @property
+    def shares_e6(self) -> tuple[int, int]:
+        """Up and Down held, 1e-6 shares."""
+        up_e6, down_e6 = self._venue.account.shares_e6
+        return up_e6, down_e6
+
+    def best(self, side: int) -> tuple[int, int]:
+        """Price and open size of our best level of a side, Up terms; (0, 0) where none rests."""
+        orders = self._venue.resting(side)
+        if not orders:
+            return 0, 0
+        price_e4 = orders[0].price_e4
+        return price_e4, sum(order.open_e6 for order in orders if order.price_e4 == price_e4)
+
+
 class Recorder:
-    """An observer of a TapeVenue that writes what it sees into a MarketRun.
+    """An observer of a venue that writes what it sees into a MarketRun.
 
     f is the filtered mid of the venue's own book; where the filtered book has none the last one
     stands.
@@ -33,9 +70,7 @@ class Recorder:
         self._run = run
         self._start_ns = run.market.start_ns
         self._end_ns = run.market.end_ns
-        state = lane.state_view
-        self._usable_view = state["usable"]
-        self._mid_view = state["mid"]
+        self.look_at(lane)
         self._is_usable = False
         self._fresh_until_ns = 0
         self._has_bid = False
@@ -44,11 +79,17 @@ class Recorder:
         self._since_ns = self._start_ns
         self._ns: defaultdict[str, int] = defaultdict(int)
         self._no_quote_ns: defaultdict[str, int] = defaultdict(int)
-        self._venue: TapeVenue | None = None
+        self._standing: Standing | None = None
 
-    def watch(self, venue: TapeVenue) -> None:
-        """Say whom the events come from."""
-        self._venue = venue
+    def watch(self, standing: Standing) -> None:
+        """Say where to see what stands when an event comes."""
+        self._standing = standing
+
+    def look_at(self, lane: Lane) -> None:
+        """Take f from another lane from now on: that of the book which leads."""
+        state = lane.state_view
+        self._usable_view = state["usable"]
+        self._mid_view = state["mid"]
 
     # Events of the venue
 
@@ -69,9 +110,10 @@ class Recorder:
 
     def on_orders(self, now_ns: int) -> None:
         """Note what rests now."""
+        assert self._standing is not None
         self._pass_time(now_ns)
-        bid_e4, bid_e6 = self._best(BID)
-        ask_e4, ask_e6 = self._best(ASK)
+        bid_e4, bid_e6 = self._standing.best(BID)
+        ask_e4, ask_e6 = self._standing.best(ASK)
         self._has_bid, self._has_ask = bid_e6 > 0, ask_e6 > 0
         quotes = self._run.quotes
         quote = (now_ns, bid_e4, bid_e6, ask_e4, ask_e6)
@@ -122,22 +164,13 @@ class Recorder:
             marks.append((at_ns, self.fair))
 
     def _hold(self, now_ns: int) -> None:
-        assert self._venue is not None
-        up_e6, down_e6 = self._venue.account.shares_e6
+        assert self._standing is not None
+        up_e6, down_e6 = self._standing.shares_e6
         held = self._run.inventory
         if held and held[-1][0] == now_ns:
             held[-1] = (now_ns, up_e6, down_e6)
         else:
             held.append((now_ns, up_e6, down_e6))
-
-    def _best(self, side: int) -> tuple[int, int]:
-        """Price and open size of our best level of a side, Up terms; (0, 0) where none rests."""
-        assert self._venue is not None
-        orders = self._venue.resting(side)
-        if not orders:
-            return 0, 0
-        price_e4 = orders[0].price_e4
-        return price_e4, sum(order.open_e6 for order in orders if order.price_e4 == price_e4)
 
     def _pass_time(self, now_ns: int) -> None:
         """Add the time since the last change, inside the window, to the states it was spent in."""
