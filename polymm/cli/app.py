@@ -2,7 +2,7 @@
 
 import typer
 
-from polymm.cli import bench, config, run, version
+from polymm.cli import bench, config, exchange, run, version
 from polymm.cli.exits import MEANINGS
 
 # Click keeps the lines of a paragraph that begins with this mark.
@@ -17,6 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("exchange")(exchange.exchange)
 app.command("bench")(bench.bench)
 app.add_typer(config.app, name="config")
 app.command("version")(version.version)

@@ -89,7 +89,8 @@ class Dealing:
             return refusal
         self.open[order.order_id] = (order, listing)
         order.wallet.orders[order.order_id] = order
-        delay_ns = listing.market.taker_delay_ns if takes else 0
+        waits = takes and not order.has_waited
+        delay_ns = listing.market.taker_delay_ns if waits else 0
         order.status = "DELAYED" if delay_ns else "LIVE"
         self._clearing.tell_order(now_ns, "PLACEMENT", order, listing)
         if order.kind is OrderKind.GTD:

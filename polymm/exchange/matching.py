@@ -60,6 +60,7 @@ class BookOrder:
         created_ns: When it came in.
         watcher: Called with what is open after each match, with 0 once it is gone.
         budget_e6: Dollars (1e-6) that a FOK or FAK buy spends, None where its size decides.
+        has_waited: The taker delay lies behind it: a recorded trade's order.
 
     Attributes:
         matched_e6: Shares matched so far.
@@ -82,6 +83,7 @@ class BookOrder:
     expires_s: int = 0
     created_ns: int = 0
     budget_e6: int | None = None
+    has_waited: bool = False
     watcher: Callable[[int], None] | None = None
     matched_e6: int = 0
     spent_e6: int = 0

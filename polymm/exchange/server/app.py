@@ -1,12 +1,13 @@
 """The exchange as one aiohttp application on one loopback port, services told apart by path."""
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from polymm.domain.tape import Tape
 from polymm.exchange.server.answers import refusals_told
 from polymm.exchange.server.control import control_routes
 from polymm.exchange.server.hall import HALL, Hall
@@ -58,18 +59,22 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    settings: ServerSettings, tls: ssl.SSLContext | None = None
+    settings: ServerSettings,
+    *,
+    tapes: Sequence[Tape] = (),
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Served]:
     """Serve an exchange on loopback until the block is left.
 
     Args:
         settings: Of the whole process.
+        tapes: Recordings to play instead of synthetic traders.
         tls: Certificate to serve with; None for plain connections.
 
     Raises:
         OSError: The port is taken.
     """
-    hall = Hall(settings)
+    hall = Hall(settings, tapes)
     runner = web.AppRunner(make_app(hall), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from polymm.exchange.flow_settings import FlowSettings
 from polymm.exchange.rules import Rules
 from polymm.exchange.windows import WindowSettings
 
@@ -26,11 +27,27 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Geoblock:
+    """Where the exchange says that its clients are; it refuses nobody for it.
+
+    Args:
+        country: Two letters.
+        region: Letters or digits, "" where there is none.
+        blocked: Whether trading from there is not allowed.
+    """
+
+    country: str = "IE"
+    region: str = "L"
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """What one exchange process serves.
 
     Args:
         windows: Coins and length.
+        flow: Who trades and how; None for the usual traders, fitted to the length.
         rules: Of the exchange behind the server.
         seed: Seeds ids, prices, traders and faults.
         port: Port on loopback, 0 for any free one.
@@ -41,9 +58,12 @@ class ServerSettings:
         heartbeat_s_max: All orders go when no valid beat came for so long.
         heartbeat_check_s: How often that is looked at.
         chain_id: What signatures and wallets must be for.
+        geoblock: What ``/api/geoblock`` answers.
+        socket_bytes_max: Unsent bytes at which a subscriber counts as one that no longer reads.
     """
 
     windows: WindowSettings = field(default_factory=WindowSettings)
+    flow: FlowSettings | None = None
     rules: Rules = field(default_factory=Rules)
     seed: int = 0
     port: int = 0
@@ -54,3 +74,5 @@ class ServerSettings:
     heartbeat_s_max: int = 10
     heartbeat_check_s: int = 5
     chain_id: int = 137
+    geoblock: Geoblock = field(default_factory=Geoblock)
+    socket_bytes_max: int = 4 << 20
