@@ -5,7 +5,7 @@ time a test hands it the time of the next act. What it has to say collects in ``
 call of ``audit`` proves at any moment that money and shares are conserved.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -55,6 +55,7 @@ class Exchange:
         timers: What will happen later.
         listings: Markets by condition id.
         outbox: Messages not yet fetched; ``drain`` it.
+        on_listed: Called for each new market.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Exchange:
         self.trading = Trading(self.rules)
         self.listings: dict[str, Listing] = {}
         self.outbox: list[MarketMessage | UserMessage] = []
+        self.on_listed: list[Callable[[Listing], None]] = []
         self.clearing = Clearing(
             self.ledger, self.timers, self.rules, self.faults, self.outbox.append, seed
         )
@@ -150,6 +152,8 @@ class Exchange:
         writer.created(
             self.timers.now_ns, number=number, question=listing.question, tokens=outcomes
         )
+        for hear in self.on_listed:
+            hear(listing)
         return listing
 
     def find(self, token_id: str) -> Listing | None:

@@ -37,6 +37,7 @@ NO_ORDERBOOK = Refusal("No orderbook exists for the requested token id", status=
 ORDER_NOT_FOUND = Refusal("order not found", status=404)
 ORDER_TIMED_OUT = Refusal("order timed out", status=500)
 ORDER_UNKNOWN = Refusal("could not insert order", status=500)
+TOO_MANY_REQUESTS = Refusal("Too Many Requests", status=429)
 CANCEL_FAILED = Refusal("could not cancel orders", status=500)
 RESTARTING = Refusal("service restarting", status=425)
 CANCEL_ONLY = Refusal(
@@ -45,16 +46,22 @@ CANCEL_ONLY = Refusal(
 )
 DISABLED = Refusal("Trading is currently disabled. Check polymarket.com for updates", status=503)
 
+# Who asks, signs and pays (rest notes 2 and 3).
+UNAUTHORIZED = Refusal("Unauthorized/Invalid api key", status=401)
+INVALID_L1 = Refusal("Invalid L1 Request headers", status=401)
+KEY_EXISTS = Refusal("Could not create api key")
+NO_KEY = Refusal("Could not derive api key!")
+NOT_OWNER = Refusal("the order owner has to be the owner of the API KEY")
+NOT_SIGNER = Refusal("the order signer address has to be the address of the API KEY")
+USE_DEPOSIT_WALLET = Refusal("maker address not allowed, please use the deposit wallet flow")
+INVALID_SIGNATURE = Refusal("invalid signature")
+VERSION_MISMATCH = Refusal("order_version_mismatch")
+
 # Why an order is not cancelled; all of them are final.
 CANCEL_NOT_FOUND = "Order not found or already canceled"
 CANCEL_MATCHED = "Order already matched"
 CANCEL_CANCELED = "already canceled or matched"
 CANCEL_DELAYED = "order is delayed and cannot be canceled"
-
-
-def too_many_requests(retry_after_s: int | None) -> Refusal:
-    """Refuse a request for its rate; None where no wait would help."""
-    return Refusal("Too Many Requests", status=429, retry_after_s=retry_after_s)
 
 
 def too_many_orders(found: int, most: int) -> Refusal:
@@ -75,6 +82,16 @@ def post_only_mode(left_s: int) -> Refusal:
         "post_only_mode",
         left_s,
     )
+
+
+def banned(address: str) -> Refusal:
+    """Refuse an account that may not trade."""
+    return Refusal(f"'{address}' address banned")
+
+
+def closed_only(address: str) -> Refusal:
+    """Refuse to open anything for an account that may only close what it has."""
+    return Refusal(f"'{address}' address in closed only mode")
 
 
 def off_tick(order_id: str, price: str, tick_e4: int) -> Refusal:

@@ -1,0 +1,158 @@
+"""Who sent a request: a wallet's signature (L1) or an HMAC with an API key's secret (L2)."""
+
+import hmac
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from polymm.domain.market import NS
+from polymm.exchange import refusals
+from polymm.exchange.server.accounts import Account
+from polymm.exchange.server.answers import Refused
+from polymm.exchange.server.eip712 import (
+    UINT_LIMIT,
+    address_word,
+    domain_separator,
+    read_address,
+    read_hex,
+    recover,
+    struct_hash,
+    text_word,
+    typed_digest,
+    uint_word,
+)
+from polymm.exchange.server.hall import HALL, Hall
+from polymm.venues.polymarket import wire
+
+NUMBER_DIGITS_MAX = 78
+
+
+async def authenticate(request: web.Request, *, reads: bool = False) -> tuple[Account, bytes]:
+    """Read a private request and find whose it is.
+
+    Args:
+        reads: Nothing is changed though the method is not GET; a key that only reads may do it.
+
+    Returns:
+        The account and the raw body.
+
+    Raises:
+        Refused: The venue would not believe it.
+    """
+    body = await request.read()
+    hall = request.app[HALL]
+    account = check_l2(hall, request, body)
+    if account.reads_only and not reads and request.method != "GET":
+        raise Refused(refusals.UNAUTHORIZED)
+    return account, body
+
+
+def check_l2(hall: Hall, request: web.BaseRequest, body: bytes) -> Account:
+    """Check the headers of a private request (signing notes 2).
+
+    The same request may come again while its time is good: the venue is not known to remember.
+    """
+    headers = request.headers
+    account = hall.accounts.find(headers.get(wire.HEADER_API_KEY, ""))
+    if account is None or read_address(headers.get(wire.HEADER_ADDRESS)) != account.address:
+        raise Refused(refusals.UNAUTHORIZED)
+    names = wire.HEADER_TIMESTAMP, wire.HEADER_PASSPHRASE, wire.HEADER_SIGNATURE
+    check_hmac(hall, request, body, account, *(headers.get(name, "") for name in names))
+    return account
+
+
+async def authenticate_builder(request: web.Request) -> tuple[Account, bytes]:
+    """Do as ``authenticate`` for a request with a builder's key, as the relayer gets it."""
+    body = await request.read()
+    hall, headers = request.app[HALL], request.headers
+    account = hall.accounts.find_builder(headers.get(wire.BUILDER_HEADER_KEY, ""))
+    if account is None:
+        raise Refused(refusals.UNAUTHORIZED)
+    names = (
+        wire.BUILDER_HEADER_TIMESTAMP,
+        wire.BUILDER_HEADER_PASSPHRASE,
+        wire.BUILDER_HEADER_SIGNATURE,
+    )
+    check_hmac(hall, request, body, account, *(headers.get(name, "") for name in names))
+    return account, body
+
+
+def check_hmac(
+    hall: Hall,
+    request: web.BaseRequest,
+    body: bytes,
+    account: Account,
+    timestamp: str,
+    passphrase: str,
+    signature: str,
+) -> None:
+    """Check time, passphrase and HMAC of a request."""
+    sent = as_bytes(signature)
+    path = request.raw_path.partition("?")[0]
+    head = f"{timestamp}{request.method}{path}".encode("utf-8", "surrogateescape")
+    known = (
+        is_timely(hall, timestamp)
+        and hmac.compare_digest(as_bytes(passphrase), account.passphrase.encode())
+        # py-clob-client-v2 signs each apostrophe of a body as a quotation mark.
+        and any(
+            hmac.compare_digest(sent, account.sign(head + text).encode())
+            for text in {body, body.replace(b"'", b'"')}
+        )
+    )
+    if not known:
+        raise Refused(refusals.UNAUTHORIZED)
+
+
+def check_l1(hall: Hall, headers: Mapping[str, str]) -> tuple[str, int]:
+    """Check the headers of a request for an API key (signing notes 1).
+
+    Returns:
+        The address that signed, and the nonce.
+
+    Raises:
+        Refused: The signature is not the address's, or its time is not now.
+    """
+    address = read_address(headers.get(wire.HEADER_ADDRESS))
+    signature = read_hex(headers.get(wire.HEADER_SIGNATURE))
+    timestamp = headers.get(wire.HEADER_TIMESTAMP, "")
+    nonce = read_number(headers.get(wire.HEADER_NONCE, "0"))
+    if address is None or signature is None or nonce is None or not is_timely(hall, timestamp):
+        raise Refused(refusals.INVALID_L1)
+    digest = auth_digest(address, timestamp, nonce, chain_id=hall.settings.chain_id)
+    if recover(digest, signature) != address:
+        raise Refused(refusals.INVALID_L1)
+    return address, nonce
+
+
+def auth_digest(address: str, timestamp: str, nonce: int, *, chain_id: int) -> bytes:
+    """What a wallet signs to get an API key."""
+    separator = domain_separator(
+        name=wire.AUTH_DOMAIN_NAME, version=wire.AUTH_DOMAIN_VERSION, chain_id=chain_id
+    )
+    struct = struct_hash(
+        wire.AUTH_TYPE,
+        address_word(address),
+        text_word(timestamp),
+        uint_word(nonce),
+        text_word(wire.AUTH_MESSAGE),
+    )
+    return typed_digest(separator, struct)
+
+
+def is_timely(hall: Hall, timestamp: str) -> bool:
+    """Whether a time in seconds is near enough to now."""
+    time_s = read_number(timestamp)
+    return time_s is not None and abs(hall.now_ns() // NS - time_s) <= hall.settings.skew_s_max
+
+
+def read_number(text: str) -> int | None:
+    """Read a decimal number below 2^256; None for anything else."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > NUMBER_DIGITS_MAX:
+        return None
+    number = int(text)
+    return number if number < UINT_LIMIT else None
+
+
+def as_bytes(header: str) -> bytes:
+    """Take a header's bytes, of which some may be no text."""
+    return header.encode("utf-8", "surrogateescape")
