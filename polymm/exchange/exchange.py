@@ -291,6 +291,15 @@ class Exchange:
             return None
         return self.ledger.redeem(wallet, listing.pool, seen=not self.rules.reads_chain_late)
 
+    def redeem_shares(
+        self, now_ns: int, wallet: Wallet, listing: Listing, token: Token, shares_e6: int
+    ) -> int | None:
+        """Pay some shares of one outcome; None before the resolution or without as many."""
+        if listing.winner is None or not 0 < shares_e6 <= wallet.balances[listing.token_id(token)]:
+            return None
+        seen = not self.rules.reads_chain_late
+        return self.ledger.redeem_shares(wallet, listing.pool, token, shares_e6, seen=seen)
+
     def transfer(
         self, now_ns: int, asset: str, amount_e6: int, *, giver: Wallet, taker: Wallet
     ) -> bool:

@@ -212,12 +212,20 @@ class Ledger:
 
     def redeem(self, wallet: Wallet, pool: Pool, *, seen: bool = True) -> int:
         """Pay a dollar for each winning share owned and burn all others; give what was paid."""
+        return sum(
+            self.redeem_shares(wallet, pool, token, wallet.balances[pool.tokens[token]], seen=seen)
+            for token in Token
+        )
+
+    def redeem_shares(
+        self, wallet: Wallet, pool: Pool, token: Token, shares_e6: int, *, seen: bool = True
+    ) -> int:
+        """Do so with some shares of one outcome."""
         if pool.winner is None:
             raise LedgerError("a market pays nothing before it is resolved")
-        paid_e6 = wallet.balances[pool.tokens[pool.winner]]
-        for side, token in enumerate(pool.tokens):
-            pool.supply_e6[side] -= wallet.balances[token]
-            self._credit(wallet, token, -wallet.balances[token])
+        paid_e6 = shares_e6 if token is pool.winner else 0
+        self._credit(wallet, pool.tokens[token], -shares_e6)
+        pool.supply_e6[token] -= shares_e6
         pool.collateral_e6 -= paid_e6
         self._credit(wallet, CASH, paid_e6, seen=seen)
         return paid_e6
