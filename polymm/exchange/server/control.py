@@ -71,9 +71,9 @@ class _Control:
             {
                 "time_ms": now_ns // 1_000_000,
                 "mode": exchange.trading.mode(now_ns),
-                "faults": dict(hall.faults.rates),
-                "struck": dict(hall.faults.struck),
-                "switches": {fault: asdict(scene) for fault, scene in SCENES.items()},
+                "faults": rates_by_name(hall),
+                "struck": {fault.value: n for fault, n in hall.faults.struck.items()},
+                "switches": {fault.value: asdict(scene) for fault, scene in SCENES.items()},
                 "windows": sorted(hall.by_slug),
                 "open_orders": len(exchange.dealing.open),
                 "wallets": len(exchange.ledger.wallets),
@@ -93,7 +93,7 @@ class _Control:
             )
         except InputError as error:
             raise Refused(Refusal(str(error))) from None
-        return json_response(dict(self._hall.faults.rates))
+        return json_response(rates_by_name(self._hall))
 
     async def clear(self, request: web.Request) -> web.Response:
         await read_object(request, set())
@@ -120,6 +120,11 @@ class _Control:
         except LedgerError as error:
             return json_response({"error": str(error)}, status=500)
         return json_response({"audit": "ok"})
+
+
+def rates_by_name(hall: Hall) -> dict[str, float]:
+    """Switches that are on."""
+    return {fault.value: rate for fault, rate in hall.faults.rates.items()}
 
 
 async def read_object(request: web.Request, known: set[str]) -> dict[str, Any]:
