@@ -9,6 +9,7 @@ from aiohttp import web
 
 from polymm.domain.tape import Tape
 from polymm.exchange.server.answers import refusals_told
+from polymm.exchange.server.auth_routes import auth_routes
 from polymm.exchange.server.control import control_routes
 from polymm.exchange.server.hall import HALL, Hall
 from polymm.exchange.server.settings import ServerSettings
@@ -18,7 +19,10 @@ BODY_BYTES_MAX = 1 << 20
 
 # Each gives its routes and keeps what it needs of the hall.
 MakeRoutes = Callable[[Hall], Iterable[web.AbstractRouteDef]]
-ROUTES: tuple[MakeRoutes, ...] = (control_routes,)
+ROUTES: tuple[MakeRoutes, ...] = (
+    auth_routes,
+    control_routes,
+)
 
 # Where each service is, beside the order-entry routes, which are at the root.
 PATHS = {

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -25,6 +26,12 @@ from polymm.exchange.server.hall import HALL, Hall
 from polymm.venues.polymarket import wire
 
 NUMBER_DIGITS_MAX = 78
+ACCOUNT_NAMES = (wire.HEADER_TIMESTAMP, wire.HEADER_PASSPHRASE, wire.HEADER_SIGNATURE)
+BUILDER_NAMES = (
+    wire.BUILDER_HEADER_TIMESTAMP,
+    wire.BUILDER_HEADER_PASSPHRASE,
+    wire.BUILDER_HEADER_SIGNATURE,
+)
 
 
 async def authenticate(request: web.Request, *, reads: bool = False) -> tuple[Account, bytes]:
@@ -47,6 +54,21 @@ async def authenticate(request: web.Request, *, reads: bool = False) -> tuple[Ac
     return account, body
 
 
+async def authenticate_builder(request: web.Request, *, prefix: str) -> tuple[Account, bytes]:
+    """Do as ``authenticate`` for a request with a builder's key, as the relayer gets it.
+
+    Args:
+        prefix: Path of the service, which its clients take for part of the host and do not sign.
+    """
+    body = await request.read()
+    hall, headers = request.app[HALL], request.headers
+    account = hall.accounts.find_builder(headers.get(wire.BUILDER_HEADER_KEY, ""))
+    proof = Proof(*(headers.get(name, "") for name in BUILDER_NAMES))
+    if account is None or not proof.holds(hall, account, request, body, prefix):
+        raise Refused(refusals.UNAUTHORIZED)
+    return account, body
+
+
 def check_l2(hall: Hall, request: web.BaseRequest, body: bytes) -> Account:
     """Check the headers of a private request (signing notes 2).
 
@@ -54,53 +76,42 @@ def check_l2(hall: Hall, request: web.BaseRequest, body: bytes) -> Account:
     """
     headers = request.headers
     account = hall.accounts.find(headers.get(wire.HEADER_API_KEY, ""))
-    if account is None or read_address(headers.get(wire.HEADER_ADDRESS)) != account.address:
+    proof = Proof(*(headers.get(name, "") for name in ACCOUNT_NAMES))
+    if account is None or not proof.holds(hall, account, request, body):
         raise Refused(refusals.UNAUTHORIZED)
-    names = wire.HEADER_TIMESTAMP, wire.HEADER_PASSPHRASE, wire.HEADER_SIGNATURE
-    check_hmac(hall, request, body, account, *(headers.get(name, "") for name in names))
+    if read_address(headers.get(wire.HEADER_ADDRESS)) != account.address:
+        raise Refused(refusals.UNAUTHORIZED)
     return account
 
 
-async def authenticate_builder(request: web.Request) -> tuple[Account, bytes]:
-    """Do as ``authenticate`` for a request with a builder's key, as the relayer gets it."""
-    body = await request.read()
-    hall, headers = request.app[HALL], request.headers
-    account = hall.accounts.find_builder(headers.get(wire.BUILDER_HEADER_KEY, ""))
-    if account is None:
-        raise Refused(refusals.UNAUTHORIZED)
-    names = (
-        wire.BUILDER_HEADER_TIMESTAMP,
-        wire.BUILDER_HEADER_PASSPHRASE,
-        wire.BUILDER_HEADER_SIGNATURE,
-    )
-    check_hmac(hall, request, body, account, *(headers.get(name, "") for name in names))
-    return account, body
+class Proof(NamedTuple):
+    """What a request brings to prove that its sender has a key's secret."""
 
+    timestamp: str
+    passphrase: str
+    signature: str
 
-def check_hmac(
-    hall: Hall,
-    request: web.BaseRequest,
-    body: bytes,
-    account: Account,
-    timestamp: str,
-    passphrase: str,
-    signature: str,
-) -> None:
-    """Check time, passphrase and HMAC of a request."""
-    sent = as_bytes(signature)
-    path = request.raw_path.partition("?")[0]
-    head = f"{timestamp}{request.method}{path}".encode("utf-8", "surrogateescape")
-    known = (
-        is_timely(hall, timestamp)
-        and hmac.compare_digest(as_bytes(passphrase), account.passphrase.encode())
+    def holds(
+        self,
+        hall: Hall,
+        account: Account,
+        request: web.BaseRequest,
+        body: bytes,
+        prefix: str = "",
+    ) -> bool:
+        """Whether it does, now and for this very request."""
+        if not is_timely(hall, self.timestamp):
+            return False
+        if not hmac.compare_digest(as_bytes(self.passphrase), account.passphrase.encode()):
+            return False
+        path = request.raw_path.partition("?")[0].removeprefix(prefix)
+        head = as_bytes(f"{self.timestamp}{request.method}{path}")
         # py-clob-client-v2 signs each apostrophe of a body as a quotation mark.
-        and any(
-            hmac.compare_digest(sent, account.sign(head + text).encode())
-            for text in {body, body.replace(b"'", b'"')}
+        texts = {body, body.replace(b"'", b'"')}
+        return any(
+            hmac.compare_digest(as_bytes(self.signature), account.sign(head + text).encode())
+            for text in texts
         )
-    )
-    if not known:
-        raise Refused(refusals.UNAUTHORIZED)
 
 
 def check_l1(hall: Hall, headers: Mapping[str, str]) -> tuple[str, int]:
