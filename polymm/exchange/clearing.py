@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 from random import Random
 
 from polymm.exchange.faults import Fault, Faults
@@ -100,6 +101,13 @@ class Clearing:
     def trades(self, owner: str) -> Iterator[Trade]:
         """Trades of an account, newest first."""
         return reversed(self._trades[owner].values())
+
+    def all_trades(self) -> list[Trade]:
+        """Trades of all accounts, each once, newest first."""
+        trades: dict[str, Trade] = {}
+        for kept in self._trades.values():
+            trades.update(kept)
+        return sorted(trades.values(), key=attrgetter("matched_ns"), reverse=True)
 
     def forget(self, listing: Listing) -> None:
         """Drop the trades of a market that is retired."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from polymm.exchange.flow_settings import FlowSettings
 from polymm.exchange.rules import Rules
 from polymm.exchange.windows import WindowSettings
+from polymm.venues.polymarket.wire import RELAYER_SUBMITS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,9 @@ class Buckets:
         order_burst: Tokens at most.
         cancel_rate: Tokens a second.
         cancel_burst: Tokens at most.
+        cancels_may_owe: Whether cancelling all may leave fewer than none.
+
+    A rate of 0 is no limit.
     """
 
     tier: str = "standard"
@@ -24,6 +28,7 @@ class Buckets:
     order_burst: int = 60
     cancel_rate: int = 80
     cancel_burst: int = 120
+    cancels_may_owe: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,10 @@ class ServerSettings:
         heartbeat_s_max: All orders go when no valid beat came for so long.
         heartbeat_check_s: How often that is looked at.
         chain_id: What signatures and wallets must be for.
+        block_ms: The chain makes a block this often.
+        relayed_ms: From a submission to the relayer until it is final, drawn between the two; its
+            calls run half-way.
+        submits_a_minute: The relayer takes so many of one key.
         geoblock: What ``/api/geoblock`` answers.
         socket_bytes_max: Unsent bytes at which a subscriber counts as one that no longer reads.
     """
@@ -74,5 +83,8 @@ class ServerSettings:
     heartbeat_s_max: int = 10
     heartbeat_check_s: int = 5
     chain_id: int = 137
+    block_ms: int = 2_000
+    relayed_ms: tuple[int, int] = (4_000, 10_000)
+    submits_a_minute: int = RELAYER_SUBMITS_MAX
     geoblock: Geoblock = field(default_factory=Geoblock)
     socket_bytes_max: int = 4 << 20
