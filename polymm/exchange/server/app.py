@@ -12,7 +12,10 @@ from polymm.exchange.server.answers import refusals_told
 from polymm.exchange.server.auth_routes import auth_routes
 from polymm.exchange.server.control import control_routes
 from polymm.exchange.server.hall import HALL, Hall
+from polymm.exchange.server.public_routes import public_routes
+from polymm.exchange.server.rest_faults import rest_faults
 from polymm.exchange.server.settings import ServerSettings
+from polymm.exchange.server.trading_routes import trading_routes
 
 HOST = "127.0.0.1"
 BODY_BYTES_MAX = 1 << 20
@@ -22,6 +25,8 @@ MakeRoutes = Callable[[Hall], Iterable[web.AbstractRouteDef]]
 ROUTES: tuple[MakeRoutes, ...] = (
     auth_routes,
     control_routes,
+    public_routes,
+    trading_routes,
 )
 
 # Where each service is, beside the order-entry routes, which are at the root.
@@ -41,7 +46,7 @@ PATHS = {
 
 def make_app(hall: Hall) -> web.Application:
     """Put all routes together."""
-    app = web.Application(middlewares=[refusals_told], client_max_size=BODY_BYTES_MAX)
+    app = web.Application(middlewares=[refusals_told, rest_faults], client_max_size=BODY_BYTES_MAX)
     app[HALL] = hall
     for make_routes in ROUTES:
         app.add_routes(make_routes(hall))
