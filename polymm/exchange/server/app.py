@@ -12,10 +12,14 @@ from polymm.exchange.server.answers import refusals_told
 from polymm.exchange.server.auth_routes import auth_routes
 from polymm.exchange.server.control import control_routes
 from polymm.exchange.server.hall import HALL, Hall
+from polymm.exchange.server.market_socket import market_socket_routes
+from polymm.exchange.server.prices_socket import prices_socket_routes
 from polymm.exchange.server.public_routes import public_routes
 from polymm.exchange.server.rest_faults import rest_faults
+from polymm.exchange.server.rtds_socket import rtds_socket_routes
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.server.trading_routes import trading_routes
+from polymm.exchange.server.user_socket import user_socket_routes
 
 HOST = "127.0.0.1"
 BODY_BYTES_MAX = 1 << 20
@@ -25,8 +29,12 @@ MakeRoutes = Callable[[Hall], Iterable[web.AbstractRouteDef]]
 ROUTES: tuple[MakeRoutes, ...] = (
     auth_routes,
     control_routes,
+    market_socket_routes,
+    prices_socket_routes,
     public_routes,
+    rtds_socket_routes,
     trading_routes,
+    user_socket_routes,
 )
 
 # Where each service is, beside the order-entry routes, which are at the root.

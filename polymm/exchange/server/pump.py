@@ -58,12 +58,16 @@ class Pump:
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_soon(self._act)
 
-    def _act(self) -> None:
-        self._flush = None
-        self._exchange.advance(self.now_ns())
+    def flush(self) -> None:
+        """Hand on what was said so far: all that is said later continues the books as they are."""
         messages = self._exchange.drain()
         if messages:
             self._deliver(messages)
+
+    def _act(self) -> None:
+        self._flush = None
+        self._exchange.advance(self.now_ns())
+        self.flush()
         if self._timer is not None:
             self._timer.cancel()
         next_ns = self._exchange.next_ns
