@@ -1,11 +1,73 @@
-"""One market as a feed knows it: book and lane of whichever socket is ahead."""
+"""One market as a feed knows it: book and lane of whichever socket is ahead.
 
-from collections.abc import Mapping
+Each socket has a book of its own, true by the order of its connection: merging two streams could
+undo levels. The socket whose book has the newer venue time leads; only its frames step the maker.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from polymm._core.book import Book
 from polymm._core.lane import Lane, QuoteRecord
-from polymm._core.quoting import HasFields
+from polymm._core.layout import CHANGED, DOWN, TOP, UP
 from polymm.domain.market import Market
+from polymm.domain.order import Token
+from polymm.errors import InputError
+
+if TYPE_CHECKING:
+    from polymm._core.quoting import HasFields
+
+# Market, flags of `polymm._core.layout`, and when the bytes came, by the feed's clock.
+OnChange = Callable[["FeedMarket", int, int], None]
+OnResolved = Callable[["FeedMarket", Token], None]
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """One market as one socket tells it.
+
+    Args:
+        slot: Of the socket's decoder.
+        awaited_ns: Since when a first book is awaited.
+        frame: The last frame that moved it.
+        heard_ns: When that came, 0 before the first.
+        odd_ns: When best prices last contradicted a message, ``mismatch_ns`` since when they do;
+            0 where they do not. ``crossed_ns``, ``behind_ns`` likewise.
+        redrives: How often it was asked for again in a row, ``redriven_ns`` when last.
+    """
+
+    market: "FeedMarket"
+    slot: int
+    book: Book
+    lane: Lane
+    awaited_ns: int
+    frame: bytes = b""
+    heard_ns: int = 0
+    odd_ns: int = 0
+    mismatch_ns: int = 0
+    crossed_ns: int = 0
+    behind_ns: int = 0
+    redrives: int = 0
+    redriven_ns: int = 0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it may lead: a whole book on the market's grid."""
+        return self.book.has_epoch and self.book.tick_e4 == self.market.settled_tick_e4
+
+    def is_ahead_of(self, other: "View") -> bool:
+        """Whether it should lead instead; a tie changes nothing."""
+        if not other.is_usable:
+            return self.is_usable
+        return self.book.timestamp_ms > other.book.timestamp_ms and self.is_usable
+
+    def forget(self, now_ns: int) -> None:
+        """End the book's epoch and wait for another first book."""
+        self.book.clear()
+        self.awaited_ns = now_ns
+        self.mismatch_ns = self.crossed_ns = self.behind_ns = 0
 
 
 class FeedMarket:
@@ -14,17 +76,57 @@ class FeedMarket:
     Reading goes to the leading socket's book and lane, writing to all lanes, so that a change of
     leader changes no belief.
 
+    Args:
+        params: Of the lanes.
+        quoter_address: Likewise.
+        proof_ns_max: A token not proven for so long is stale.
+        mismatch_ns_max: A book whose best prices contradict the messages for so long is in doubt.
+
     Attributes:
         market: The market's own facts.
         book: Of the leader; changes with the next message, and is another after a change of leader.
         lane: Of the leader.
-        epoch: Counts books that began anew: another leader, a tick change, a resync.
+        epoch: Counts beginnings: a socket's book that leads though the last one cannot any more,
+            and changes of the tick.
+        settled_tick_e4: The newest grid that any socket has told.
+        proven_ns: By token, when it was last known to be true: an event that names it, or a REST
+            book equal to ours.
+        winner: Once the venue has told.
     """
 
-    market: Market
-    book: Book
-    lane: Lane
-    epoch: int
+    def __init__(
+        self,
+        market: Market,
+        params: "Mapping[str, int | float] | HasFields",
+        on_change: OnChange,
+        *,
+        quoter_address: int,
+        proof_ns_max: int,
+        mismatch_ns_max: int,
+        now_ns: int,
+    ) -> None:
+        self.market = market
+        self.settled_tick_e4 = market.tick_e4
+        self.proven_ns = [now_ns - proof_ns_max - 1] * 2
+        self.winner: Token | None = None
+        self.is_removed = False
+        self.epoch = 0
+        self.views: list[View] = []
+        self.leader: View | None = None
+        self.token_bytes = (market.up_token.encode(), market.down_token.encode())
+        self._on_change = on_change
+        self._params = params
+        self._quoter_address = quoter_address
+        self._proof_ns_max = proof_ns_max
+        self._mismatch_ns_max = mismatch_ns_max
+        self._up_e6 = self._down_e6 = 0
+        self._working: tuple[int, int, int, int, int] | None = None
+        self._fair: float | None = None
+        self._last_price_e4 = 0
+        # What is looked at while there is no socket: a book without an epoch.
+        self._home = Book(market.tick_e4)
+        self.book = self._home
+        self._home_lane = self.lane = self.make_lane(self._home)
 
     # BookView
 
@@ -46,7 +148,7 @@ class FeedMarket:
     @property
     def tick_e4(self) -> int:
         """Price grid, 1e-4 dollars."""
-        return self.book.tick_e4
+        return self.settled_tick_e4
 
     @property
     def last_trade_e4(self) -> int:
@@ -75,34 +177,160 @@ class FeedMarket:
         Raises:
             InputError: A position is below 0; all lanes then quote nothing.
         """
-        raise NotImplementedError
+        self._up_e6, self._down_e6 = up_e6, down_e6
+        for lane in self._others():
+            tell_inventory(lane, up_e6, down_e6)
+        self.lane.set_inventory(up_e6, down_e6)
 
     def set_working(self, bid_e4: int, bid_e6: int, ask_e4: int, ask_e6: int, now_ns: int) -> None:
         """Tell all lanes what works now."""
-        raise NotImplementedError
+        self._working = (bid_e4, bid_e6, ask_e4, ask_e6, now_ns)
+        for view in self.views:
+            view.lane.set_working(bid_e4, bid_e6, ask_e4, ask_e6, now_ns)
+        self._home_lane.set_working(bid_e4, bid_e6, ask_e4, ask_e6, now_ns)
 
-    def set_params(self, params: Mapping[str, int | float] | HasFields) -> None:
-        """Replace the parameters of all lanes."""
-        raise NotImplementedError
+    def set_params(self, params: "Mapping[str, int | float] | HasFields") -> None:
+        """Replace the parameters of all lanes.
+
+        Raises:
+            InputError: They cannot be used; nothing changes.
+        """
+        self._home_lane.set_params(params)
+        self._params = params
+        for view in self.views:
+            view.lane.set_params(params)
 
     def set_fair(self, fair: float) -> None:
-        """Set the fair value that user quoters see."""
-        raise NotImplementedError
+        """Set the fair value that user quoters see, NaN where there is none."""
+        self._fair = fair
+        for lane in (*self._others(), self.lane):
+            lane.set_fair(fair)
 
     def set_last_price(self, price_e4: int) -> None:
-        """Set the price a thin book is quoted around, 0 leaves it to the book."""
-        raise NotImplementedError
+        """Set the price a thin book is quoted around, Up terms; 0 leaves it to the book."""
+        self.lane.set_last_price(price_e4)
+        self._last_price_e4 = price_e4
+        for lane in self._others():
+            lane.set_last_price(price_e4)
+
+    def make_lane(self, book: Book) -> Lane:
+        """Make a lane over a socket's book that knows all the others know."""
+        market = self.market
+        lane = Lane(
+            book,
+            self._params,
+            start_ns=market.start_ns,
+            end_ns=market.end_ns,
+            lot_e6=market.lot_e6,
+            order_min_e6=market.order_min_e6,
+            quoter_address=self._quoter_address,
+        )
+        tell_inventory(lane, self._up_e6, self._down_e6)
+        lane.set_last_price(self._last_price_e4)
+        if self._working is not None:
+            lane.set_working(*self._working)
+        if self._fair is not None:
+            lane.set_fair(self._fair)
+        return lane
+
+    # Arbitration
+
+    def take(self, view: View, flags: int, recv_ns: int) -> None:
+        """Take what a chunk did to a socket's book: step the maker if that socket leads."""
+        leader = self.leader
+        if view is not leader:
+            if leader is None:
+                self._follow(view)
+            elif view.is_ahead_of(leader):
+                self.epoch += not leader.is_usable
+                self._follow(view)
+            else:
+                return
+        self._on_change(self, flags, recv_ns)
+
+    def drop(self, view: View, now_ns: int) -> None:
+        """Forget a socket's view; another leads from now on if it did."""
+        self.views.remove(view)
+        if view is self.leader:
+            self.elect(now_ns)
+
+    def elect(self, now_ns: int) -> None:
+        """Let the best view lead since the leader is gone or lost its book; step the maker."""
+        best: View | None = None
+        for view in self.views:
+            if best is None or view.is_ahead_of(best):
+                best = view
+        if best is None:
+            self.leader, self.book, self.lane = None, self._home, self._home_lane
+        else:
+            self._follow(best)
+        self.epoch += 1
+        if not self.is_removed:
+            self._on_change(self, CHANGED | TOP | self.lane.evaluate(now_ns), now_ns)
+
+    def settle_tick(self, view: View, recv_ns: int) -> None:
+        """Take a socket's word for a new grid: books on another one no longer lead."""
+        if view.book.tick_e4 != self.settled_tick_e4:
+            self.settled_tick_e4 = view.book.tick_e4
+            self.epoch += 1
+        if not view.book.has_epoch:
+            view.awaited_ns = recv_ns
+
+    def _follow(self, view: View) -> None:
+        self.leader, self.book, self.lane = view, view.book, view.lane
+
+    def _others(self) -> list[Lane]:
+        lanes = [view.lane for view in self.views] + [self._home_lane]
+        return [lane for lane in lanes if lane is not self.lane]
 
     # Freshness
+
+    def look(self) -> None:
+        """Count the leader's last frame as proof of each token it names."""
+        leader = self.leader
+        if leader is None or not leader.is_usable:
+            return
+        for token in (UP, DOWN):
+            if leader.heard_ns > self.proven_ns[token] and self.token_bytes[token] in leader.frame:
+                self.proven_ns[token] = leader.heard_ns
+
+    def stale_tokens(self, now_ns: int) -> tuple[Token, ...]:
+        """List the tokens that were not proven recently enough."""
+        oldest_ns = now_ns - self._proof_ns_max
+        if min(self.proven_ns) < oldest_ns:
+            self.look()
+        return tuple(token for token in Token if self.proven_ns[token] < oldest_ns)
 
     def obstacle(self, now_ns: int) -> str:
         """Name what keeps the market from being quoted at this time, "" for nothing.
 
-        ``no_line``, ``no_book``, ``tick_unsettled``, ``crossed``, ``mismatch``, ``stale_up``,
-        ``stale_down``, ``resolved`` or ``removed``.
+        ``removed``, ``resolved``, ``no_line``, ``no_book``, ``tick_unsettled``, ``crossed``,
+        ``mismatch``, ``stale_up`` or ``stale_down``.
         """
-        raise NotImplementedError
+        leader = self.leader
+        if self.is_removed:
+            return "removed"
+        if self.winner is not None:
+            return "resolved"
+        if leader is None:
+            return "no_line"
+        if not leader.book.has_epoch:
+            return "no_book"
+        if leader.book.tick_e4 != self.settled_tick_e4:
+            return "tick_unsettled"
+        if leader.book.is_crossed:
+            return "crossed"
+        if leader.mismatch_ns and now_ns - leader.mismatch_ns > self._mismatch_ns_max:
+            return "mismatch"
+        stale = self.stale_tokens(now_ns)
+        return f"stale_{stale[0].name.lower()}" if stale else ""
 
     def is_fresh(self, now_ns: int) -> bool:
         """Whether the book may be quoted from: both tokens proven, nothing in doubt."""
         return not self.obstacle(now_ns)
+
+
+def tell_inventory(lane: Lane, up_e6: int, down_e6: int) -> None:
+    """Tell a lane the shares held; one that refuses them quotes nothing, as it should."""
+    with suppress(InputError):
+        lane.set_inventory(up_e6, down_e6)

@@ -1,60 +1,49 @@
-"""The market channel: books of all markets, from two sockets that watch over each other."""
+"""The market channel: books of all markets, from sockets that watch over each other.
 
+Each seat keeps one socket. A socket in doubt stays until the one that replaces it has all its
+books, so that a market never waits for a connection that only might be better.
+"""
+
+import asyncio
 import random
 import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from polymm._core.quoting import HasFields
 from polymm.domain.market import Market
 from polymm.domain.order import Token
-from polymm.venues.polymarket.feed_market import FeedMarket
+from polymm.errors import DialError, InputError
+from polymm.net.pacing import Backoff
+from polymm.venues.polymarket import wire
+from polymm.venues.polymarket.feed_market import FeedMarket, OnChange, OnResolved
+from polymm.venues.polymarket.freshness import Cure, MarketFeedSettings, Witness, judge
+from polymm.venues.polymarket.link import Dialling
+from polymm.venues.polymarket.market_line import MarketLine
 from polymm.venues.polymarket.reading import Read
 
-# Market, flags of `polymm._core.layout`, and when the bytes came, by the feed's clock.
-OnChange = Callable[[FeedMarket, int, int], None]
+if TYPE_CHECKING:
+    from polymm._core.quoting import HasFields
+
+__all__ = ["FeedMarket", "MarketFeed", "MarketFeedSettings", "OnChange", "OnObstacle", "OnResolved"]
+
 # Market and what now keeps it from being quoted, "" for nothing.
 OnObstacle = Callable[[FeedMarket, str], None]
-OnResolved = Callable[[FeedMarket, Token], None]
+
+# A socket that lived so long was a good one: the next failure waits shortly again.
+_GOOD_NS = 10_000_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarketFeedSettings:
-    """When a feed asks, doubts and replaces; see FAILURES 1 to 6 and 11.
+class _Seat:
+    """The place of one socket: the one that serves, and the one that it replaces."""
 
-    Args:
-        lines: Sockets with the same markets.
-        ping_ns: From one PING to the next.
-        pong_ns_max: A link without any bytes for so long after a PING is dead.
-        quiet_ns: A token not heard of for so long is compared with a REST book.
-        proof_ns_max: A token not proven for so long is stale: not quotable, sockets are replaced.
-        doubt_ns_max: A REST book that contradicts ours for so long is believed.
-        dump_ns_max: A market without a first book for so long is asked for again.
-        redrives_max: So often; then the socket is replaced.
-        crossed_ns_max: A book crossed for so long is asked for again.
-        mismatch_ns_max: A book whose best prices contradict those of the messages, likewise.
-        check_ns: How often all this is looked at.
-        tokens_max: Most tokens of one socket.
-        backoff_base_ns: Bound of the first wait before a socket is opened again.
-        backoff_ns_max: Bound of all later ones.
-    """
-
-    lines: int = 2
-    ping_ns: int = 10_000_000_000
-    pong_ns_max: int = 5_000_000_000
-    quiet_ns: int = 2_000_000_000
-    proof_ns_max: int = 3_000_000_000
-    doubt_ns_max: int = 1_000_000_000
-    dump_ns_max: int = 2_000_000_000
-    redrives_max: int = 3
-    crossed_ns_max: int = 500_000_000
-    mismatch_ns_max: int = 250_000_000
-    check_ns: int = 50_000_000
-    tokens_max: int = 100
-    backoff_base_ns: int = 250_000_000
-    backoff_ns_max: int = 30_000_000_000
+    def __init__(self, backoff: Backoff) -> None:
+        self.backoff = backoff
+        self.line: MarketLine | None = None
+        self.old: MarketLine | None = None
+        self.over: asyncio.Event = asyncio.Event()  # the line has ended, or must be replaced
+        self.reason = ""
 
 
 class MarketFeed:
@@ -64,8 +53,9 @@ class MarketFeed:
         url: Of the market channel.
         read: Asks the CLOB's public routes: the witness.
         on_change: Called in the turn that read the socket, once a chunk and market, when the bytes
-            of the leading socket changed the market.
-        on_obstacle: Called when a market becomes quotable ("") or stops to be.
+            of the leading socket changed the market; also when another socket leads because the
+            last one cannot, or no book is left: then the book is empty.
+        on_obstacle: Called when a market becomes quotable ("") or stops to be, and why.
         on_resolved: Called once when the venue tells the winner.
         rng: Jitter of back-offs.
         clock_ns: The maker's clock; never falls. Lanes are evaluated by it.
@@ -93,20 +83,68 @@ class MarketFeed:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.markets: list[FeedMarket] = []
-        raise NotImplementedError
+        self.settings = MarketFeedSettings() if settings is None else settings
+        self._dialling = Dialling(
+            url=url,
+            clock_ns=clock_ns,
+            ping=wire.PING,
+            ping_ns=self.settings.ping_ns,
+            answer_ns_max=self.settings.pong_ns_max,
+            tls=tls,
+            engine=engine,
+        )
+        self._read = read
+        self._on_change = on_change
+        self._on_obstacle = on_obstacle
+        self._on_resolved = on_resolved
+        self._rng = rng
+        self._clock_ns = clock_ns
+        self._seats: list[_Seat] = []
+        self._lines: list[MarketLine] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._has_markets = asyncio.Event()
+        self._witnesses: dict[FeedMarket, Witness] = {}
+        self._obstacles: dict[FeedMarket, str] = {}
+
+    @property
+    def lines(self) -> tuple[MarketLine, ...]:
+        """Open sockets, those to be replaced too."""
+        return tuple(self._lines)
 
     async def open(self) -> None:
         """Begin to keep the sockets; answers at once. The first markets may be added before."""
-        raise NotImplementedError
+        assert not self._seats, "a feed is opened once"
+        for i in range(self.settings.lines):
+            backoff = Backoff(
+                self._rng,
+                base_ns=self.settings.backoff_base_ns,
+                cap_ns=self.settings.backoff_ns_max,
+            )
+            self._seats.append(_Seat(backoff))
+            self._spawn(self._keep(self._seats[i]), f"market line {i}")
+        self._tick()
 
     async def close(self) -> None:
         """End everything; no callback comes afterwards."""
-        raise NotImplementedError
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        for market in list(self.markets):
+            market.is_removed = True
+        lines = list(self._lines)
+        for line in lines:
+            line.link.end("closed")
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(line.link.wait_closed() for line in lines))
 
     def add(
         self,
         market: Market,
-        params: Mapping[str, int | float] | HasFields,
+        params: "Mapping[str, int | float] | HasFields",
         *,
         quoter_address: int = 0,
     ) -> FeedMarket:
@@ -119,8 +157,175 @@ class MarketFeed:
         Raises:
             InputError: It stands already, or there is no room.
         """
-        raise NotImplementedError
+        tokens_max = self.settings.tokens_max
+        if 2 * (len(self.markets) + 1) > tokens_max:
+            raise InputError(f"a feed holds at most {tokens_max} tokens, no room for {market.slug}")
+        if any(market.up_token == one.market.up_token for one in self.markets):
+            raise InputError(f"{market.slug} stands already")
+        found = FeedMarket(
+            market,
+            params,
+            self._on_change,
+            quoter_address=quoter_address,
+            proof_ns_max=self.settings.proof_ns_max,
+            mismatch_ns_max=self.settings.mismatch_ns_max,
+            now_ns=self._clock_ns(),
+        )
+        self._witnesses[found] = Witness(found, self.counts)
+        for line in self._lines:
+            line.add(found)
+        self.markets.append(found)
+        self._obstacles[found] = "no_line"
+        self._has_markets.set()
+        return found
 
     def remove(self, market: FeedMarket) -> None:
         """Unsubscribe from a market and free its slots; it says nothing more."""
-        raise NotImplementedError
+        if market.is_removed:
+            return
+        market.is_removed = True
+        self.markets.remove(market)
+        del self._witnesses[market], self._obstacles[market]
+        for line in self._lines:
+            line.remove(market)
+        if not self.markets:
+            self._has_markets.clear()
+
+    # Sockets
+
+    async def _keep(self, seat: _Seat) -> None:
+        """Keep one socket open, and replace it when it is in doubt."""
+        while True:
+            await self._has_markets.wait()
+            seat.over.clear()
+            seat.reason = ""
+            line = MarketLine(
+                self._dialling,
+                self.markets,
+                self.counts,
+                on_end=self._on_end,
+                on_resolved=self._resolve,
+            )
+            self._lines.append(line)
+            try:
+                await line.open()
+            except BaseException as error:
+                self._forget(line)
+                if not isinstance(error, DialError):
+                    raise
+                self.counts[f"dial_{error.kind}"] += 1
+            else:
+                self.counts["opened"] += 1
+                if not line.link.end_reason:
+                    seat.line = line
+                    await seat.over.wait()
+                seat.line = None
+                self.counts[f"ended_{seat.reason or line.link.end_reason}"] += 1
+                if self._clock_ns() - line.opened_ns > _GOOD_NS:
+                    seat.backoff.succeed()
+            await asyncio.sleep(seat.backoff.next_ns() / 1e9)
+
+    def _on_end(self, line: MarketLine, reason: str) -> None:
+        self._forget(line)
+        for seat in self._seats:
+            if seat.old is line:
+                seat.old = None
+            if seat.line is line:
+                seat.reason = reason
+                seat.over.set()
+
+    def _forget(self, line: MarketLine) -> None:
+        if line in self._lines:
+            self._lines.remove(line)
+            line.drop_views(self._clock_ns())
+
+    def _replace(self, line: MarketLine, reason: str) -> None:
+        """Open another socket; this one serves until that has its books."""
+        for seat in self._seats:
+            if seat.line is line:
+                self.counts[f"replaced_{reason}"] += 1
+                if seat.old is not None:
+                    seat.old.link.end("replaced")
+                seat.old, seat.line, seat.reason = line, None, "replaced"
+                seat.over.set()
+
+    def _retire(self, seat: _Seat, now_ns: int) -> None:
+        line, old = seat.line, seat.old
+        if line is None or old is None or not line.opened_ns:
+            return
+        if line.is_whole or now_ns - line.opened_ns > self.settings.dump_ns_max:
+            old.link.end("replaced")
+
+    # Watching
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self.settings.check_ns / 1e9, self._tick)
+        self.check(self._clock_ns())
+
+    def check(self, now_ns: int) -> None:
+        """Look at everything that time alone can make wrong."""
+        for line in list(self._lines):
+            line.link.tick(now_ns, line.recv_ns)
+        for seat in self._seats:
+            self._retire(seat, now_ns)
+        for market, witness in list(self._witnesses.items()):
+            for token in witness.due(now_ns, self.settings):
+                self._spawn(self._ask(witness, token, now_ns), "market witness")
+            self._doubt(market, witness, now_ns)
+            self._tell_obstacle(market, now_ns)
+        for line in list(self._lines):
+            self._cure(line, now_ns)
+
+    def _doubt(self, market: FeedMarket, witness: Witness, now_ns: int) -> None:
+        """Ask for a book again that REST contradicts."""
+        if not witness.is_contradicted(now_ns, self.settings):
+            return
+        for line in list(self._lines):
+            view = line.views.get(market)
+            if view is market.leader and view is not None:
+                if now_ns - line.recv_ns > self.settings.quiet_ns:
+                    self._replace(line, "contradicted")
+                else:
+                    self.counts["resync_contradicted"] += 1
+                    line.redrive(view, now_ns)
+
+    def _cure(self, line: MarketLine, now_ns: int) -> None:
+        if not line.opened_ns:
+            return
+        for view in list(line.views.values()):
+            if self._witnesses[view.market].is_unknown:
+                continue
+            cure, reason = judge(view, line.recv_ns, now_ns, self.settings)
+            if cure is Cure.REPLACE:
+                self._replace(line, reason)
+                return
+            if cure is Cure.REDRIVE:
+                self.counts[f"resync_{reason}"] += 1
+                line.redrive(view, now_ns)
+
+    def _tell_obstacle(self, market: FeedMarket, now_ns: int) -> None:
+        obstacle = market.obstacle(now_ns)
+        if obstacle == self._obstacles.get(market):
+            return
+        self._obstacles[market] = obstacle
+        self.counts[f"obstacle_{obstacle or 'none'}"] += 1
+        if self._on_obstacle is not None:
+            self._on_obstacle(market, obstacle)
+
+    async def _ask(self, witness: Witness, token: Token, now_ns: int) -> None:
+        facts = witness.market.market
+        token_id = facts.down_token if token else facts.up_token
+        status, body = await self._read(wire.BOOK_PATH.format(token_id=token_id))
+        witness.take(token, status, body, now_ns, self._clock_ns())
+
+    def _resolve(self, market: FeedMarket, winner: Token) -> None:
+        if market.winner is None and not market.is_removed:
+            market.winner = winner
+            if self._on_resolved is not None:
+                self._on_resolved(market, winner)
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

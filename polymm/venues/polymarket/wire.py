@@ -318,3 +318,23 @@ LABEL_UP: Final = "Up"
 LABEL_DOWN: Final = "Down"
 # How long a marketable order waits where a market says `itode` (changelog of 2026-09-04).
 TAKER_DELAY_MS: Final = 150
+
+# Sockets (market-ws notes 1 and 2; user-ws notes 1). Keep-alive is a text of its own, not JSON.
+PING: Final = b"PING"
+PONG: Final = b"PONG"
+BOOK_PATH: Final = "/book?token_id={token_id}"
+# A socket with more tokens than these was seen to fall silent (FAILURES 11).
+SOCKET_TOKENS_MAX: Final = 100
+
+# Reference prices (markets-5m notes 7 and 8): PolyBolt, and the legacy socket.
+PRICE_SYMBOL: Final = "{coin}usd"
+PRICE_CHANNEL_SPOT: Final = "price.crypto"
+PRICE_CHANNEL_TWAP: Final = "price.crypto.twap"
+PRICE_CLOSE_AUTH: Final = 4001
+PRICE_CLOSE_DRAINING: Final = 4003
+RTDS_SYMBOL: Final = "{coin}/usd"
+RTDS_TOPIC_SPOT: Final = "crypto_prices_chainlink"
+RTDS_TOPICS_TWAP: Final = MappingProxyType(
+    {30: "crypto_prices_twap_thirty", 60: "crypto_prices_twap_sixty"}
+)
+RTDS_PING_S: Final = 5

@@ -1,0 +1,146 @@
+"""One websocket of a feed, from dial to end: greeted first, pinged after, aborted when it is mute.
+
+What is said on it is the feed's own matter: payloads go straight from the socket to the feed.
+"""
+
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from polymm.net.pacing import PingClock
+from polymm.net.websocket import Closed, Receiver, WebSocket, WebSocketLimits, open_websocket
+
+LIMITS = WebSocketLimits(close_ns_max=200_000_000)
+NEVER_NS = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialling:
+    """How all sockets of a feed are opened and kept.
+
+    Args:
+        clock_ns: Stamps what is received; never falls.
+        ping: Text to send.
+        ping_ns: From one to the next.
+        answer_ns_max: Time without a byte after a ping until the link is dead; None where pings
+            are not answered.
+    """
+
+    url: str
+    clock_ns: Callable[[], int]
+    ping: bytes
+    ping_ns: int
+    answer_ns_max: int | None
+    tls: ssl.SSLContext | None = None
+    engine: str | None = None
+
+
+class Link:
+    """One websocket.
+
+    Args:
+        on_message: As of `polymm.net.websocket.Receiver`; ``on_chunk_end`` too.
+        greet: Gives the first texts to send, asked when the socket is open.
+        on_end: Called once after an opening that succeeded, with why it ended.
+
+    Attributes:
+        end_reason: "" while it lasts; then ours, or ``closed_<code>``.
+    """
+
+    def __init__(
+        self,
+        dialling: Dialling,
+        on_message: Callable[[bytes, int], None],
+        greet: Callable[[], Iterable[bytes]],
+        on_end: Callable[[str], None],
+        on_chunk_end: Callable[[], None] | None = None,
+    ) -> None:
+        self.end_reason = ""
+        self._dialling = dialling
+        self._receiver = Receiver(
+            on_message=on_message, on_close=self._on_close, on_chunk_end=on_chunk_end
+        )
+        self._greet = greet
+        self._on_end = on_end
+        self._socket: WebSocket | None = None
+        self._ping: PingClock | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether texts can be sent."""
+        return self._socket is not None and self._socket.is_open
+
+    async def open(self) -> None:
+        """Connect and greet.
+
+        Raises:
+            DialError: There is no connection; nothing else is called.
+        """
+        how = self._dialling
+        self._socket = await open_websocket(
+            how.url,
+            self._receiver,
+            tls=how.tls,
+            limits=LIMITS,
+            clock_ns=how.clock_ns,
+            engine=how.engine,
+        )
+        now_ns = how.clock_ns()
+        answer_ns_max = NEVER_NS if how.answer_ns_max is None else how.answer_ns_max
+        self._ping = PingClock(interval_ns=how.ping_ns, answer_ns_max=answer_ns_max, now_ns=now_ns)
+        for text in self._greet():
+            self._socket.send_text(text)
+
+    def send(self, text: bytes) -> bool:
+        """Send a text; False when it was not written."""
+        return self._socket is not None and self._socket.send_text(text)
+
+    def ping(self, now_ns: int) -> None:
+        """Ping at once, whatever the interval."""
+        if self._ping is not None and self.send(self._dialling.ping):
+            self._ping.sent(now_ns)
+
+    def answered(self, now_ns: int) -> None:
+        """Note the answer to a ping."""
+        if self._ping is not None:
+            self._ping.answered(now_ns)
+
+    def tick(self, now_ns: int, heard_ns: int = 0) -> None:
+        """Ping when it is time, and abort a peer that has fallen mute.
+
+        Args:
+            heard_ns: When the last bytes came: a backlog may delay the answer to a ping.
+        """
+        ping, limit_ns = self._ping, self._dialling.answer_ns_max
+        if ping is None or not self.is_open:
+            return
+        if limit_ns is None:
+            ping.answered(now_ns)
+        elif ping.is_overdue(now_ns) and now_ns - heard_ns > limit_ns:
+            self.end("mute", by_force=True)
+            return
+        if ping.is_due(now_ns):
+            self.ping(now_ns)
+
+    def end(self, reason: str, *, by_force: bool = False) -> None:
+        """End the connection for a reason of ours; ``on_end`` is told at once."""
+        if self._socket is None or self.end_reason:
+            return
+        if by_force:
+            self._socket.abort()
+        else:
+            self._socket.close()
+        self._finish(reason)
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is gone."""
+        if self._socket is not None:
+            await self._socket.wait_closed()
+
+    def _on_close(self, closed: Closed) -> None:
+        self._finish(f"closed_{closed.code}")
+
+    def _finish(self, reason: str) -> None:
+        if not self.end_reason:
+            self.end_reason = reason
+            self._on_end(reason)
