@@ -54,7 +54,8 @@ RULES = {
     "polymm.domain": rule("_core.layout", refused=IMPURE),
     "polymm.strategy": rule("_core domain", refused=IMPURE),
     "polymm.engine": rule("_core domain strategy", refused=IMPURE),
-    "polymm.net": rule("", "websockets picows httptools aiohttp"),
+    # The frames of a websocket are cut by the core; of nothing else does net know.
+    "polymm.net": rule("_core.frames", "websockets picows httptools aiohttp"),
     "polymm.venues": rule("net domain _core", "orjson coincurve"),
     # The synthetic flow draws its random numbers from NumPy.
     "polymm.exchange": rule(
@@ -67,7 +68,7 @@ RULES = {
     ),
     "polymm.runtime": rule(
         "_core domain strategy engine net venues exchange research",
-        "uvloop pydantic pydantic_core structlog zstandard prometheus_client",
+        "uvloop pydantic pydantic_core structlog zstandard prometheus_client trustme",
     ),
     "polymm.dashboard": rule("runtime research exchange", "aiohttp"),
     "polymm.cli": rule("runtime research exchange", "typer rich"),

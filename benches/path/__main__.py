@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import uvloop
 
 from benches.goals import Goal
-from benches.path import post, receive
+from benches.path import post, receive, socket_to_book
 from benches.path.latency import Spread, spreads_text, take_turns
 from benches.path.wire_server import BURST, wire_server
 from benches.report import goals_text
@@ -60,6 +60,11 @@ async def measure(ports: list[int], trust: object, rounds: int, seed: int) -> li
         spreads = await take_turns(runs, rounds=rounds, count=count * BURST, seed=seed)
     print(spreads_text("receive at full speed, a frame", spreads, receive.RAW), end="\n\n")
     goals += receive_goals(spreads)
+    runs = socket_to_book.book_contenders(ports[1])
+    spreads = await take_turns(runs, rounds=rounds, count=count * BURST, seed=seed)
+    title = "socket to book, a price change at full speed"
+    print(spreads_text(title, spreads, socket_to_book.ORJSON), end="\n\n")
+    goals += book_goals(spreads)
     async with receive.receive_contenders(ports[1], b"p") as runs:
         spreads = await take_turns(runs, rounds=rounds, count=count // 4, seed=seed)
         print(spreads_text("receive one a millisecond, delay", spreads, receive.RAW), end="\n\n")
@@ -106,6 +111,21 @@ def receive_goals(spreads: Spreads) -> list[Goal]:
             text = f"receive by {engine} over websockets' own client"
             found.append(Goal(text=text, value=value, floor=None, aim=aim))
     return found
+
+
+def book_goals(spreads: Spreads) -> list[Goal]:
+    """Goals of socket to book, by p50 of the rounds' means."""
+    peer = spreads[socket_to_book.ORJSON].p50_ns
+    return [
+        Goal(
+            text=f"socket to book by {engine} over {socket_to_book.ORJSON}",
+            value=peer / spreads[name].p50_ns,
+            floor=floor,
+            aim=aim,
+        )
+        for engine, floor, aim in (("websockets", 2.0, 2.0), ("picows", 11.0, 15.0))
+        if (name := socket_to_book.ours(engine)) in spreads
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:

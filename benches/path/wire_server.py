@@ -17,8 +17,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic_ns
+from typing import ClassVar
 
 import uvloop
+
+from benches.path.socket_to_book import messages
 
 REPLY_BODY = b'{"success":true,"errorMsg":"","orderID":"0x' + b"a" * 64 + b'","status":"live"}'
 REPLY = (
@@ -61,7 +64,10 @@ class Answers(asyncio.Protocol):
 
 
 class Frames(asyncio.Protocol):
-    """Sends frames on request: ``b <count>`` in bursts, ``p <count>`` paced."""
+    """Sends frames on request: ``b <count>`` in bursts, ``p <count>`` paced, ``c <count>`` bursts
+    of price changes, which are all different."""
+
+    price_changes: ClassVar[tuple[bytes, ...]] = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -96,13 +102,19 @@ class Frames(asyncio.Protocol):
             mask, masked = data[2:6], data[6:]
             data = bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked))
         kind, _, count = data.partition(b" ")
-        send = self.send_paced if kind == b"p" else self.send_bursts
+        send = {b"p": self.send_paced, b"b": self.send_bursts, b"c": self.send_changes}[kind]
         self.task = asyncio.get_running_loop().create_task(send(int(count)))
 
     async def send_bursts(self, count: int) -> None:
         for _ in range(count // BURST):
             await self.is_paused.wait()
             self.transport.write(self.burst)
+
+    async def send_changes(self, count: int) -> None:
+        frames = self.price_changes[:count]
+        for i in range(0, count, BURST):
+            await self.is_paused.wait()
+            self.transport.write(b"".join(frames[i : i + BURST]))
 
     async def send_paced(self, count: int) -> None:
         for _ in range(count):
@@ -126,6 +138,7 @@ def _serve(ready: Connection, core: int | None, certificate: str | None) -> None
 
     if core is not None:
         os.sched_setaffinity(0, {core})
+    Frames.price_changes = tuple(frame(message) for message in messages().price_changes)
     uvloop.run(run())
 
 

@@ -5,7 +5,6 @@
 the splitting and the socket in compiled code. One contract suite runs over both.
 """
 
-import importlib.util
 import ssl
 import time
 from collections.abc import Callable, Iterable
@@ -114,11 +113,6 @@ class WebSocket(Protocol):
         ...
 
 
-def best_engine() -> str:
-    """Name the engine to use: picows where the extra ``fast`` is installed."""
-    return ENGINES[1] if importlib.util.find_spec("picows") is not None else ENGINES[0]
-
-
 async def open_websocket(
     url: str,
     receiver: Receiver,
@@ -127,7 +121,7 @@ async def open_websocket(
     headers: Iterable[tuple[str, str]] = (),
     limits: WebSocketLimits = DEFAULT_LIMITS,
     clock_ns: Callable[[], int] = time.monotonic_ns,
-    engine: str | None = None,
+    engine: str = ENGINES[0],
 ) -> WebSocket:
     """Open a websocket.
 
@@ -137,13 +131,13 @@ async def open_websocket(
         tls: For wss; the system's trust where None.
         headers: Of the handshake, beside those of the protocol.
         clock_ns: Stamps what is received.
-        engine: One of `ENGINES`; `best_engine` where None.
+        engine: One of `ENGINES`. The first cuts frames in the core and is the faster one; the
+            second needs the extra ``fast``.
 
     Raises:
         DialError: There is no connection; HandshakeError where there is one, but no websocket.
         InputError: The URL is not one of a websocket, or the engine is unknown.
     """
-    engine = best_engine() if engine is None else engine
     if engine not in ENGINES:
         raise InputError(f"engine must be one of {', '.join(ENGINES)}, was {engine!r}")
     if not url.startswith(("ws://", "wss://")):

@@ -9,7 +9,6 @@ from polymm.errors import DialError, HandshakeError, InputError
 from polymm.net.websocket import (
     WebSocket,
     WebSocketLimits,
-    best_engine,
     open_websocket,
 )
 from tests.support.loopback import (
@@ -197,14 +196,6 @@ def test_an_unknown_engine_is_refused(run: Stage) -> None:
             await open_websocket("ws://a.example", Heard().receiver(), engine="libwebsockets")
 
     run(scene())
-
-
-@pytest.mark.parametrize("is_installed", [True, False])
-def test_picows_is_used_where_it_is_installed(
-    monkeypatch: pytest.MonkeyPatch, *, is_installed: bool
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: object() if is_installed else None)
-    assert best_engine() == ("picows" if is_installed else "websockets")
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
