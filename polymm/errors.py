@@ -8,6 +8,7 @@ PolymmError
 ├── ConfigError           a configuration file or value
 ├── DialError             a connection that could not be made; carries its kind
 │   └── HandshakeError    the peer answered a websocket's opening with something else
+├── VenueError            a venue's answer, or its absence, where a value was asked for
 ├── CredentialError       a key or credential that is missing, malformed or readable by others
 ├── QuoterError           a user's quoter that does not compile or has the wrong signature
 └── LedgerError           money or shares that do not add up; never expected, never hidden
@@ -95,6 +96,33 @@ class HandshakeError(DialError):
         self.status = status
         self.headers = headers
         self.body = body
+
+
+class VenueError(PolymmError):
+    """A venue gave no answer that could be used; nothing was changed that it does not say.
+
+    Attributes:
+        reason: A key of the venue's own table, for example
+            `polymm.venues.polymarket.reasons.REASONS`.
+        is_known: Whether the request certainly had no effect.
+        status: HTTP status, 0 where no answer came.
+        retry_after_ns: How long the venue asked to wait, 0 where it did not.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        is_known: bool,
+        status: int = 0,
+        retry_after_ns: int = 0,
+    ) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.is_known = is_known
+        self.status = status
+        self.retry_after_ns = retry_after_ns
 
 
 class CredentialError(PolymmError, ValueError):

@@ -1,0 +1,212 @@
+"""Placements: orders signed ahead of their sending, written once, and what became of each."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from polymm.domain.amounts import Amounts, limit_amounts, market_amounts
+from polymm.domain.market import Market
+from polymm.domain.order import Side, Token
+from polymm.net.http_outcome import Outcome, Reply
+from polymm.venues.polymarket import replies, wire
+from polymm.venues.polymarket.budget import Budget
+from polymm.venues.polymarket.credentials import Secret, Unprintable
+from polymm.venues.polymarket.replies import stamps
+from polymm.venues.polymarket.results import NewOrder, PlaceResult, PlaceState
+from polymm.venues.polymarket.service import Service, later
+from polymm.venues.polymarket.signed_requests import SignedRequests
+from polymm.venues.polymarket.signing import Envelopes, OrderFamily, OrderStamps, Wallet
+
+_TAKING: Final = (wire.FAK, wire.FOK)
+
+OnPlaced = Callable[[PlaceResult], None]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Posting(Unprintable):
+    """One signed request for one order or a batch: ready to be written, once.
+
+    Args:
+        order_ids: Known before a byte is sent; journal them before `Placements.submit`.
+        request: Empty once it was submitted.
+        decided_ns, signed_ns: As in `PlaceResult`.
+    """
+
+    order_ids: tuple[str, ...]
+    request: bytes
+    decided_ns: int
+    signed_ns: int
+
+
+class Placements:
+    """Places one wallet's orders.
+
+    Args:
+        service: Connections that serve nothing else.
+        requests: Signs requests.
+        wallet: Signs orders.
+        owner: The API key.
+        budget: Tokens that placements cost.
+        rng: Salts.
+        in_batches: Send orders that are placed together as batches of up to 15.
+        builder: Builder code of every order.
+        wait_ns: From writing, or waiting for a connection, to the whole answer.
+        clock_ns: Of stamps.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        requests: SignedRequests,
+        wallet: Wallet,
+        owner: Secret,
+        budget: Budget,
+        rng: random.Random,
+        *,
+        in_batches: bool,
+        builder: str,
+        wait_ns: int,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._service = service
+        self._requests = requests
+        self._wallet = wallet
+        self._envelopes = Envelopes(owner)
+        self._budget = budget
+        self._rng = rng
+        self._in_batches = in_batches
+        self._builder = builder
+        self._wait_ns = wait_ns
+        self._clock_ns = clock_ns
+        self._stamps = OrderStamps()
+        self._families: dict[tuple[str, Side], OrderFamily] = {}
+
+    def prepare(self, market: Market) -> None:
+        """Prepare all that stays the same of a market's orders; else its first order does it."""
+        for token in Token:
+            for side in Side:
+                self._family(market, token, side)
+
+    def forget(self, market: Market) -> None:
+        """Drop what was prepared."""
+        for token_id in (market.up_token, market.down_token):
+            for side in Side:
+                self._families.pop((token_id, side), None)
+
+    def _family(self, market: Market, token: Token, side: Side) -> OrderFamily:
+        token_id = market.up_token if token is Token.UP else market.down_token
+        found = self._families.get((token_id, side))
+        if found is None:
+            found = self._families[token_id, side] = OrderFamily(
+                self._wallet,
+                token_id=token_id,
+                side=side,
+                market_version=market.version,
+                neg_risk=market.neg_risk,
+                builder=self._builder,
+            )
+        return found
+
+    def place(self, orders: Sequence[NewOrder], on_result: OnPlaced) -> list[str]:
+        """Sign orders and write them.
+
+        Args:
+            on_result: Called once an order, never before this returns.
+
+        Returns:
+            The ids of the orders, in their order.
+
+        Raises:
+            InputError: One of them cannot be signed; then nothing was sent.
+        """
+        postings = self.sign(orders)
+        self.submit(postings, on_result)
+        return [order_id for posting in postings for order_id in posting.order_ids]
+
+    def sign(self, orders: Sequence[NewOrder]) -> list[Posting]:
+        """Sign orders and make their requests, without sending: ids may be journaled in between.
+
+        Submit them at once: their time stamps age.
+
+        Raises:
+            InputError: One of them cannot be signed.
+        """
+        decided_ns = self._clock_ns()
+        now_ns = self._requests.venue_ns()
+        if self._in_batches and len(orders) > 1:
+            return [
+                self._batch(orders[i : i + wire.BATCH_MAX], now_ns, decided_ns)
+                for i in range(0, len(orders), wire.BATCH_MAX)
+            ]
+        postings = []
+        for order in orders:
+            order_id, body = self._body(order, now_ns)
+            request = self._requests.make("POST", wire.ORDER_PATH, body, now_ns=now_ns)
+            postings.append(Posting((order_id,), request, decided_ns, self._clock_ns()))
+        return postings
+
+    def submit(self, postings: Sequence[Posting], on_result: OnPlaced) -> None:
+        """Write signed requests, each once.
+
+        Args:
+            on_result: Called once an order, never before this returns.
+        """
+        for posting in postings:
+            request, posting.request = posting.request, b""
+            assert request, "a posting is submitted once"
+            on_outcome = partial(self._placed, posting, on_result)
+            now_ns = self._clock_ns()
+            wait_ns = self._budget.take_orders(len(posting.order_ids), now_ns)
+            if wait_ns:
+                later(self._over_budget, posting, wait_ns, on_result)
+                continue
+            refused = self._service.send(request, wait_ns=self._wait_ns, on_outcome=on_outcome)
+            if refused is not None:
+                later(on_outcome, refused)
+
+    def _batch(self, orders: Sequence[NewOrder], now_ns: int, decided_ns: int) -> Posting:
+        ids, bodies = zip(*(self._body(order, now_ns) for order in orders), strict=True)
+        body = b"[" + b",".join(bodies) + b"]"
+        request = self._requests.make("POST", wire.ORDERS_PATH, body, now_ns=now_ns)
+        return Posting(ids, request, decided_ns, self._clock_ns())
+
+    def _body(self, order: NewOrder, now_ns: int) -> tuple[str, bytes]:
+        signed = self._family(order.market, order.token, order.side).sign(
+            _amounts(order),
+            salt=self._rng.getrandbits(wire.SALT_BITS),
+            timestamp_ms=self._stamps.next_ms(now_ns // 1_000_000),
+            expiration_s=order.expiration_s,
+        )
+        body = self._envelopes.body(signed, order.kind, post_only=order.post_only)
+        return signed.order_id, body
+
+    def _placed(self, posting: Posting, on_result: OnPlaced, outcome: Outcome) -> None:
+        results = replies.read_place(
+            outcome, posting.order_ids, stamps(outcome, posting.decided_ns, posting.signed_ns)
+        )
+        if isinstance(outcome, Reply):
+            self._budget.orders_answered(outcome, outcome.answered_ns)
+            if outcome.status == 429:
+                self._budget.block_orders(results[0].retry_after_ns, outcome.answered_ns)
+        for result in results:
+            on_result(result)
+
+    def _over_budget(self, posting: Posting, wait_ns: int, on_result: OnPlaced) -> None:
+        for order_id in posting.order_ids:
+            on_result(
+                PlaceResult(
+                    order_id=order_id,
+                    state=PlaceState.NOT_SENT,
+                    reason="order_budget",
+                    retry_after_ns=wait_ns,
+                    decided_ns=posting.decided_ns,
+                    signed_ns=posting.signed_ns,
+                )
+            )
+
+
+def _amounts(order: NewOrder) -> Amounts:
+    compute = market_amounts if order.kind in _TAKING else limit_amounts
+    return compute(order.side, order.price_e4, order.size_e6, order.market.tick_e4)
