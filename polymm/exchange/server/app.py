@@ -10,6 +10,7 @@ from aiohttp import web
 from polymm.domain.tape import Tape
 from polymm.exchange.server.answers import refusals_told
 from polymm.exchange.server.auth_routes import auth_routes
+from polymm.exchange.server.chain_routes import chain_routes
 from polymm.exchange.server.control import control_routes
 from polymm.exchange.server.hall import HALL, Hall
 from polymm.exchange.server.market_socket import market_socket_routes
@@ -28,6 +29,7 @@ BODY_BYTES_MAX = 1 << 20
 MakeRoutes = Callable[[Hall], Iterable[web.AbstractRouteDef]]
 ROUTES: tuple[MakeRoutes, ...] = (
     auth_routes,
+    chain_routes,
     control_routes,
     market_socket_routes,
     prices_socket_routes,
