@@ -5,9 +5,11 @@ time a test hands it the time of the next act. What it has to say collects in ``
 call of ``audit`` proves at any moment that money and shares are conserved.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from polymm.domain.market import NS, Market
 from polymm.domain.order import Token
@@ -29,6 +31,7 @@ from polymm.exchange.wallets import CASH, Ledger, Wallet
 
 SPENDER = "exchange"
 """Who needs the wallets' allowance where a market names no contract."""
+ACTS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,24 @@ class CancelAnswer:
 
     canceled: list[str] = field(default_factory=list)
     not_canceled: dict[str, str] = field(default_factory=dict)
+
+
+class ChainAct(NamedTuple):
+    """What a wallet did with pairs.
+
+    Args:
+        at_ns: When.
+        kind: ``SPLIT``, ``MERGE`` or ``REDEEM``.
+        address: The wallet's.
+        listing: Of which market.
+        cash_e6: Dollars given for pairs, or got for pairs or shares.
+    """
+
+    at_ns: int
+    kind: str
+    address: str
+    listing: Listing
+    cash_e6: int
 
 
 class Exchange:
@@ -55,6 +76,7 @@ class Exchange:
         timers: What will happen later.
         listings: Markets by condition id.
         outbox: Messages not yet fetched; ``drain`` it.
+        acts: Splits, merges and redemptions of markets not yet retired, oldest first.
         on_listed: Called for each new market.
     """
 
@@ -68,6 +90,7 @@ class Exchange:
         self.trading = Trading(self.rules)
         self.listings: dict[str, Listing] = {}
         self.outbox: list[MarketMessage | UserMessage] = []
+        self.acts: deque[ChainAct] = deque(maxlen=ACTS_MAX)
         self.on_listed: list[Callable[[Listing], None]] = []
         self.clearing = Clearing(
             self.ledger, self.timers, self.rules, self.faults, self.outbox.append, seed
@@ -192,6 +215,8 @@ class Exchange:
             self.ledger.redeem(wallet, listing.pool)
         self.ledger.drop_pool(listing.condition_id)
         self.clearing.forget(listing)
+        kept = [act for act in self.acts if act.listing is not listing]
+        self.acts = deque(kept, maxlen=ACTS_MAX)
         del self.listings[listing.condition_id]
         for token_id in listing.pool.tokens:
             del self._by_token[token_id]
@@ -273,6 +298,7 @@ class Exchange:
         if not 0 < pairs_e6 <= wallet.balances[CASH]:
             return False
         self.ledger.split(wallet, listing.pool, pairs_e6, seen=not self.rules.reads_chain_late)
+        self.acts.append(ChainAct(now_ns, "SPLIT", wallet.address, listing, pairs_e6))
         self._cover(now_ns, wallet, CASH)
         return True
 
@@ -282,6 +308,7 @@ class Exchange:
         if not 0 < pairs_e6 <= min(wallet.balances[token] for token in tokens):
             return False
         self.ledger.merge(wallet, listing.pool, pairs_e6, seen=not self.rules.reads_chain_late)
+        self.acts.append(ChainAct(now_ns, "MERGE", wallet.address, listing, pairs_e6))
         self._cover(now_ns, wallet, *tokens)
         return True
 
@@ -289,7 +316,9 @@ class Exchange:
         """Pay a wallet's winning shares; None before the market is resolved."""
         if listing.winner is None:
             return None
-        return self.ledger.redeem(wallet, listing.pool, seen=not self.rules.reads_chain_late)
+        paid_e6 = self.ledger.redeem(wallet, listing.pool, seen=not self.rules.reads_chain_late)
+        self.acts.append(ChainAct(now_ns, "REDEEM", wallet.address, listing, paid_e6))
+        return paid_e6
 
     def redeem_shares(
         self, now_ns: int, wallet: Wallet, listing: Listing, token: Token, shares_e6: int
@@ -298,7 +327,9 @@ class Exchange:
         if listing.winner is None or not 0 < shares_e6 <= wallet.balances[listing.token_id(token)]:
             return None
         seen = not self.rules.reads_chain_late
-        return self.ledger.redeem_shares(wallet, listing.pool, token, shares_e6, seen=seen)
+        paid_e6 = self.ledger.redeem_shares(wallet, listing.pool, token, shares_e6, seen=seen)
+        self.acts.append(ChainAct(now_ns, "REDEEM", wallet.address, listing, paid_e6))
+        return paid_e6
 
     def transfer(
         self, now_ns: int, asset: str, amount_e6: int, *, giver: Wallet, taker: Wallet

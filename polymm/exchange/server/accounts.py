@@ -245,4 +245,7 @@ def spenders(chain_id: int) -> list[str]:
         wire.NEG_RISK_COLLATERAL_ADAPTER,
         wire.ROUTER,
         wire.AUTO_REDEEMER,
+        wire.BINARY_MODULE,
+        wire.NEG_RISK_MODULE,
+        wire.PERPS_DEPOSIT,
     ]

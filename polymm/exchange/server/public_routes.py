@@ -10,6 +10,7 @@ from polymm.domain.market import NS
 from polymm.exchange.refusals import Refusal
 from polymm.exchange.server.answers import Refused, json_response
 from polymm.exchange.server.book_routes import book_routes
+from polymm.exchange.server.data_api import data_routes
 from polymm.exchange.server.gamma import gamma_routes
 from polymm.exchange.server.glances import Glances
 from polymm.exchange.server.hall import Hall
@@ -36,6 +37,7 @@ def public_routes(hall: Hall) -> list[web.RouteDef]:
         *book_routes(hall),
         *market_routes(hall, glances),
         *gamma_routes(hall, glances),
+        *data_routes(hall, glances),
     ]
 
 
