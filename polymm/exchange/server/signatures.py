@@ -98,6 +98,7 @@ def verify_order(
     return refusals.INVALID_SIGNATURE
 
 
+@cache
 def exchange_domain(chain_id: int, version: str, *, neg_risk: bool) -> bytes:
     """Hash the domain of the exchange contract that a market's orders are signed for."""
     return domain_separator(
