@@ -6,8 +6,9 @@ What they send is signed by our client's code, which shares nothing with the exc
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -114,8 +115,10 @@ class Guest:
         """Send one private request; a body that is no bytes is written as JSON."""
         sent = body if isinstance(body, bytes) else orjson.dumps(body)
         headers = self._signer.headers(int(time.time()) - late_s, method, path, sent)
+        # aiohttp warns of large bodies that are no stream.
+        data = BytesIO(sent) if len(sent) > 1 << 20 else sent or None
         async with self._session.request(
-            method, self.clob + path, data=sent or None, headers=headers, params=query
+            method, self.clob + path, data=data, headers=headers, params=query
         ) as reply:
             raw = await reply.read()
             is_json = reply.content_type == "application/json"
@@ -132,6 +135,11 @@ class Guest:
 
     async def cancel(self, *order_ids: str) -> Reply:
         return await self.call("DELETE", "/orders", list(order_ids))
+
+    async def rest(self, n: int, token: Token = Token.UP) -> list[str]:
+        """Place n bids that rest, each a cent above the last; their ids."""
+        replies = [await self.buy(10 + i, 10, token) for i in range(n)]
+        return [reply.body["orderID"] for reply in replies]
 
     def open_ids(self) -> list[str]:
         """Open orders as the exchange knows them."""
@@ -169,3 +177,13 @@ async def party(**settings: Any) -> AsyncIterator[Party]:
     ):
         yield Party(served, session)
         served.hall.exchange.audit()
+
+
+def play(scene: Callable[[Party], Awaitable[None]], **settings: Any) -> None:
+    """Play a scene on a fresh exchange, whose books must balance after it."""
+
+    async def run() -> None:
+        async with party(**settings) as one:
+            await scene(one)
+
+    asyncio.run(run())
