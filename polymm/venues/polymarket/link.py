@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from polymm.net.pacing import PingClock
-from polymm.net.websocket import Closed, Receiver, WebSocket, WebSocketLimits, open_websocket
+from polymm.net.websocket import (
+    ENGINES,
+    Closed,
+    Receiver,
+    WebSocket,
+    WebSocketLimits,
+    open_websocket,
+)
 
 LIMITS = WebSocketLimits(close_ns_max=200_000_000)
 NEVER_NS = 2**63 - 1
@@ -32,7 +39,7 @@ class Dialling:
     ping_ns: int
     answer_ns_max: int | None
     tls: ssl.SSLContext | None = None
-    engine: str | None = None
+    engine: str = ENGINES[0]
 
 
 class Link:

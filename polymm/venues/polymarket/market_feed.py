@@ -16,6 +16,7 @@ from polymm.domain.market import Market
 from polymm.domain.order import Token
 from polymm.errors import DialError, InputError
 from polymm.net.pacing import Backoff
+from polymm.net.websocket import ENGINES
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.feed_market import FeedMarket, OnChange, OnResolved
 from polymm.venues.polymarket.freshness import Cure, MarketFeedSettings, Witness, judge
@@ -60,7 +61,7 @@ class MarketFeed:
         rng: Jitter of back-offs.
         clock_ns: The maker's clock; never falls. Lanes are evaluated by it.
         tls: For wss; the system's trust where None.
-        engine: Of the websocket; the best where None.
+        engine: Of the websocket.
 
     Attributes:
         counts: What happened, by name.
@@ -79,7 +80,7 @@ class MarketFeed:
         settings: MarketFeedSettings | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         tls: ssl.SSLContext | None = None,
-        engine: str | None = None,
+        engine: str = ENGINES[0],
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.markets: list[FeedMarket] = []

@@ -1,22 +1,30 @@
-"""What the user channel tells, from bytes to typed events and our own fills (user-ws notes 2, 3)."""
+"""What the user channel tells of orders and trades, and what a trade did to our own orders.
+
+Shapes and rules: user-ws notes 2 and 3. Bytes become events in `user_reading`.
+"""
 
 from collections.abc import Container
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
 
 from polymm.domain.order import Side
 from polymm.errors import DecodeError
 
 
 class TradeStatus(StrEnum):
-    """How far a trade is settled."""
+    """How far a trade is settled, in rising rank; the last two are final."""
 
+    MATCHED_NOT_BROADCASTED = "MATCHED_NOT_BROADCASTED"  # in listings only
     MATCHED = "MATCHED"
     RETRYING = "RETRYING"
     MINED = "MINED"
     CONFIRMED = "CONFIRMED"
     FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other status follows."""
+        return self in (TradeStatus.CONFIRMED, TradeStatus.FAILED)
 
 
 class OrderChange(StrEnum):
@@ -33,7 +41,7 @@ class OrderEvent:
 
     Args:
         order_id: Its hash.
-        status: One of ORDER_STATUSES, "" where none was told.
+        status: One of `user_reading.ORDER_STATUSES`, "" where none was told.
         reason: What follows the status, in the venue's words.
         condition_id: Its market.
         token_id: What it buys or sells.
@@ -130,6 +138,15 @@ class OwnFill:
         return (2 * self.cash_e10 + self.size_e6) // (2 * self.size_e6) if self.size_e6 else 0
 
 
+class FillNews(IntEnum):
+    """What a fill told of again and again means for the books; see `fill_book`."""
+
+    OLD = 0  # nothing: known, of a lower rank, or too old to be judged
+    BOOKED = 1  # first heard of: it counts
+    STATUS = 2  # counted already: only its status changed
+    REVERSED = 3  # counted, and now failed: it must be undone
+
+
 @dataclass(frozen=True, slots=True)
 class UserFrame:
     """All that one frame tells; what cannot be read stands apart, and nothing else suffers."""
@@ -139,70 +156,95 @@ class UserFrame:
     ignored: int
 
 
-def read_user_frame(frame: bytes) -> UserFrame:
-    """Read one frame: an object or an array. Total: any bytes give events or faults."""
-    raise NotImplementedError
-
-
-def read_order(record: dict[str, Any]) -> OrderEvent:
-    """Read an order event.
-
-    Raises:
-        DecodeError: A fact is missing or cannot be.
-    """
-    raise NotImplementedError
-
-
-def read_trade(record: dict[str, Any]) -> TradeEvent:
-    """Read a trade event or a row of ``GET /data/trades``, which has the same keys.
-
-    Raises:
-        DecodeError: A fact is missing or cannot be.
-    """
-    raise NotImplementedError
-
-
 def own_fills(
     event: TradeEvent, my_key: str, my_orders: Container[str], my_wallet: str
 ) -> tuple[OwnFill, ...]:
     """Find what a trade did to our orders (user-ws notes 3, "Own fills, exactly").
+
+    Whatever the other side traded, our position changes by our own order's side and token.
 
     Args:
         my_key: API key, the owner of our orders.
         my_orders: Ids of all our orders that may trade.
         my_wallet: Address that holds our funds.
     """
-    raise NotImplementedError
+    fills = []
+    if event.taker_order_id in my_orders or event.is_taker:
+        fills.append(
+            _fill(
+                event,
+                event.taker_order_id,
+                event.token_id,
+                event.side,
+                event.size_e6,
+                _taker_cash_e10(event),
+                is_maker=False,
+            )
+        )
+    wallet = my_wallet.lower()
+    for maker in event.makers:
+        if (
+            maker.owner == my_key
+            or maker.order_id in my_orders
+            or (wallet and maker.wallet.lower() == wallet)
+        ):
+            cash_e10 = maker.size_e6 * maker.price_e4
+            side = _maker_side(event, maker)
+            fills.append(
+                _fill(
+                    event,
+                    maker.order_id,
+                    maker.token_id,
+                    side,
+                    maker.size_e6,
+                    cash_e10,
+                    is_maker=True,
+                )
+            )
+    return tuple(fills)
 
 
-class FillNews(IntEnum):
-    """What a fill told of again and again means for the books."""
+def _fill(
+    event: TradeEvent,
+    order_id: str,
+    token_id: str,
+    side: Side,
+    size_e6: int,
+    cash_e10: int,
+    *,
+    is_maker: bool,
+) -> OwnFill:
+    return OwnFill(
+        trade_id=event.trade_id,
+        order_id=order_id,
+        status=event.status,
+        condition_id=event.condition_id,
+        token_id=token_id,
+        side=side,
+        size_e6=size_e6,
+        cash_e10=cash_e10,
+        is_maker=is_maker,
+        matched_s=event.matched_s,
+        stamp_ms=event.stamp_ms,
+    )
 
-    OLD = 0  # nothing: known, of a lower rank, or too old to be judged
-    BOOKED = 1  # first heard of: it counts
-    STATUS = 2  # counted already: only its status changed
-    REVERSED = 3  # counted, and now failed: it must be undone
+
+def _maker_side(event: TradeEvent, maker: MakerOrder) -> Side:
+    """The maker's side; where it is not told, it follows from the kind of match."""
+    if maker.side is not None:
+        return maker.side
+    if maker.token_id == event.token_id:
+        return Side(1 - event.side)
+    return event.side  # two buys mint a pair, two sells merge one
 
 
-class FillBook:
-    """Every fill once, by (trade id, order id), with the highest status told.
-
-    Args:
-        keep_ns: A fill is remembered so long after it was last heard of; what matched longer ago
-            is refused, since it may have been forgotten.
-    """
-
-    def __init__(self, *, keep_ns: int = 3_600_000_000_000) -> None:
-        raise NotImplementedError
-
-    def apply(self, fill: OwnFill, now_ns: int) -> FillNews:
-        """Take what a socket or a listing tells; what it means for the books.
-
-        Args:
-            now_ns: Time of day, ns since the epoch.
-        """
-        raise NotImplementedError
-
-    def status(self, trade_id: str, order_id: str) -> TradeStatus | None:
-        """Give the status of a fill, None where it is not known."""
-        raise NotImplementedError
+def _taker_cash_e10(event: TradeEvent) -> int:
+    """What the taker paid or got: each maker at its own limit, in the taker's token's terms."""
+    told_e6 = sum(maker.size_e6 for maker in event.makers)
+    if told_e6 > event.size_e6:
+        return event.size_e6 * event.price_e6 // 100
+    cash_e10 = (event.size_e6 - told_e6) * event.price_e6 // 100
+    for maker in event.makers:
+        is_same = maker.token_id == event.token_id
+        cash_e10 += maker.size_e6 * (maker.price_e4 if is_same else 10_000 - maker.price_e4)
+    return cash_e10

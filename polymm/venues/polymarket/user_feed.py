@@ -1,5 +1,10 @@
-"""The user channel: our orders and trades as the venue tells them, and when something was missed."""
+"""The user channel: our orders and trades as told, and when something was missed.
 
+The venue neither acknowledges a subscription nor replays what was missed. So a socket counts as
+heard once a PING sent after the credentials is answered, and every such moment is told as a gap.
+"""
+
+import asyncio
 import random
 import ssl
 import time
@@ -7,8 +12,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import orjson
+
+from polymm.errors import DialError
+from polymm.net.pacing import Backoff
+from polymm.net.websocket import ENGINES
+from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import ApiCredentials
+from polymm.venues.polymarket.link import Dialling, Link
 from polymm.venues.polymarket.user_events import UserEvent
+from polymm.venues.polymarket.user_reading import read_user_frame
 
 # Event, and when its bytes came, by the feed's clock.
 OnEvent = Callable[[UserEvent, int], None]
@@ -25,12 +38,14 @@ class UserFeedSettings:
         pong_ns_max: A PING unanswered for so long ends the socket.
         backoff_base_ns: Bound of the first wait before the socket is opened again.
         backoff_ns_max: Bound of all later ones.
+        check_ns: How often pings are looked at.
     """
 
     ping_ns: int = 10_000_000_000
     pong_ns_max: int = 5_000_000_000
     backoff_base_ns: int = 250_000_000
     backoff_ns_max: int = 30_000_000_000
+    check_ns: int = 250_000_000
 
 
 class UserFeed:
@@ -42,11 +57,13 @@ class UserFeed:
         on_gap: Called whenever a socket is proven to be heard by the venue, the first one too:
             what happened since the given time must be read by REST. Also called when a frame could
             not be read.
-        clock_ns: Stamps what is received.
+        rng: Jitter of the back-off.
+        clock_ns: Stamps what is received; never falls.
 
     Attributes:
         counts: What happened, by name.
         refusals: Sockets in a row that the venue closed before it answered: wrong credentials.
+        is_live: Whether the venue answers on the socket: nothing is missed while it does.
     """
 
     def __init__(
@@ -60,21 +77,106 @@ class UserFeed:
         settings: UserFeedSettings | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         tls: ssl.SSLContext | None = None,
-        engine: str | None = None,
+        engine: str = ENGINES[0],
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.refusals = 0
-        raise NotImplementedError
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the venue answers on the socket: nothing is missed while it does."""
-        raise NotImplementedError
+        self.is_live = False
+        self.settings = UserFeedSettings() if settings is None else settings
+        self._dialling = Dialling(
+            url=url,
+            clock_ns=clock_ns,
+            ping=wire.PING,
+            ping_ns=self.settings.ping_ns,
+            answer_ns_max=self.settings.pong_ns_max,
+            tls=tls,
+            engine=engine,
+        )
+        self._credentials = credentials
+        self._on_event = on_event
+        self._on_gap = on_gap
+        self._rng = rng
+        self._clock_ns = clock_ns
+        self._heard_ns = clock_ns()
+        self._link: Link | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Begin to keep the socket; answers at once."""
-        raise NotImplementedError
+        assert self._keeper is None, "a feed is opened once"
+        self._heard_ns = self._clock_ns()
+        self._keeper = asyncio.create_task(self._keep(), name="user feed")
+        self._tick()
 
     async def close(self) -> None:
         """End everything; no callback comes afterwards."""
-        raise NotImplementedError
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        self.is_live = False
+        if self._link is not None:
+            self._link.end("closed")
+            await self._link.wait_closed()
+
+    async def _keep(self) -> None:
+        backoff = Backoff(
+            self._rng,
+            base_ns=self.settings.backoff_base_ns,
+            cap_ns=self.settings.backoff_ns_max,
+        )
+        while True:
+            over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            link = Link(self._dialling, self._on_message, self._greet, over.set_result)
+            try:
+                await link.open()
+            except DialError as error:
+                self.counts[f"dial_{error.kind}"] += 1
+            else:
+                self._link = link
+                self.counts["opened"] += 1
+                link.ping(self._clock_ns())
+                self.counts[f"ended_{await over}"] += 1
+                if self.is_live:
+                    backoff.succeed()
+                elif link.end_reason != "mute":
+                    self.refusals += 1
+                self.is_live = False
+            await asyncio.sleep(backoff.next_ns() / 1e9)
+
+    def _greet(self) -> list[bytes]:
+        mine = self._credentials
+        auth = {
+            "apiKey": mine.key.reveal(),
+            "secret": mine.secret.reveal(),
+            "passphrase": mine.passphrase.reveal(),
+        }
+        return [orjson.dumps({"type": "user", "auth": auth})]
+
+    def _on_message(self, frame: bytes, recv_ns: int) -> None:
+        since_ns, self._heard_ns = self._heard_ns, recv_ns
+        if not self.is_live:
+            self.is_live = True
+            self.refusals = 0
+            self.counts["gaps"] += 1
+            self._on_gap(since_ns)
+        if frame == wire.PONG:
+            if self._link is not None:
+                self._link.answered(recv_ns)
+            return
+        told = read_user_frame(frame)
+        self.counts["ignored"] += told.ignored
+        for event in told.events:
+            self.counts["events"] += 1
+            self._on_event(event, recv_ns)
+        if told.faults:
+            self.counts["malformed"] += len(told.faults)
+            self._on_gap(since_ns)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self.settings.check_ns / 1e9, self._tick)
+        if self._link is not None:
+            self._link.tick(self._clock_ns(), self._heard_ns)
