@@ -131,6 +131,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "market_not_ready": "the market takes no orders yet",
         "match_delayed": "the match was put off and may still come",
         "matched": "filled before",
+        "node": "the chain's node refused the call",
         "nonce": "a nonce that the venue does not take",
         "not_canceled": "the venue did not cancel it and gave no reason that we know",
         "not_found": "the venue knows no such thing",
@@ -155,6 +156,22 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         **NOT_SENT_REASONS,
         **UNKNOWN_REASONS,
         **DIAL_KINDS,
+    }
+)
+
+# Of calls on chain, beside those above.
+SETTLE_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "": "it ran",
+        "busy": "another action of the wallet was at work all the while",
+        "deadline": "no end was seen in time",
+        "invalid": "the relayer will not run it",
+        "lapsed": "its own deadline passed before it ran",
+        "node": "the chain's node refused it",
+        "nonce_spent": "its nonce is used up, by itself or by something else",
+        "quota": "the relayer takes no more this minute",
+        "reverted": "a contract refused it",
+        "wrong_chain": "the node is of another chain",
     }
 )
 

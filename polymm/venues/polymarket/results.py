@@ -275,3 +275,28 @@ class Geoblock:
     is_blocked: bool
     country: str
     region: str
+
+
+class SettleState(StrEnum):
+    """What became of calls on chain: split, merge, redeem or approvals."""
+
+    SETTLED = "settled"  # all of them ran
+    FAILED = "failed"  # what is not named by a hash did not run and never will
+    UNKNOWN = "unknown"  # balances tell, once nothing can be on its way any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleResult:
+    """What is known of calls on chain when waiting for them ended.
+
+    Args:
+        reason: "" where they ran, else a key of `reasons.SETTLE_REASONS` or `reasons.REASONS`.
+        transaction_hashes: Of what ran or may still run, in order; the relayer's may be missing.
+        may_retry: Whether the same calls may pass later, made anew.
+    """
+
+    state: SettleState
+    reason: str = ""
+    text: str = ""
+    transaction_hashes: tuple[str, ...] = ()
+    may_retry: bool = False

@@ -1,0 +1,81 @@
+"""API credentials for a signing key: created, or derived where they exist."""
+
+import random
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Final
+
+from polymm.errors import VenueError
+from polymm.net.http_outcome import Reply
+from polymm.net.http_pool import PoolSettings
+from polymm.venues.polymarket import queries, wire
+from polymm.venues.polymarket.auth import l1_headers
+from polymm.venues.polymarket.credentials import ApiCredentials, Secret, SigningKey
+from polymm.venues.polymarket.hosts import Hosts
+from polymm.venues.polymarket.replies import parsed, refusal_of
+from polymm.venues.polymarket.service import Service, success, venue_error
+
+ONE_CONNECTION: Final = PoolSettings(size=1, waiting_max=1)
+WAIT_NS: Final = 15_000_000_000
+_NS: Final = 1_000_000_000
+
+
+async def create_or_derive_key(
+    hosts: Hosts,
+    key: SigningKey,
+    chain_id: int = wire.POLYGON,
+    *,
+    rng: random.Random,
+    nonce: int = 0,
+    tls: ssl.SSLContext | None = None,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
+) -> ApiCredentials:
+    """Get the credentials of a key; both calls give the same ones however often they are made.
+
+    Args:
+        nonce: Selects among the credentials of one address.
+
+    Raises:
+        VenueError: The venue gives none, and says why.
+        CredentialError: What it gives cannot be credentials; the message does not show them.
+        InputError: The nonce cannot be signed.
+    """
+    service = Service(hosts.clob, rng, settings=ONE_CONNECTION, tls=tls, clock_ns=clock_ns)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(service.close)
+        await service.open()
+        # Signed with the venue's time: a clock that is off would look like a bad key.
+        now = await service.ask("GET", wire.TIME_PATH, wait_ns=WAIT_NS)
+        headers = l1_headers(
+            key, chain_id=chain_id, timestamp_s=queries.read_time(now), nonce=nonce
+        )
+        request = service.compose("POST", wire.CREATE_KEY_PATH, headers=headers, body=b"")
+        created = await service.request(request, wait_ns=WAIT_NS)
+        refusal = refusal_of(created)
+        if refusal is None:
+            return _credentials(success(created, wire.CREATE_KEY_PATH))
+        if refusal.status != 400 and refusal.is_known:
+            raise venue_error(refusal, f"POST {wire.CREATE_KEY_PATH}")
+        # They exist; or the answer was lost, and then they may.
+        return _credentials(
+            await service.ask("GET", wire.DERIVE_KEY_PATH, wait_ns=WAIT_NS, headers=headers)
+        )
+
+
+def _credentials(reply: Reply) -> ApiCredentials:
+    """Read credentials; an error shows nothing of the answer, in its frames neither."""
+    value = parsed(reply.body)
+    del reply
+    names = ("apiKey", "secret", "passphrase")
+    texts = [value.get(name) for name in names] if isinstance(value, dict) else []
+    del value
+    if not texts or not all(isinstance(text, str) for text in texts):
+        del texts
+        raise VenueError(
+            "unreadable", f"credentials must be texts under {', '.join(names)}", is_known=False
+        )
+    secrets = [Secret(text) for text in texts if isinstance(text, str)]
+    del texts
+    return ApiCredentials(*secrets)
