@@ -20,6 +20,9 @@ from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.wallets import Wallet
 from polymm.venues.polymarket import wire
 
+# Keys of one address, so that nobody fills the memory with them.
+KEYS_MAX = 1_000
+
 
 @dataclass(slots=True, eq=False)
 class Holder:
@@ -49,6 +52,11 @@ class Holder:
     def address(self) -> str:
         """The key's own address."""
         return self.wallets.owner
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has as many keys as anybody may have."""
+        return len(self.accounts) + len(self.readers) + len(self.builders) >= KEYS_MAX
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,9 +175,9 @@ class Accounts:
     # Keys
 
     def create(self, address: str, nonce: int, now_s: int = 0) -> Account | None:
-        """Make the key of an address and a nonce; None where it is there already."""
+        """Make the key of an address and a nonce; None where it is there or there are too many."""
         holder = self.take_in(address)
-        if nonce in holder.accounts:
+        if nonce in holder.accounts or holder.is_full:
             return None
         name = f"{address} {nonce} {self._retired.get((address, nonce), 0)}"
         account = self._make(holder, name, nonce=nonce, now_s=now_s)
@@ -181,15 +189,19 @@ class Accounts:
         holder = self._holders.get(address)
         return None if holder is None else holder.accounts.get(nonce)
 
-    def create_reader(self, holder: Holder, now_s: int = 0) -> Account:
-        """Make a key that may only read."""
+    def create_reader(self, holder: Holder, now_s: int = 0) -> Account | None:
+        """Make a key that may only read; None where there are too many."""
+        if holder.is_full:
+            return None
         name = f"{holder.address} reader {next(self._numbers)}"
         account = self._make(holder, name, now_s=now_s, reads_only=True)
         holder.readers[account.key_id] = self._by_key[account.key_id] = account
         return account
 
-    def create_builder(self, holder: Holder, now_s: int = 0) -> Account:
-        """Make a key for the relayer."""
+    def create_builder(self, holder: Holder, now_s: int = 0) -> Account | None:
+        """Make a key for the relayer; None where there are too many."""
+        if holder.is_full:
+            return None
         name = f"{holder.address} builder {next(self._numbers)}"
         account = self._make(holder, name, now_s=now_s)
         holder.builders[account.key_id] = self._builders[account.key_id] = account

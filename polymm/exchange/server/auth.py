@@ -54,17 +54,13 @@ async def authenticate(request: web.Request, *, reads: bool = False) -> tuple[Ac
     return account, body
 
 
-async def authenticate_builder(request: web.Request, *, prefix: str) -> tuple[Account, bytes]:
-    """Do as ``authenticate`` for a request with a builder's key, as the relayer gets it.
-
-    Args:
-        prefix: Path of the service, which its clients take for part of the host and do not sign.
-    """
+async def authenticate_builder(request: web.Request) -> tuple[Account, bytes]:
+    """Do as ``authenticate`` for a request that a builder's key signs."""
     body = await request.read()
     hall, headers = request.app[HALL], request.headers
     account = hall.accounts.find_builder(headers.get(wire.BUILDER_HEADER_KEY, ""))
     proof = Proof(*(headers.get(name, "") for name in BUILDER_NAMES))
-    if account is None or not proof.holds(hall, account, request, body, prefix):
+    if account is None or not proof.holds(hall, account, request, body):
         raise Refused(refusals.UNAUTHORIZED)
     return account, body
 
@@ -99,7 +95,11 @@ class Proof(NamedTuple):
         body: bytes,
         prefix: str = "",
     ) -> bool:
-        """Whether it does, now and for this very request."""
+        """Whether it does, now and for this very request.
+
+        Args:
+            prefix: Path of a service that its clients take for part of the host and do not sign.
+        """
         if not is_timely(hall, self.timestamp):
             return False
         if not hmac.compare_digest(as_bytes(self.passphrase), account.passphrase.encode()):

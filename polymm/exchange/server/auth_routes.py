@@ -72,6 +72,8 @@ class _Keys:
     async def create_reader(self, request: web.Request) -> web.Response:
         account, _ = await authenticate(request)
         reader = self._accounts.create_reader(account.holder, self._now_s())
+        if reader is None:
+            raise Refused(refusals.KEY_EXISTS)
         return json_response(reader.credentials)
 
     async def readers(self, request: web.Request) -> web.Response:
@@ -98,6 +100,8 @@ class _Keys:
     async def create_builder(self, request: web.Request) -> web.Response:
         account, _ = await authenticate(request)
         builder = self._accounts.create_builder(account.holder, self._now_s())
+        if builder is None:
+            raise Refused(refusals.KEY_EXISTS)
         return json_response(
             {"key": builder.key_id, "secret": builder.secret, "passphrase": builder.passphrase}
         )
@@ -109,7 +113,7 @@ class _Keys:
     async def delete_builder(self, request: web.Request) -> web.Response:
         """Delete the builder's key that signs the request, or all where an account's key does."""
         if wire.BUILDER_HEADER_KEY in request.headers:
-            builder, _ = await authenticate_builder(request, prefix="")
+            builder, _ = await authenticate_builder(request)
             self._accounts.delete(builder)
         else:
             account, _ = await authenticate(request)

@@ -159,6 +159,8 @@ def test_keys_that_read_and_keys_for_the_relayer_are_no_keys_to_trade() -> None:
     accounts, _ = accounts_of()
     holder = created(accounts).holder
     reader, builder = accounts.create_reader(holder), accounts.create_builder(holder)
+    assert reader is not None
+    assert builder is not None
     assert reader.reads_only
     assert accounts.find(reader.key_id) is reader
     assert accounts.find(builder.key_id) is None
@@ -169,6 +171,19 @@ def test_keys_that_read_and_keys_for_the_relayer_are_no_keys_to_trade() -> None:
     assert accounts.find(reader.key_id) is None
     assert accounts.find_builder(builder.key_id) is None
     assert list(holder.accounts) == [0]
+
+
+def test_nobody_has_more_keys_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polymm.exchange.server.accounts.KEYS_MAX", 3)
+    accounts, _ = accounts_of()
+    holder = created(accounts).holder
+    assert accounts.create_reader(holder) is not None
+    assert accounts.create_builder(holder) is not None
+    assert accounts.create_reader(holder) is None
+    assert accounts.create_builder(holder) is None
+    assert accounts.create(HARDHAT_ADDRESS, 1) is None
+    accounts.delete(created(accounts, OTHER))
+    created(accounts, OTHER)
 
 
 @pytest.mark.parametrize("is_listed_first", [True, False])

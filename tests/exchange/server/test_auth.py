@@ -88,7 +88,7 @@ def trading_routes(_: Hall) -> list[web.RouteDef]:
         return web.json_response(account.address)
 
     async def relay(request: web.Request) -> web.Response:
-        account, _ = await authenticate_builder(request, prefix="/test")
+        account, _ = await authenticate_builder(request)
         return web.json_response(account.address)
 
     return [
@@ -337,7 +337,7 @@ def test_a_builders_key_opens_the_relayer_and_nothing_else(visit: Callable[..., 
                 for name, value in guest.l2(method, path, body).items()
             }
 
-        headers = as_builder("POST", "/submit", b"{}")
+        headers = as_builder("POST", "/test/submit", b"{}")
         assert await guest.ask("POST", "/test/submit", headers, b"{}") == (200, HARDHAT_ADDRESS)
         assert await guest.ask("POST", "/test/submit", headers, b"[]") == UNAUTHORIZED
         assert await guest.ask("POST", "/test/submit") == UNAUTHORIZED

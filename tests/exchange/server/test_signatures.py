@@ -1,6 +1,5 @@
 """Orders verify when their owner signed them for their market's exchange, and never otherwise."""
 
-import random
 from dataclasses import replace
 from typing import Any
 
@@ -19,14 +18,14 @@ from polymm.exchange.exchange import Exchange
 from polymm.exchange.listing import Listing
 from polymm.exchange.refusals import Refusal
 from polymm.exchange.server.accounts import Account, Accounts
-from polymm.exchange.server.eip712 import S_MAX, checksum, personal_digest, recover
+from polymm.exchange.server.eip712 import S_MAX
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.server.signatures import OrderMessage, verify_order
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.signing import OrderFamily, Wallet
 from polymm.venues.polymarket.wire import SignatureType
 from tests.support.exchange_scene import MARKET
-from tests.support.keys import HARDHAT, HARDHAT_ADDRESS, drawn_key, signing_key
+from tests.support.keys import HARDHAT, HARDHAT_ADDRESS, signing_key
 from tests.support.vectors import vectors
 
 GROUP_ORDER = 2 * int.from_bytes(S_MAX, "big") + 1
@@ -345,41 +344,6 @@ def test_addresses_and_codes_in_any_case_are_the_same_order() -> None:
     message = signed(SignatureType.POLY_1271)
     lower = replace(message, maker=message.maker.lower(), signer=message.signer.lower())
     assert verdict(lower) == verdict(message)
-
-
-def test_drawn_keys_are_recovered_from_what_they_signed() -> None:
-    draw = random.Random(3)
-    for _ in range(50):
-        key, digest = signing_key(drawn_key(draw)), draw.randbytes(32)
-        assert recover(digest, key.sign(digest)) == key.address
-        assert recover(draw.randbytes(32), key.sign(digest)) != key.address
-
-
-@pytest.mark.parametrize(
-    "signature",
-    [b"", bytes(64), bytes(65), bytes(64) + b"\x1b", b"\xff" * 32 + bytes(31) + b"\1\x1b"],
-)
-def test_what_is_no_signature_is_nobodys(signature: bytes) -> None:
-    assert recover(bytes(32), signature) is None
-
-
-def test_addresses_carry_the_checksum_of_eip_55() -> None:
-    for address in (
-        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
-        "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-        "0x52908400098527886E0F7030069857D2E4169EE7",
-        "0xde709f2102306220921060314715629080e2fb77",
-    ):
-        assert checksum(bytes.fromhex(address[2:])) == address
-
-
-def test_a_personal_message_verifies_as_the_relayers_vectors_sign_it() -> None:
-    rows = [row for row in vectors("onchain")["relayer"] if row["type"] == "PROXY"]
-    for row in rows:
-        digest = personal_digest(bytes.fromhex(row["hash"][2:]))
-        signature = bytes.fromhex(row["payload"]["signature"][2:])
-        assert recover(digest, signature) == row["payload"]["from"]
-    assert rows
 
 
 @pytest.mark.parametrize("kind", TYPES)
