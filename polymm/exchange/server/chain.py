@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from polymm._core.digest import keccak256
 from polymm.exchange.rules import MS
+from polymm.exchange.server.accounts import spenders
 from polymm.exchange.server.calldata import (
     SELECTOR_BYTES,
     ContractCall,
@@ -37,15 +38,12 @@ GAS_CALL = 120_000
 CODE = b"\xfe"
 CONTRACTS = frozenset(
     {
-        *wire.EXCHANGES.values(),
+        *spenders(wire.POLYGON),
+        *spenders(wire.AMOY),
         wire.PUSD,
         wire.CONDITIONAL_TOKENS,
         wire.POSITION_MANAGER,
-        wire.COLLATERAL_ADAPTER,
-        wire.NEG_RISK_COLLATERAL_ADAPTER,
         wire.NEG_RISK_ADAPTER,
-        wire.AUTO_REDEEMER,
-        wire.ROUTER,
         wire.SAFE_MULTISEND,
         wire.SAFE_FACTORY,
         wire.PROXY_FACTORY,
