@@ -3,6 +3,7 @@
 What is said on it is the feed's own matter: payloads go straight from the socket to the feed.
 """
 
+import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from polymm.net.websocket import (
     WebSocketLimits,
     open_websocket,
 )
+from polymm.venues.polymarket.credentials import ApiCredentials
 
 LIMITS = WebSocketLimits(close_ns_max=200_000_000)
 NEVER_NS = 2**63 - 1
@@ -52,6 +54,7 @@ class Link:
 
     Attributes:
         end_reason: "" while it lasts; then ours, or ``closed_<code>``.
+        opened_ns: When it was open, 0 before.
     """
 
     def __init__(
@@ -59,16 +62,18 @@ class Link:
         dialling: Dialling,
         on_message: Callable[[bytes, int], None],
         greet: Callable[[], Iterable[bytes]],
-        on_end: Callable[[str], None],
+        on_end: Callable[[str], None] | None = None,
         on_chunk_end: Callable[[], None] | None = None,
     ) -> None:
         self.end_reason = ""
+        self.opened_ns = 0
         self._dialling = dialling
         self._receiver = Receiver(
             on_message=on_message, on_close=self._on_close, on_chunk_end=on_chunk_end
         )
         self._greet = greet
         self._on_end = on_end
+        self._over = asyncio.Event()
         self._socket: WebSocket | None = None
         self._ping: PingClock | None = None
 
@@ -92,7 +97,7 @@ class Link:
             clock_ns=how.clock_ns,
             engine=how.engine,
         )
-        now_ns = how.clock_ns()
+        now_ns = self.opened_ns = how.clock_ns()
         answer_ns_max = NEVER_NS if how.answer_ns_max is None else how.answer_ns_max
         self._ping = PingClock(interval_ns=how.ping_ns, answer_ns_max=answer_ns_max, now_ns=now_ns)
         for text in self._greet():
@@ -139,6 +144,11 @@ class Link:
             self._socket.close()
         self._finish(reason)
 
+    async def wait_end(self) -> str:
+        """Wait until it ends; why it did."""
+        await self._over.wait()
+        return self.end_reason
+
     async def wait_closed(self) -> None:
         """Wait until the connection is gone."""
         if self._socket is not None:
@@ -150,4 +160,15 @@ class Link:
     def _finish(self, reason: str) -> None:
         if not self.end_reason:
             self.end_reason = reason
-            self._on_end(reason)
+            self._over.set()
+            if self._on_end is not None:
+                self._on_end(reason)
+
+
+def socket_auth(credentials: ApiCredentials) -> dict[str, str]:
+    """Give what the venue's sockets want to know of who listens: the secret itself travels."""
+    return {
+        "apiKey": credentials.key.reveal(),
+        "secret": credentials.secret.reveal(),
+        "passphrase": credentials.passphrase.reveal(),
+    }

@@ -19,7 +19,7 @@ from polymm.net.pacing import Backoff
 from polymm.net.websocket import ENGINES
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import ApiCredentials
-from polymm.venues.polymarket.link import Dialling, Link
+from polymm.venues.polymarket.link import Dialling, Link, socket_auth
 from polymm.venues.polymarket.user_events import UserEvent
 from polymm.venues.polymarket.user_reading import read_user_frame
 
@@ -128,8 +128,7 @@ class UserFeed:
             cap_ns=self.settings.backoff_ns_max,
         )
         while True:
-            over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            link = Link(self._dialling, self._on_message, self._greet, over.set_result)
+            link = Link(self._dialling, self._on_message, self._greet)
             try:
                 await link.open()
             except DialError as error:
@@ -138,7 +137,7 @@ class UserFeed:
                 self._link = link
                 self.counts["opened"] += 1
                 link.ping(self._clock_ns())
-                self.counts[f"ended_{await over}"] += 1
+                self.counts[f"ended_{await link.wait_end()}"] += 1
                 if self.is_live:
                     backoff.succeed()
                 elif link.end_reason != "mute":
@@ -147,13 +146,7 @@ class UserFeed:
             await asyncio.sleep(backoff.next_ns() / 1e9)
 
     def _greet(self) -> list[bytes]:
-        mine = self._credentials
-        auth = {
-            "apiKey": mine.key.reveal(),
-            "secret": mine.secret.reveal(),
-            "passphrase": mine.passphrase.reveal(),
-        }
-        return [orjson.dumps({"type": "user", "auth": auth})]
+        return [orjson.dumps({"type": "user", "auth": socket_auth(self._credentials)})]
 
     def _on_message(self, frame: bytes, recv_ns: int) -> None:
         since_ns, self._heard_ns = self._heard_ns, recv_ns

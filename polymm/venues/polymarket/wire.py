@@ -117,6 +117,7 @@ BALANCE_PATH: Final = "/balance-allowance"
 BALANCE_UPDATE_PATH: Final = "/balance-allowance/update"
 HEARTBEAT_PATH: Final = "/v1/heartbeats"
 TIER_PATH: Final = "/v1/user/rate-limit-tier"
+REBATES_PATH: Final = "/rebates/current"
 GEOBLOCK_PATH: Final = "/api/geoblock"
 BATCH_MAX: Final = 15
 CANCELS_MAX: Final = 1_000
@@ -338,6 +339,8 @@ PRICE_CLOSE_AUTH: Final = 4001
 PRICE_CLOSE_DRAINING: Final = 4003
 RTDS_SYMBOL: Final = "{coin}/usd"
 RTDS_TOPIC_SPOT: Final = "crypto_prices_chainlink"
+# The back-fill of the topic above was seen under this name, which is another source's.
+RTDS_TOPIC_MISNAMED: Final = "crypto_prices"
 RTDS_TOPICS_TWAP: Final = MappingProxyType(
     {30: "crypto_prices_twap_thirty", 60: "crypto_prices_twap_sixty"}
 )
