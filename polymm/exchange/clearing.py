@@ -1,10 +1,11 @@
 """Trades after their match: their money, their course, and all that their parties are told."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 from random import Random
+from typing import NamedTuple
 
 from polymm.exchange.faults import Fault, Faults
 from polymm.exchange.listing import Listing
@@ -14,6 +15,24 @@ from polymm.exchange.settlement import Step, Trade, TradeStatus, plan_course
 from polymm.exchange.timers import Timers
 from polymm.exchange.user_channel import UserMessage, order_event, trade_event
 from polymm.exchange.wallets import Booking, Ledger
+
+REBATES_MAX = 10_000
+
+
+class Rebate(NamedTuple):
+    """A maker's share of taker fees that was paid.
+
+    Args:
+        at_ns: When.
+        condition_id: The market with whose resolution it was paid.
+        address: The maker's wallet.
+        amount_e6: 1e-6 dollars.
+    """
+
+    at_ns: int
+    condition_id: str
+    address: str
+    amount_e6: int
 
 
 class Clearing:
@@ -26,6 +45,9 @@ class Clearing:
         faults: What goes wrong on the way and in the telling.
         emit: Gets every event of the user channel.
         seed: Seeds trade ids and the time transactions take.
+
+    Attributes:
+        rebates: Paid of late, oldest first.
     """
 
     def __init__(
@@ -44,6 +66,7 @@ class Clearing:
         self._emit = emit
         self._rng = Random(f"clearing {seed}")
         self._trades: defaultdict[str, dict[str, Trade]] = defaultdict(dict)
+        self.rebates: deque[Rebate] = deque(maxlen=REBATES_MAX)
 
     def match(
         self,
@@ -121,7 +144,9 @@ class Clearing:
             listing.rebates_paid = True
             rate_e6 = listing.market.fees.rebate_e6
             minimum_e6 = self._rules.rebate_min_e6
-            self._ledger.pay_rebates(listing.pool, rate_e6=rate_e6, minimum_e6=minimum_e6)
+            paid = self._ledger.pay_rebates(listing.pool, rate_e6=rate_e6, minimum_e6=minimum_e6)
+            now_ns, condition_id = self._timers.now_ns, listing.condition_id
+            self.rebates.extend(Rebate(now_ns, condition_id, *entry) for entry in paid.items())
 
     def _carry_out(self, trade: Trade, step: Step, now_ns: int) -> None:
         trade.status, trade.transaction, trade.updated_ns = step.status, step.transaction, now_ns

@@ -230,17 +230,23 @@ class Ledger:
         self._credit(wallet, CASH, paid_e6, seen=seen)
         return paid_e6
 
-    def pay_rebates(self, pool: Pool, *, rate_e6: int, minimum_e6: int) -> None:
-        """Share out a market's rebates; what stays below the minimum is owed until it is not."""
+    def pay_rebates(self, pool: Pool, *, rate_e6: int, minimum_e6: int) -> dict[str, int]:
+        """Share out a market's rebates; what stays below the minimum is owed until it is not.
+
+        Returns:
+            What was paid, 1e-6 dollars, by wallet address.
+        """
+        paid: dict[str, int] = {}
         whole = sum(pool.maker_weights.values())
         for address, weight in pool.maker_weights.items():
             owed_e6 = pool.fees_e6 * rate_e6 * weight // (whole * 1_000_000) if whole else 0
             self._rebates_owed_e6[address] += owed_e6
             if self._rebates_owed_e6[address] >= minimum_e6:
-                paid_e6 = self._rebates_owed_e6.pop(address)
+                paid_e6 = paid[address] = self._rebates_owed_e6.pop(address)
                 self.fees_e6 -= paid_e6
                 self._credit(self.wallets[address], CASH, paid_e6)
         pool.maker_weights.clear()
+        return paid
 
     def drop_pool(self, condition_id: str) -> None:
         """Forget a market whose tokens are all redeemed."""

@@ -200,6 +200,7 @@ class Windows:
             fees=settings.fees,
             settlement=settings.rule,
             taker_delay_ns=settings.taker_delay_ns,
+            version=settings.version,
         )
 
 

@@ -26,6 +26,7 @@ from polymm.exchange.server.data_records import (
     old_trade_row,
     position_record,
     positions,
+    rebate_activity,
     resolution_record,
     shown_address,
     trade_activity,
@@ -159,7 +160,9 @@ class _Data:
         asked = self._asked(request)
         kinds = {kind for kind in request.query.get("type", "").split(",") if kind}
         rows = [trade_activity(leg) for leg in legs(self._exchange) if leg.wallet is wallet]
-        rows += [act_activity(a) for a in self._exchange.acts if a.address == wallet.address]
+        acts, rebates = self._exchange.acts, self._exchange.clearing.rebates
+        rows += [act_activity(act) for act in acts if act.address == wallet.address]
+        rows += [rebate_activity(it) for it in rebates if it.address == wallet.address]
         if kinds:
             rows = [row for row in rows if row["type"] in kinds]
         if asked is not None:

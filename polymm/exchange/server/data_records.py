@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from polymm.domain.market import NS
 from polymm.domain.order import Side, Token
+from polymm.exchange.clearing import Rebate
 from polymm.exchange.exchange import ChainAct, Exchange
 from polymm.exchange.flow_wire import SIDE_TEXTS, decimal_text
 from polymm.exchange.listing import Listing
@@ -299,6 +300,19 @@ def act_activity(act: ChainAct) -> Record:
         "title": act.listing.question,
         "slug": act.listing.market.slug,
         "event_slug": act.listing.market.slug,
+    }
+
+
+def rebate_activity(rebate: Rebate) -> Record:
+    """Write a maker rebate as ``/v2/activity`` does."""
+    name = f"rebate {rebate.address} {rebate.condition_id}"
+    return {
+        "proxy_wallet": rebate.address,
+        "type": "MAKER_REBATE",
+        "condition_id": rebate.condition_id,
+        "usdc_size": _text(rebate.amount_e6),
+        "timestamp": rebate.at_ns // NS,
+        "transaction_hash": f"0x{sha256(name.encode()).hexdigest()}",
     }
 
 

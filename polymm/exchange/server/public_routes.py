@@ -1,7 +1,6 @@
 """All that is told without credentials: by the CLOB, by Gamma and Data API, and the geoblock.
 
-Nobody funds rewards on this exchange, so every list of them is empty, and it knows no builders.
-Maker rebates are paid when a market is resolved and listed nowhere.
+This exchange knows no builders.
 """
 
 from aiohttp import web
@@ -16,10 +15,11 @@ from polymm.exchange.server.glances import Glances
 from polymm.exchange.server.hall import Hall
 from polymm.exchange.server.market_routes import market_routes
 from polymm.exchange.server.queries import page
+from polymm.exchange.server.reward_routes import reward_routes
 
 # The exchange's generation, the same whatever version its markets are of.
 VERSION = 2
-REWARDS_PAGE = 500
+BUILDER_PAGE = 500
 NO_BUILDER = Refusal("builder not found", status=404)
 
 
@@ -31,9 +31,9 @@ def public_routes(hall: Hall) -> list[web.RouteDef]:
         web.get("/time", public.time),
         web.get("/version", public.version),
         web.get("/api/geoblock", public.geoblock),
-        web.get("/rewards/markets/{which}", public.empty_page),
         web.get("/builder/trades", public.empty_page),
         web.get("/fees/builder-fees/{builder}", public.builder_fees),
+        *reward_routes(hall),
         *book_routes(hall),
         *market_routes(hall, glances),
         *gamma_routes(hall, glances),
@@ -66,7 +66,7 @@ class _Public:
         )
 
     async def empty_page(self, request: web.Request) -> web.Response:
-        return json_response(page(request, [], REWARDS_PAGE))
+        return json_response(page(request, [], BUILDER_PAGE))
 
     async def builder_fees(self, _: web.Request) -> web.Response:
         raise Refused(NO_BUILDER)
