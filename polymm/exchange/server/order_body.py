@@ -20,7 +20,6 @@ from polymm.exchange.server.signatures import OrderMessage
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.wire import SignatureType
 
-UINT_LIMIT = 1 << 256
 BATCH_MAX = 15
 CANCELS_MAX = 1_000
 
@@ -183,9 +182,7 @@ def _salt(value: object) -> int:
 
 def _uint(text: object) -> int:
     if isinstance(text, str) and _DIGITS.fullmatch(text):
-        number = int(text)
-        if number < UINT_LIMIT:
-            return number
+        return int(text)
     raise Refused(refusals.INVALID_PAYLOAD)
 
 

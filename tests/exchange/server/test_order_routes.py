@@ -267,12 +267,39 @@ def test_states_are_told_before_the_body_is_read() -> None:
             "retry_after_seconds": 79,
         }
         assert told.headers["Retry-After"] == "79"
+        forged = await guest.call("POST", "/order", changed(body, makerAmount="4010000"))
+        assert forged.status == 503, "the state is told before the signature is looked at"
         assert (await guest.call("POST", "/order", passive)).status == 200
         batch = await guest.call("POST", "/orders", [orjson.loads(body)])
         assert batch.status == 200
         assert "post-only mode" in batch.body[0]["errorMsg"]
         trading.set(Mode.NORMAL)
         assert (await guest.call("POST", "/order", body)).status == 200
+
+    play(scene)
+
+
+def test_what_a_command_caused_is_told_at_once() -> None:
+    async def scene(one: Party) -> None:
+        guest, pump = one.guest(), one.hall.pump
+        wake, calls = pump.wake, []
+
+        def count() -> None:
+            calls.append(1)
+            wake()
+
+        pump.wake = count  # type: ignore[method-assign]
+        order_id, body = guest.order(Side.BUY, 40, 10)
+        await guest.call("POST", "/order", body)
+        assert len(calls) == 1
+        await guest.call("POST", "/orders", [orjson.loads(guest.order(Side.BUY, 41, 10)[1])])
+        assert len(calls) == 2
+        await guest.cancel(order_id)
+        assert len(calls) == 3
+        await guest.call("DELETE", "/cancel-all")
+        assert len(calls) == 4
+        await guest.call("POST", "/v1/heartbeats", {"heartbeat_id": ""})
+        assert len(calls) == 5
 
     play(scene)
 

@@ -155,11 +155,15 @@ def test_the_engine_restarts_then_takes_only_post_only() -> None:
         guest = one.guest()
         (order_id,) = await guest.rest(1)
         turn(one, Fault.ENGINE_RESTART, 60_000)
-        assert (await guest.call("GET", "/data/orders")).status == 200, "only trading is away"
+        assert (await guest.call("GET", "/data/orders")).status == 200
+        assert one.hall.faults.rates, "only trading meets it"
         assert (await guest.buy(40, 10)).status == 425
         assert (await guest.cancel(order_id)).status == 425
-        assert one.hall.exchange.trading.mode(one.hall.now_ns() + 61 * 10**9) is Mode.POST_ONLY
-        assert one.hall.exchange.trading.mode(one.hall.now_ns() + 181 * 10**9) is Mode.NORMAL
+        trading = one.hall.exchange.trading
+        assert trading.mode(one.hall.now_ns() + 61 * 10**9) is Mode.POST_ONLY
+        turn(one, Fault.ENGINE_RESTART, 60_000)
+        assert (await guest.buy(40, 10, post_only=True)).status == 200, "one restart at a time"
+        assert trading.mode(one.hall.now_ns() + 181 * 10**9) is Mode.NORMAL
 
     play(scene)
 
