@@ -6,7 +6,8 @@ call of ``audit`` proves at any moment that money and shares are conserved.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -97,6 +98,8 @@ class Exchange:
         )
         self.dealing = Dealing(self.ledger, self.clearing, self.timers, self.rules, self.faults)
         self._by_token: dict[str, Listing] = {}
+        # What a transaction has taken from, in order; None outside of one.
+        self._touched: dict[tuple[Wallet, str], None] | None = None
 
     # Time and messages
 
@@ -341,6 +344,22 @@ class Exchange:
         self._cover(now_ns, giver, asset)
         return True
 
+    @contextmanager
+    def transaction(self, now_ns: int) -> Iterator[None]:
+        """Let several of these be one: time stands still, and cover is looked at after the last."""
+        assert self._touched is None, "a transaction holds no other"
+        touched: dict[tuple[Wallet, str], None] = {}
+        self._touched = touched
+        try:
+            yield
+        finally:
+            self._touched = None
+        for wallet, asset in touched:
+            self._cover(now_ns, wallet, asset)
+
     def _cover(self, now_ns: int, wallet: Wallet, *assets: str) -> None:
         for asset in assets:
-            self.dealing.cover(self.timers.advance(now_ns), wallet, asset)
+            if self._touched is not None:
+                self._touched[wallet, asset] = None
+            else:
+                self.dealing.cover(self.timers.advance(now_ns), wallet, asset)

@@ -14,7 +14,6 @@ from polymm.exchange.server.accounts import spenders
 from polymm.exchange.server.calldata import (
     SELECTOR_BYTES,
     ContractCall,
-    Reverted,
     read_action,
     read_proxy,
 )

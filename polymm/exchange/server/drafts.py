@@ -1,8 +1,8 @@
 """A transaction tried out before it happens: on a chain it happens whole or not at all.
 
-The exchange's own commands cannot be taken back, they cancel orders that lose their cover. So each
-call is first checked against what the calls before it would leave, and only when all of them pass
-are the commands given.
+Each call is checked against what the calls before it would leave, and only when all of them pass
+does money move, in one go. Orders that lost their cover are cancelled after that, by what the whole
+transaction left: between its calls nobody looks.
 """
 
 from collections.abc import Callable
@@ -72,9 +72,10 @@ class Draft:
 
     def carry_out(self, now_ns: int) -> None:
         """Do what was checked, at once and in order."""
-        for step in self._steps:
-            done = step(now_ns)
-            assert done is not False, "what was checked can be done"
+        with self._exchange.transaction(now_ns):
+            for step in self._steps:
+                done = step(now_ns)
+                assert done is not False, "what was checked can be done"
         self._steps.clear()
 
     # Pairs

@@ -121,7 +121,7 @@ class Mempool:
         while (sent := waiting.pop(self._chain.nonces[sender], None)) is not None:
             self._run(sent, now_ns)
         if not waiting:
-            del self._waiting[sender]
+            self._waiting.pop(sender, None)
 
     def _run(self, sent: SentTransaction, now_ns: int) -> None:
         chain = self._chain

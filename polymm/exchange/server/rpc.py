@@ -4,7 +4,6 @@ Batches are answered as batches. Nothing is mined before its block's time, and n
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 from aiohttp import web
@@ -12,7 +11,7 @@ from aiohttp import web
 from polymm import __version__
 from polymm.domain.market import NS
 from polymm.exchange.server.answers import json_response
-from polymm.exchange.server.calldata import ContractCall, Reverted, revert_data
+from polymm.exchange.server.calldata import Reverted, revert_data
 from polymm.exchange.server.chain import (
     BASE_FEE_WEI,
     POL_WEI,
@@ -21,10 +20,10 @@ from polymm.exchange.server.chain import (
     Receipt,
     gas_needed,
 )
-from polymm.exchange.server.eip712 import read_address
 from polymm.exchange.server.hall import Hall
 from polymm.exchange.server.mempool import Mempool, Rejected
 from polymm.exchange.server.raw_transactions import SentTransaction
+from polymm.exchange.server.rpc_params import INVALID_PARAMS, SERVER_ERROR, Params, RpcError
 from polymm.venues.polymarket.wire import ZERO_ADDRESS
 
 PREFIX = "/rpc"
@@ -34,23 +33,7 @@ GAS_BLOCK = 30_000_000
 HASH_ZERO = "0x" + "00" * 32
 BLOOM_NONE = "0x" + "00" * 256
 
-PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS = -32700, -32600, -32601, -32602
-SERVER_ERROR, REVERT = -32000, 3
-
-
-class RpcError(Exception):
-    """A call that is answered with an error.
-
-    Args:
-        code: JSON-RPC's, or 3 for a revert.
-        message: geth's words.
-        data: What a reverted contract gave back.
-    """
-
-    def __init__(self, code: int, message: str, data: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.data = data
+PARSE_ERROR, INVALID_REQUEST, NO_METHOD, REVERT = -32700, -32600, -32601, 3
 
 
 def rpc_routes(hall: Hall, chain: Chain) -> list[web.RouteDef]:
@@ -71,7 +54,7 @@ class Rpc:
         self._hall = hall
         self._chain = chain
         self._mempool = Mempool(hall, chain)
-        self._methods: dict[str, Callable[[list[Any]], object]] = {
+        self._methods: dict[str, Callable[[Params], object]] = {
             "eth_chainId": lambda _: hex(hall.settings.chain_id),
             "net_version": lambda _: str(hall.settings.chain_id),
             "web3_clientVersion": lambda _: f"polymm/v{__version__}/exchange",
@@ -81,8 +64,8 @@ class Rpc:
             "eth_feeHistory": self._fee_history,
             "eth_call": self._call,
             "eth_estimateGas": self._estimate_gas,
-            "eth_getCode": lambda params: _hex(chain.code(_address(params, 0))),
-            "eth_getBalance": lambda params: _address(params, 0) and hex(POL_WEI),
+            "eth_getCode": lambda params: _hex(chain.code(params.address(0))),
+            "eth_getBalance": lambda params: params.address(0) and hex(POL_WEI),
             "eth_getTransactionCount": self._transaction_count,
             "eth_getBlockByNumber": self._block,
             "eth_sendRawTransaction": self._send,
@@ -119,7 +102,7 @@ class Rpc:
                 raise RpcError(NO_METHOD, f"the method {name} does not exist/is not available")
             if not isinstance(params, list):
                 raise RpcError(INVALID_PARAMS, "non-array args")
-            result = method(params)
+            result = method(Params(params))
         except RpcError as error:
             return _failed(identity, error)
         if "id" not in asked:
@@ -128,31 +111,31 @@ class Rpc:
 
     # Calls
 
-    def _call(self, params: list[Any]) -> str:
-        call, sender = _message(params)
+    def _call(self, params: Params) -> str:
+        call, sender = params.message(0)
         try:
             return _hex(self._chain.view(call, sender))
         except Reverted as error:
             raise _reverted(error) from None
 
-    def _estimate_gas(self, params: list[Any]) -> str:
-        call, sender = _message(params)
+    def _estimate_gas(self, params: Params) -> str:
+        call, sender = params.message(0)
         try:
             self._chain.view(call, sender)
             return hex(gas_needed(call, self._chain.unfold(sender, call)[1]))
         except Reverted as error:
             raise _reverted(error) from None
 
-    def _transaction_count(self, params: list[Any]) -> str:
-        address = _address(params, 0)
-        with_waiting = len(params) > 1 and params[1] == "pending"
+    def _transaction_count(self, params: Params) -> str:
+        address = params.address(0)
+        with_waiting = params.maybe(1) == "pending"
         return hex(self._mempool.next_nonce(address, with_waiting=with_waiting))
 
     # Blocks and fees
 
-    def _block(self, params: list[Any]) -> dict[str, object] | None:
+    def _block(self, params: Params) -> dict[str, object] | None:
         latest = self._chain.block_number(self._hall.now_ns())
-        number = _block_number(params, 0, latest)
+        number = params.block(0, latest)
         if number > latest:
             return None
         return {
@@ -180,11 +163,11 @@ class Rpc:
             "uncles": [],
         }
 
-    def _fee_history(self, params: list[Any]) -> dict[str, object]:
-        count = _quantity(params, 0)
+    def _fee_history(self, params: Params) -> dict[str, object]:
+        count = params.quantity(0)
         latest = self._chain.block_number(self._hall.now_ns())
-        newest = _block_number(params, 1, latest)
-        percentiles = params[2] if len(params) > 2 else None
+        newest = params.block(1, latest)
+        percentiles = params.maybe(2)
         if not 1 <= count <= FEE_BLOCKS_MAX:
             raise RpcError(INVALID_PARAMS, f"block count must be 1..{FEE_BLOCKS_MAX}")
         found: dict[str, object] = {
@@ -198,14 +181,14 @@ class Rpc:
 
     # Transactions
 
-    def _send(self, params: list[Any]) -> str:
+    def _send(self, params: Params) -> str:
         try:
-            return self._mempool.send(_bytes(_param(params, 0), "hexutil.Bytes", 0))
+            return self._mempool.send(params.data(0))
         except Rejected as error:
             raise RpcError(SERVER_ERROR, str(error)) from None
 
-    def _receipt(self, params: list[Any]) -> dict[str, object] | None:
-        receipt = self._chain.receipts.get(_hash(params, 0))
+    def _receipt(self, params: Params) -> dict[str, object] | None:
+        receipt = self._chain.receipts.get(params.digest(0))
         if receipt is None:
             return None
         sent = self._mempool.known.get(receipt.hash)
@@ -234,8 +217,8 @@ class Rpc:
             "transactionIndex": "0x0",
         }
 
-    def _transaction(self, params: list[Any]) -> dict[str, object] | None:
-        sent = self._mempool.known.get(_hash(params, 0))
+    def _transaction(self, params: Params) -> dict[str, object] | None:
+        sent = self._mempool.known.get(params.digest(0))
         if sent is None:
             return None
         fees: dict[str, object] = {}
@@ -284,99 +267,3 @@ def _reverted(error: Reverted) -> RpcError:
 
 def _hex(data: bytes) -> str:
     return f"0x{data.hex()}"
-
-
-# Reading parameters
-
-
-def _param(params: list[Any], index: int) -> Any:
-    if len(params) <= index or params[index] is None:
-        raise RpcError(INVALID_PARAMS, f"missing value for required argument {index}")
-    return params[index]
-
-
-def _bytes(value: object, kind: str, index: int) -> bytes:
-    if isinstance(value, str) and value[:2] == "0x" and value[2:].isascii():
-        digits = value[2:]
-        try:
-            # bytes.fromhex passes over blanks, so its own answer does not prove the digits.
-            found = bytes.fromhex(digits)
-        except ValueError:
-            found = None
-        if found is not None and 2 * len(found) == len(digits):
-            return found
-    raise RpcError(
-        INVALID_PARAMS,
-        f"invalid argument {index}: json: cannot unmarshal {value!r:.80} into Go value of type"
-        f" {kind}",
-    )
-
-
-def _address(params: list[Any], index: int) -> str:
-    return _read_address(_param(params, index), index)
-
-
-def _read_address(value: object, index: int) -> str:
-    found = read_address(value) if isinstance(value, str) else None
-    if found is None:
-        _bytes(None if not isinstance(value, str) else value, "common.Address", index)
-        raise RpcError(INVALID_PARAMS, f"invalid argument {index}: an address must have 20 bytes")
-    return found
-
-
-def _hash(params: list[Any], index: int) -> str:
-    found = _bytes(_param(params, index), "common.Hash", index)
-    if len(found) != 32:
-        raise RpcError(INVALID_PARAMS, f"invalid argument {index}: a hash must have 32 bytes")
-    return _hex(found)
-
-
-def _quantity(params: list[Any], index: int) -> int:
-    """Read a number, in hexadecimal digits or plain."""
-    value = _param(params, index)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    return _read_quantity(value, index)
-
-
-def _read_quantity(value: object, index: int) -> int:
-    digits = value[2:] if isinstance(value, str) and value[:2] == "0x" else ""
-    if 0 < len(digits) <= 64 and digits.isascii() and digits.isalnum():
-        try:
-            return int(digits, 16)
-        except ValueError:
-            pass
-    raise RpcError(
-        INVALID_PARAMS,
-        f"invalid argument {index}: cannot unmarshal {value!r:.80} into Go value of type"
-        " hexutil.Big",
-    )
-
-
-def _block_number(params: list[Any], index: int, latest: int) -> int:
-    value = _param(params, index)
-    if value in ("latest", "pending", "safe", "finalized"):
-        return latest
-    return 0 if value == "earliest" else _read_quantity(value, index)
-
-
-def _message(params: list[Any]) -> tuple[ContractCall, str]:
-    """Read what is called and by whom."""
-    value = _param(params, 0)
-    if not isinstance(value, dict):
-        raise RpcError(
-            INVALID_PARAMS,
-            f"invalid argument 0: json: cannot unmarshal {value!r:.80} into Go value of type"
-            " ethapi.TransactionArgs",
-        )
-    if value.get("to") is None:
-        raise RpcError(SERVER_ERROR, "contracts cannot be created on the local chain")
-    given = value.get("input", value.get("data"))
-    data = b"" if given is None else _bytes(given, "hexutil.Bytes", 0)
-    sent = value.get("value")
-    value_wei = 0 if sent is None else _read_quantity(sent, 0)
-    sender = value.get("from")
-    return (
-        ContractCall(_read_address(value["to"], 0), data, value_wei),
-        ZERO_ADDRESS if sender is None else _read_address(sender, 0),
-    )

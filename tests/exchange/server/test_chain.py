@@ -6,7 +6,9 @@ import orjson
 import pytest
 from eth_abi import encode
 
-from polymm.domain.order import Token
+from polymm.domain.order import Side, Token
+from polymm.exchange.entry import OrderRequest
+from polymm.exchange.matching import OrderKind
 from polymm.exchange.server.calldata import (
     Approve,
     ApproveShares,
@@ -281,6 +283,49 @@ def test_pairs_of_a_resolved_market_still_merge() -> None:
         # Nothing is left: a second redemption is as good and brings nothing.
         chain.run(scene.now_ns, WALLETS.safe, [call_of(calls[-1])])
         assert scene.owned(WALLETS.safe) == (10_100, 0, 0)
+
+    play(script)
+
+
+def test_cover_is_looked_at_after_a_whole_transaction() -> None:
+    async def script(scene: ChainScene) -> None:
+        exchange, owner = scene.hall.exchange, scene.account.key_id
+        request = OrderRequest(
+            order_id="0x" + "0a" * 32,
+            wallet=scene.wallet(WALLETS.safe),
+            owner=owner,
+            token_id=scene.v1.pool.tokens[0],
+            side=Side.SELL,
+            maker_amount_e6=80 * SHARE,
+            taker_amount_e6=40 * SHARE,
+            kind=OrderKind.GTC,
+        )
+        exchange.place(scene.now_ns, request)
+        chain = Chain(scene.hall)
+        there_and_back = [call_of(merge(scene.v1, 90)), call_of(split(scene.v1, 90))]
+        chain.run(scene.now_ns, WALLETS.safe, there_and_back)
+        assert len(exchange.open_orders(owner)) == 1
+        chain.run(scene.now_ns, WALLETS.safe, there_and_back[:1])
+        assert exchange.open_orders(owner) == []
+
+    play(script)
+
+
+def test_what_is_due_at_the_same_moment_waits_for_a_transactions_end() -> None:
+    async def script(scene: ChainScene) -> None:
+        chain, found = Chain(scene.hall), []
+        both = [call_of(merge(scene.v1, 60)), call_of(merge(scene.v1, 40))]
+
+        def later(now_ns: int) -> None:
+            found.append(scene.owned(WALLETS.safe))
+            chain.run(now_ns, WALLETS.safe, [call_of(split(scene.v1, 5))])
+
+        timers = scene.hall.exchange.timers
+        timers.at(scene.now_ns + 1, lambda now_ns: chain.run(now_ns, WALLETS.safe, both))
+        timers.at(scene.now_ns + 1, later)
+        scene.wait(1)
+        assert found == [(10_100, 0, 0)]
+        assert scene.owned(WALLETS.safe) == (10_095, 5, 5)
 
     play(script)
 
