@@ -117,7 +117,7 @@ def test_positions_are_chosen_by_status():
 
 def test_activity_tells_trades_and_what_was_done_on_the_chain():
     async def scene(visitor):
-        listing, ann, bob = traded(visitor)
+        listing, _, bob = traded(visitor)
         visitor.wait(MINED)
         exchange = visitor.hall.exchange
         exchange.split(visitor.now_ns, bob, listing, 3 * SHARE)

@@ -1,4 +1,4 @@
-"""The catalogue: records our own client reads in every state, filters, pages, answers of the past."""
+"""The catalogue: records our own client reads in every state, filters, pages, stale answers."""
 
 from dataclasses import replace
 
