@@ -69,6 +69,7 @@ class Fault(StrEnum):
     EDGE_DELAY = "edge_delay"
     EDGE_HTML = "edge_html"
     EDGE_BLOCKED = "edge_blocked"
+    EDGE_THROTTLED = "edge_throttled"
     BALANCE_ZERO = "balance_zero"
     MARKET_NOT_FOUND = "market_not_found"
     GAMMA_STALE = "gamma_stale"
@@ -175,6 +176,9 @@ SCENES: Final[Mapping[Fault, Scene]] = {
     Fault.EDGE_DELAY: Scene(Place.REST, "request", "answered late, no error", (200, 3_000)),
     Fault.EDGE_HTML: Scene(Place.REST, "request", "carried out, answered 502 with HTML"),
     Fault.EDGE_BLOCKED: Scene(Place.REST, "request", "403 error code: 1010, as plain text"),
+    Fault.EDGE_THROTTLED: Scene(
+        Place.REST, "request", "429 error code: 1015, as plain text", (1_000, 3_000)
+    ),
     Fault.BALANCE_ZERO: Scene(
         Place.BOOK, "order", "refused for a balance of 0, whatever the balance"
     ),

@@ -63,17 +63,20 @@ class Toll:
 
     Args:
         bucket: None where nothing is limited.
-        tier: Name in the headers.
         cost: Tokens it took, or was refused.
         is_paid: Whether they were there.
-        may_owe: Whether the tier lets the bucket go below 0.
+        settings: Of the bucket.
     """
 
     bucket: TokenBucket | None
-    tier: str
     cost: int
     is_paid: bool
-    may_owe: bool = True
+    settings: Buckets
+
+    @property
+    def passes(self) -> bool:
+        """Whether the request is carried out."""
+        return self.is_paid or self.settings.warns_only
 
     def headers(self, now_ns: int) -> dict[str, str]:
         """Tell where the bucket stands; ``Reset`` is when it has what was asked for."""
@@ -85,16 +88,18 @@ class Toll:
         headers = {
             "Poly-RateLimit-Remaining": str(remaining),
             "Poly-RateLimit-Reset": str(-(-ready_ns // NS)),
-            "Poly-RateLimit-Tier": self.tier,
+            "Poly-RateLimit-Tier": self.settings.tier,
         }
-        if not self.is_paid and self.cost <= self.bucket.burst:
+        if not self.is_paid and self.passes:
+            headers["Poly-RateLimit-Warning"] = "true"
+        elif not self.is_paid and self.cost <= self.bucket.burst:
             headers["Retry-After"] = str(max(-(-(ready_ns - now_ns) // NS), 1))
         return headers
 
     def debit(self, tokens: int) -> None:
         """Pay for what turned out later: into debt, or down to 0 in tiers that know no debt."""
         if self.bucket is not None:
-            self.bucket.debit(tokens, into_debt=self.may_owe)
+            self.bucket.debit(tokens, into_debt=self.settings.cancels_may_owe)
 
 
 class Tolls:
@@ -112,34 +117,19 @@ class Tolls:
     def order(self, address: str, now_ns: int, cost: int) -> Toll:
         """Take tokens of the orders' bucket."""
         settings = self._settings
-        return self._take(
-            self._orders, address, now_ns, cost, settings.order_rate, settings.order_burst
-        )
+        full = TokenBucket(settings.order_rate, settings.order_burst, now_ns)
+        return self._take(self._orders.setdefault(address, full), now_ns, cost)
 
     def cancel(self, address: str, now_ns: int, cost: int) -> Toll:
         """Take tokens of the cancels' bucket."""
         settings = self._settings
-        return self._take(
-            self._cancels, address, now_ns, cost, settings.cancel_rate, settings.cancel_burst
-        )
+        full = TokenBucket(settings.cancel_rate, settings.cancel_burst, now_ns)
+        return self._take(self._cancels.setdefault(address, full), now_ns, cost)
 
-    def _take(
-        self,
-        buckets: dict[str, TokenBucket],
-        address: str,
-        now_ns: int,
-        cost: int,
-        rate: int,
-        burst: int,
-    ) -> Toll:
-        if not rate:
-            return Toll(None, self._settings.tier, cost, is_paid=True)
-        bucket = buckets.get(address)
-        if bucket is None:
-            bucket = buckets[address] = TokenBucket(rate, burst, now_ns)
-        is_paid = bucket.take(now_ns, cost)
-        settings = self._settings
-        return Toll(bucket, settings.tier, cost, is_paid, may_owe=settings.cancels_may_owe)
+    def _take(self, bucket: TokenBucket, now_ns: int, cost: int) -> Toll:
+        if not bucket.rate:
+            return Toll(None, cost, is_paid=True, settings=self._settings)
+        return Toll(bucket, cost, bucket.take(now_ns, cost), self._settings)
 
 
 def throttled(headers: Mapping[str, str]) -> web.Response:
@@ -151,8 +141,8 @@ def throttled(headers: Mapping[str, str]) -> web.Response:
 async def collect(
     now_ns: Callable[[], int], toll: Toll, act: Callable[[], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Act if the toll is paid; either way the answer says where the bucket stands."""
-    if not toll.is_paid:
+    """Act if the toll lets it; either way the answer says where the bucket stands."""
+    if not toll.passes:
         return throttled(toll.headers(now_ns()))
     try:
         response = await act()

@@ -28,6 +28,7 @@ BAD_GATEWAY = (
     "</body>\r\n</html>\r\n"
 )
 BLOCKED = "error code: 1010"
+TOO_FAST = "error code: 1015"
 
 # How often a request that hangs looks whether its client has left.
 HANG_CHECK_S = 0.02
@@ -45,9 +46,11 @@ async def rest_faults(request: web.Request, handler: Handler) -> web.StreamRespo
         await asyncio.sleep(delay_ns / NS)
     if faults.strikes(Fault.EDGE_BLOCKED):
         return web.Response(status=403, text=BLOCKED)
+    if faults.strikes(Fault.EDGE_THROTTLED):
+        headers = _retry_after(hall, Fault.EDGE_THROTTLED)
+        return web.Response(status=429, text=TOO_FAST, headers=headers)
     if faults.strikes(Fault.THROTTLED):
-        wait_s = -(-faults.duration_ns(Fault.THROTTLED) // NS)
-        return throttled({"Retry-After": str(wait_s)})
+        return throttled(_retry_after(hall, Fault.THROTTLED))
     if wire.HEADER_API_KEY in request.headers and faults.strikes(Fault.UNAUTHORIZED):
         raise Refused(refusals.UNAUTHORIZED)
     if request.path in TRADING_PATHS:
@@ -57,6 +60,10 @@ async def rest_faults(request: web.Request, handler: Handler) -> web.StreamRespo
     with suppress(Refused, web.HTTPException):
         await handler(request)  # What it answers is lost at the edge.
     return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
+
+
+def _retry_after(hall: Hall, fault: Fault) -> dict[str, str]:
+    return {"Retry-After": str(-(-hall.faults.duration_ns(fault) // NS))}
 
 
 def _restart(hall: Hall) -> None:

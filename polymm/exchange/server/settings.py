@@ -19,6 +19,7 @@ class Buckets:
         cancel_rate: Tokens a second.
         cancel_burst: Tokens at most.
         cancels_may_owe: Whether cancelling all may leave fewer than none.
+        warns_only: What comes too fast passes all the same, with a header that says so.
 
     A rate of 0 is no limit.
     """
@@ -29,6 +30,7 @@ class Buckets:
     cancel_rate: int = 80
     cancel_burst: int = 120
     cancels_may_owe: bool = True
+    warns_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

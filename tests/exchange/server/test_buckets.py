@@ -1,5 +1,7 @@
 """Token buckets: what they let through, what they say, and how cancel-all pays afterwards."""
 
+from dataclasses import replace
+
 import orjson
 
 from polymm.domain.market import NS
@@ -105,9 +107,18 @@ def test_other_tiers_owe_nothing() -> None:
         assert len(reply.body["canceled"]) == 5
         assert reply.headers["Poly-RateLimit-Remaining"] == "0"
 
-    play(
-        scene,
-        buckets=Buckets(
-            order_rate=1, order_burst=5, cancel_rate=1, cancel_burst=3, cancels_may_owe=False
-        ),
-    )
+    play(scene, buckets=replace(LIMITED, cancels_may_owe=False))
+
+
+def test_in_warning_mode_everything_passes_and_is_told() -> None:
+    async def scene(one: Party) -> None:
+        guest = one.guest()
+        for _ in range(5):
+            assert "Poly-RateLimit-Warning" not in (await guest.buy(10, 10)).headers
+        warned = await guest.buy(10, 10)
+        assert warned.status == 200
+        assert warned.headers["Poly-RateLimit-Warning"] == "true"
+        assert warned.headers["Poly-RateLimit-Remaining"] == "0"
+        assert len(guest.open_ids()) == 6
+
+    play(scene, buckets=replace(LIMITED, warns_only=True))

@@ -183,6 +183,7 @@ async def on_query(guest: Guest) -> Reply:
         (Fault.THROTTLED, 429, {"error": "Too Many Requests"}, False),
         (Fault.UNAUTHORIZED, 401, {"error": "Unauthorized/Invalid api key"}, False),
         (Fault.EDGE_BLOCKED, 403, b"error code: 1010", False),
+        (Fault.EDGE_THROTTLED, 429, b"error code: 1015", False),
         (Fault.EDGE_HTML, 502, b"<html>", True),
     ],
 )
@@ -205,7 +206,7 @@ def test_what_the_edge_does_is_told_by_status_and_type(
         else:
             assert reply.body == body
         assert bool(guest.open_ids()) is (is_done and ask is on_order)
-        if fault is Fault.THROTTLED:
+        if status == 429:
             assert 1 <= int(reply.headers["Retry-After"]) <= 3
         assert (await ask(guest)).status == 200
 
