@@ -127,6 +127,10 @@ def _number(value: bytes | None) -> int | None:
     """Read a header's number, rounded down; None where it is none."""
     text = (value or b"").decode("ascii", "replace").strip()
     whole, _, fraction = text.partition(".")
-    if not whole.lstrip("-").isdigit() or len(whole) > 9 or (fraction and not fraction.isdigit()):
+    if (
+        not whole.removeprefix("-").isdigit()
+        or len(whole) > 9
+        or (fraction and not fraction.isdigit())
+    ):
         return None
     return int(whole) - (whole.startswith("-") and bool(fraction.strip("0")))

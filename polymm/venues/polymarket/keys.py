@@ -19,7 +19,7 @@ from polymm.venues.polymarket.service import Service, success, venue_error
 
 ONE_CONNECTION: Final = PoolSettings(size=1, waiting_max=1)
 WAIT_NS: Final = 15_000_000_000
-_NS: Final = 1_000_000_000
+_NAMES: Final = ("apiKey", "secret", "passphrase")
 
 
 async def create_or_derive_key(
@@ -55,27 +55,29 @@ async def create_or_derive_key(
         created = await service.request(request, wait_ns=WAIT_NS)
         refusal = refusal_of(created)
         if refusal is None:
-            return _credentials(success(created, wire.CREATE_KEY_PATH))
+            secrets = _secrets(success(created, wire.CREATE_KEY_PATH))
+            del created  # An error below keeps this frame, and must not show it.
+            return _credentials(secrets)
         if refusal.status != 400 and refusal.is_known:
             raise venue_error(refusal, f"POST {wire.CREATE_KEY_PATH}")
         # They exist; or the answer was lost, and then they may.
+        path = wire.DERIVE_KEY_PATH
         return _credentials(
-            await service.ask("GET", wire.DERIVE_KEY_PATH, wait_ns=WAIT_NS, headers=headers)
+            _secrets(await service.ask("GET", path, wait_ns=WAIT_NS, headers=headers))
         )
 
 
-def _credentials(reply: Reply) -> ApiCredentials:
-    """Read credentials; an error shows nothing of the answer, in its frames neither."""
+def _secrets(reply: Reply) -> list[Secret]:
+    """Take credentials out of an answer; none where it has not all of them as texts."""
     value = parsed(reply.body)
-    del reply
-    names = ("apiKey", "secret", "passphrase")
-    texts = [value.get(name) for name in names] if isinstance(value, dict) else []
-    del value
-    if not texts or not all(isinstance(text, str) for text in texts):
-        del texts
+    texts = [value.get(name) for name in _NAMES] if isinstance(value, dict) else []
+    found = [Secret(text) for text in texts if isinstance(text, str)]
+    return found if len(found) == len(_NAMES) else []
+
+
+def _credentials(secrets: list[Secret]) -> ApiCredentials:
+    if not secrets:
         raise VenueError(
-            "unreadable", f"credentials must be texts under {', '.join(names)}", is_known=False
+            "unreadable", f"credentials must be texts under {', '.join(_NAMES)}", is_known=False
         )
-    secrets = [Secret(text) for text in texts if isinstance(text, str)]
-    del texts
     return ApiCredentials(*secrets)
