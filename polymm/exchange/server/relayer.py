@@ -324,6 +324,7 @@ class Relayer:
             raise Reverted("out of gas")
         if submitted.kind in _CREATIONS:
             self._hall.accounts.take_in(submitted.owner)
+            self._hall.accounts.deploy(submitted.wallet)
             return
         if submitted.deadline_s is not None and now_ns > submitted.deadline_s * NS:
             raise Reverted("deadline has passed")
