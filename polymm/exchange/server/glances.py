@@ -16,7 +16,6 @@ from polymm.exchange.server.hall import Hall
 
 # Gamma is at most a minute old (markets-5m notes 2), and both ends count.
 KEPT = 61
-FIRST_LOOK_NS = 1_000_000
 
 
 class Glance(NamedTuple):
@@ -95,7 +94,8 @@ class Glances:
         self._past: deque[tuple[int, Past]] = deque(maxlen=KEPT)
         # Of each market second and price of Up (1e-5 dollars), one after the other, where new.
         self._prices: dict[str, array[int]] = {}
-        hall.exchange.timers.at(hall.now_ns() + FIRST_LOOK_NS, self._look)
+        hall.exchange.on_listed.append(self._listed)
+        self._looks = False
 
     def now(self) -> Past:
         """All markets as they are, by slug."""
@@ -113,6 +113,13 @@ class Glances:
         """Each second at which Up's price was new, and the price, 1e-5 dollars; oldest first."""
         points = self._prices.get(listing.market.slug, array("q"))
         return zip(points[::2], points[1::2], strict=True)
+
+    def _listed(self, _: Listing) -> None:
+        """Begin to look once there is something to see; what is listed later is seen in turn."""
+        if not self._looks:
+            self._looks = True
+            timers = self._hall.exchange.timers
+            timers.at(timers.now_ns, self._look)
 
     def _look(self, now_ns: int) -> None:
         before: Mapping[str, Glance] = self._past[-1][1] if self._past else {}
