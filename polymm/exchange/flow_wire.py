@@ -4,6 +4,7 @@ Spacing and key order differ by event type exactly as in the recordings: the
 fast pass of a decoder shall meet in synthetic markets what it meets in real ones.
 """
 
+from bisect import bisect_left
 from hashlib import sha1
 from typing import Protocol
 
@@ -58,9 +59,9 @@ class FrameWriter:
         self._market_text = market.condition_id
         self._order_min_text = decimal_text(market.order_min_e6, 6)
         self._last_trade_text = ""
-        # Level texts by token, then by side in Up terms, then by price in Up terms.
-        self._texts: tuple[tuple[dict[int, str], dict[int, str]], ...] = (({}, {}), ({}, {}))
-        # The same joined, worst level first, until the side changes.
+        # Level texts by token, then by side in Up terms, worst level first.
+        self._texts: tuple[tuple[list[str], list[str]], ...] = (([], []), ([], []))
+        # The same joined, until the side changes.
         self._joined: tuple[list[str | None], list[str | None]] = ([None, None], [None, None])
         self._version_text = f',"version":"{version}"' if version else ""
 
@@ -84,17 +85,35 @@ class FrameWriter:
             quiet: Write no frame.
             token: The one whose order changed the level; None where every order is a buy.
         """
-        self._joined[0][side] = self._joined[1][side] = None
         size_text = decimal_text(size_e6, 6)
-        down_e4 = 10_000 - price_e4
-        up_text, down_text = PRICE_TEXTS[price_e4], PRICE_TEXTS[down_e4]
-        if size_e6:
-            self._texts[0][side][price_e4] = f'{{"price":"{up_text}","size":"{size_text}"}}'
-            self._texts[1][side][price_e4] = f'{{"price":"{down_text}","size":"{size_text}"}}'
-        else:
-            del self._texts[0][side][price_e4], self._texts[1][side][price_e4]
-        if quiet:
-            return
+        self._note_level(side, price_e4, size_text if size_e6 else "")
+        if not quiet:
+            self._tell_level(now_ns, side, price_e4, size_text, token)
+
+    def _note_level(self, side: int, price_e4: int, size_text: str) -> None:
+        """Keep the texts of both books in step with the book; no size: the level is gone."""
+        self._joined[0][side] = self._joined[1][side] = None
+        prices = self._book.prices[side]
+        place = bisect_left(prices, price_e4)
+        if side == ASK:
+            # The worst ask is the highest.
+            place = len(prices) - place - bool(size_text)
+        for texts, own_e4 in zip(self._texts, (price_e4, 10_000 - price_e4), strict=True):
+            column = texts[side]
+            if not size_text:
+                del column[place]
+                continue
+            text = f'{{"price":"{PRICE_TEXTS[own_e4]}","size":"{size_text}"}}'
+            if len(column) < len(prices):
+                column.insert(place, text)
+            else:
+                column[place] = text
+
+    def _tell_level(
+        self, now_ns: int, side: int, price_e4: int, size_text: str, token: Token | None = None
+    ) -> None:
+        """Write a ``price_change`` with the hashes of the books as they are."""
+        up_text, down_text = PRICE_TEXTS[price_e4], PRICE_TEXTS[10_000 - price_e4]
         timestamp = now_ns // 1_000_000
         up_hash = self._hash(Token.UP, timestamp, self._sides(Token.UP))
         down_hash = self._hash(Token.DOWN, timestamp, self._sides(Token.DOWN))
@@ -213,11 +232,9 @@ class FrameWriter:
         joined = self._joined[token]
         bids, asks = joined
         if bids is None:
-            texts = self._texts[token][BID]
-            bids = joined[BID] = ",".join(map(texts.__getitem__, self._book.prices[BID]))
+            bids = joined[BID] = ",".join(self._texts[token][BID])
         if asks is None:
-            texts = self._texts[token][ASK]
-            asks = joined[ASK] = ",".join(map(texts.__getitem__, reversed(self._book.prices[ASK])))
+            asks = joined[ASK] = ",".join(self._texts[token][ASK])
         # Up bids run upwards, Up asks downwards; mirrored they are Down's asks and bids.
         first, second = (bids, asks) if token is Token.UP else (asks, bids)
         return f'"bids":[{first}],"asks":[{second}]'

@@ -13,7 +13,7 @@ import orjson
 from polymm.domain.market import Market
 from polymm.domain.order import Token
 from polymm.exchange.flow_book import BID
-from polymm.exchange.flow_wire import FrameWriter, LadderView
+from polymm.exchange.flow_wire import FrameWriter, LadderView, decimal_text
 from polymm.exchange.matching import LevelChange
 
 FALSE_SIZE_E6 = 7_770_000
@@ -92,13 +92,8 @@ class ChannelWriter(FrameWriter):
 
     def _tell_false_bid(self, now_ns: int, price_e4: int, size_e6: int) -> None:
         """Write a bid level that the book does not have; its own levels are left as they are."""
-        if price_e4 in self._book.prices[BID]:
-            return
-        for texts in self._texts:
-            texts[BID][price_e4] = ""
-        self.level(now_ns, BID, price_e4, size_e6, quiet=False)
-        for texts in self._texts:
-            texts[BID].pop(price_e4, None)
+        if price_e4 not in self._book.prices[BID]:
+            self._tell_level(now_ns, BID, price_e4, decimal_text(size_e6, 6))
 
     def created(self, now_ns: int, *, number: int, question: str, tokens: Sequence[Token]) -> None:
         """Tell everybody of a new market."""
