@@ -13,6 +13,7 @@ from polymm._core.decode import Decoder
 from polymm._core.layout import ASK, BID
 from polymm.domain.order import Token
 from polymm.errors import DecodeError
+from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.feed_market import FeedMarket, View
 
 # Two REST books of one token are asked for no sooner than this after one another.
@@ -36,6 +37,7 @@ class MarketFeedSettings:
         redrives_max: So often; then the socket is replaced.
         crossed_ns_max: A book crossed for so long is asked for again.
         mismatch_ns_max: A book whose best prices contradict those of the messages, likewise.
+        audit_ns: How often a hash is compared, which is advisory.
         check_ns: How often all this is looked at.
         tokens_max: Most tokens of one socket.
         backoff_base_ns: Bound of the first wait before a socket is opened again.
@@ -52,8 +54,9 @@ class MarketFeedSettings:
     redrives_max: int = 3
     crossed_ns_max: int = 500_000_000
     mismatch_ns_max: int = 250_000_000
+    audit_ns: int = 1_000_000_000
     check_ns: int = 50_000_000
-    tokens_max: int = 100
+    tokens_max: int = wire.SOCKET_TOKENS_MAX
     backoff_base_ns: int = 250_000_000
     backoff_ns_max: int = 30_000_000_000
 

@@ -18,6 +18,7 @@ from polymm.errors import DialError, InputError
 from polymm.net.pacing import Backoff
 from polymm.net.websocket import ENGINES
 from polymm.venues.polymarket import wire
+from polymm.venues.polymarket.book_audit import audit
 from polymm.venues.polymarket.feed_market import FeedMarket, OnChange, OnResolved
 from polymm.venues.polymarket.freshness import Cure, MarketFeedSettings, Witness, judge
 from polymm.venues.polymarket.link import Dialling
@@ -274,6 +275,7 @@ class MarketFeed:
             for token in witness.due(now_ns, self.settings):
                 self._spawn(self._ask(witness, token, now_ns), "market witness")
             self._doubt(market, witness, now_ns)
+            self._audit(market, now_ns)
             self._tell_obstacle(market, now_ns)
         for line in list(self._lines):
             self._cure(line, now_ns)
@@ -290,6 +292,15 @@ class MarketFeed:
                 else:
                     self.counts["resync_contradicted"] += 1
                     line.redrive(view, now_ns)
+
+    def _audit(self, market: FeedMarket, now_ns: int) -> None:
+        """Compare the newest hash now and then; a wrong one is counted and nothing else."""
+        if market.leader is None or now_ns - market.audited_ns < self.settings.audit_ns:
+            return
+        verdict = audit(market.leader, now_ns)
+        if verdict:
+            market.audited_ns = now_ns
+            self.counts[f"hash_{verdict}"] += 1
 
     def _cure(self, line: MarketLine, now_ns: int) -> None:
         if not line.opened_ns:

@@ -1,0 +1,164 @@
+"""The user feed on a loopback socket: events, and every moment at which some may be missing."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from polymm.venues.polymarket.credentials import ApiCredentials, Secret
+from polymm.venues.polymarket.user_events import OrderEvent, UserEvent
+from polymm.venues.polymarket.user_feed import UserFeed, UserFeedSettings
+from tests.support.feed_venue import FeedVenue, Talk, feed_venue
+from tests.support.loopback import Stage, until, unused_port
+from tests.venues.polymarket.test_user_events import order, trade
+
+MS = 1_000_000
+CREDENTIALS = ApiCredentials(Secret("a-key"), Secret("c2VjcmV0"), Secret("a-passphrase"))
+FAST = UserFeedSettings(
+    ping_ns=20 * MS,
+    pong_ns_max=20 * MS,
+    backoff_base_ns=2 * MS,
+    backoff_ns_max=5 * MS,
+    check_ns=2 * MS,
+)
+
+
+@dataclass
+class Scene:
+    """A feed with its venue, and what it told."""
+
+    venue: FeedVenue
+    feed: UserFeed
+    told: list[Any] = field(default_factory=list)
+    gaps: list[int] = field(default_factory=list)
+
+    @property
+    def events(self) -> list[UserEvent]:
+        return [one for one in self.told if one != "gap"]
+
+
+@asynccontextmanager
+async def opened(*, url: str = "", **options: Any) -> AsyncIterator[Scene]:
+    async with feed_venue(**options) as venue:
+        told: list[Any] = []
+        gaps: list[int] = []
+
+        def on_gap(since_ns: int) -> None:
+            told.append("gap")
+            gaps.append(since_ns)
+
+        feed = UserFeed(
+            url or venue.url,
+            CREDENTIALS,
+            lambda event, _: told.append(event),
+            on_gap,
+            rng=random.Random(1),
+            settings=FAST,
+        )
+        await feed.open()
+        try:
+            yield Scene(venue, feed, told, gaps)
+        finally:
+            await feed.close()
+            assert not feed.is_live
+            told.clear()
+            await asyncio.sleep(0.005)
+            assert told == []
+
+
+def telling(*messages: Any) -> Callable[[Talk, Any], None]:
+    def on_text(talk: Talk, asked: Any) -> None:
+        talk.say(*messages)
+
+    return on_text
+
+
+def test_credentials_come_first_and_the_answered_ping_proves_the_socket(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            await until(lambda: it.feed.is_live)
+            talk = it.venue.talks[0]
+            assert talk.asked == [
+                {
+                    "type": "user",
+                    "auth": {
+                        "apiKey": "a-key",
+                        "secret": "c2VjcmV0",
+                        "passphrase": "a-passphrase",
+                    },
+                }
+            ]
+            assert talk.heard[1] == b"PING"
+            assert it.told == ["gap"]
+
+    run(scene())
+
+
+def test_events_are_told_one_by_one_after_the_gap(stage: Stage) -> None:
+    async def scene() -> None:
+        async with opened(on_text=telling([order(), trade()], order(type="UPDATE"))) as it:
+            await until(lambda: len(it.told) == 4)
+            assert it.told[0] == "gap"
+            kinds = [type(event).__name__ for event in it.events]
+            assert kinds == ["OrderEvent", "TradeEvent", "OrderEvent"]
+            assert it.feed.counts["events"] == 3
+
+    stage(scene())
+
+
+def test_each_reconnect_is_a_gap_since_the_last_sign_of_life(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            await until(lambda: it.feed.is_live)
+            for i in range(1, 4):
+                it.venue.live[0].abort()
+                await until(lambda i=i: len(it.gaps) == i + 1)
+            assert sorted(it.gaps) == it.gaps
+            assert len(set(it.gaps)) == 4
+            assert it.feed.counts["ended_closed_1006"] == 3
+            assert it.feed.refusals == 0
+
+    run(scene())
+
+
+def test_refused_credentials_are_counted_in_a_row(stage: Stage) -> None:
+    async def scene() -> None:
+        async with opened(on_text=lambda talk, _: talk.close(1008), answers_pings=False) as it:
+            await until(lambda: it.feed.refusals == 3)
+            assert it.told == []
+            it.venue.on_text = telling(order())
+            await until(lambda: it.feed.is_live)
+            assert it.feed.refusals == 0
+
+    stage(scene())
+
+
+def test_a_frame_that_cannot_be_read_is_a_gap_and_spoils_nothing(stage: Stage) -> None:
+    async def scene() -> None:
+        async with opened(on_text=telling([order(price="x"), order()], b"{")) as it:
+            await until(lambda: len(it.gaps) == 3)
+            assert [type(event) for event in it.events] == [OrderEvent]
+            assert it.feed.counts["malformed"] == 2
+
+    stage(scene())
+
+
+def test_a_mute_socket_is_replaced(stage: Stage) -> None:
+    async def scene() -> None:
+        async with opened(answers_pings=False) as it:
+            await until(lambda: it.feed.counts["ended_mute"] == 2)
+            assert it.told == []
+            assert it.feed.refusals == 0
+
+    stage(scene())
+
+
+def test_nobody_there_is_tried_again(stage: Stage) -> None:
+    async def scene() -> None:
+        port = await unused_port()
+        async with opened(url=f"ws://127.0.0.1:{port}/") as it:
+            await until(lambda: it.feed.counts["dial_refused"] == 3)
+
+    stage(scene())
