@@ -110,7 +110,7 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visiting(**settings: Any) -> AsyncIterator[Visitor]:
+async def visiting(*, within_s: float = 10, **settings: Any) -> AsyncIterator[Visitor]:
     """Serve an exchange whose clock stands still unless the visitor lets it go on."""
     windows = WindowSettings(taker_delay_ns=0)
     visitors: list[Visitor] = []
@@ -119,7 +119,7 @@ async def visiting(**settings: Any) -> AsyncIterator[Visitor]:
         clock_ns=lambda: visitors[0].now_ns if visitors else START_NS,
     )
     runner = web.AppRunner(make_app(hall), access_log=None, shutdown_timeout=1.0)
-    async with asyncio.timeout(10), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(within_s), aiohttp.ClientSession() as session:
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -67,6 +67,7 @@ def data_routes(hall: Hall, glances: Glances) -> list[web.RouteDef]:
         "/v2/resolutions": data.resolutions,
         "/v2/value": data.value,
         "/v2/tokens": data.tokens,
+        "/v2/oi": data.open_interest,
         "/v2/approvals": data.approvals,
         "/v2/prices-history": data.prices_history,
         "/positions": data.old_positions,
@@ -191,6 +192,15 @@ class _Data:
             for listing in self._exchange.listings.values()
             for token in listing.outcomes
             if listing in asked or listing.token_id(token) in ids
+        ]
+        return json_response({"data": found})
+
+    async def open_interest(self, request: web.Request) -> web.Response:
+        asked = self._asked(request)
+        shown = self._exchange.listings.values() if asked is None else asked
+        found = [
+            {"condition_id": it.condition_id, "value": decimal_text(it.pool.collateral_e6, 6)}
+            for it in shown
         ]
         return json_response({"data": found})
 

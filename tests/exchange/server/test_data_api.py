@@ -186,6 +186,8 @@ def test_a_wallets_worth_and_what_it_allows():
         value = (await visitor.get("/data-api/v2/value", user=BOB.upper().replace("0X", "0x"))).body
         assert value["data"] == {"proxy_wallet": BOB, "value": "5.2"}
         assert (await visitor.get("/data-api/value", user=BOB)).body[0]["value"] == 5.2
+        (interest,) = await rows(visitor, "/v2/oi", condition_id=visitor.last.condition_id)
+        assert interest["value"] == "100"
         data = (await visitor.get("/data-api/v2/approvals", user=ANN)).body["data"]
         assert (data["address"], data["chain_id"]) == (ANN, 137)
         assert len(data["contracts"]) == 3 * len(spenders(137))
