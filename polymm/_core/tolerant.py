@@ -108,7 +108,7 @@ def decimal(value: object, places: int, name: str) -> int:
         if fraction[places:].strip("0"):
             raise DecodeError(f"{name} must lie on the grid of 1e-{places}, was {_shown(value)}")
         fraction = fraction[:places]
-    return int(whole or "0") * int(10**places) + int(fraction.ljust(places, "0"))
+    return int(whole or "0") * int(10**places) + int(fraction.ljust(places, "0") or "0")
 
 
 def _plain_float(value: float) -> str:

@@ -25,12 +25,20 @@ def run_facts(
             f"feed {_ms(latency.feed_ns)} where unrecorded, order {_ms(latency.order_ns)},"
             f" cancel {_ms(latency.cancel_ns)}, reply {_ms(latency.reply_ns)}"
         ),
-        "taker_delay": _listed(_ms(market.taker_delay_ns) for market in ran),
-        "fees": _listed(_fees(market) for market in ran),
-        "tick": _listed(f"{market.tick_e4 / 10_000:g} at the start" for market in ran),
+        **market_facts(ran),
         "merge_delay": _ms(merge_delay_ns),
         "cash": f"{cash_e6 / 1_000_000:g} dollars a market",
         "fair": "filtered mid of the venue's book (no fair value yet)",
+    }
+
+
+def market_facts(markets: Iterable[Market]) -> dict[str, str]:
+    """What the markets of a run say of themselves."""
+    ran = list(markets)
+    return {
+        "taker_delay": _listed(_ms(market.taker_delay_ns) for market in ran),
+        "fees": _listed(_fees(market) for market in ran),
+        "tick": _listed(f"{market.tick_e4 / 10_000:g} at the start" for market in ran),
     }
 
 

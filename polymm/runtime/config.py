@@ -7,6 +7,7 @@ Where values come from is the business of ``config_source``, how they are shown 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -30,19 +31,24 @@ class Grid:
         return value
 
 
+COIN = re.compile(r"[a-z0-9]{2,12}")
+MINUTE_S = 60
+
 # Amounts that become integers of 1e-6 (shares, dollars; ms as ns), and prices of 1e-4 dollars.
 Micro = Annotated[float, AfterValidator(Grid("0.000001"))]
 Price = Annotated[float, AfterValidator(Grid("0.0001"))]
 
 
-def _number(default: float, unit: str, low: float, high: float, text: str) -> Any:
-    """Describe a number within ``low..high``, both included."""
+def _number(default: float, unit: str, low: float, high: float, text: str, form: str = "") -> Any:
+    """Describe a number within ``low..high``, both included; ``form`` says what else it must be."""
     extra: JsonDict = {"unit": unit, "minimum": low, "maximum": high}
+    if form:
+        extra["form"] = form
     return Field(default, ge=low, le=high, description=text, json_schema_extra=extra)
 
 
-def _choice(default: str | bool, text: str) -> Any:
-    return Field(default, description=text)
+def _choice(default: str | bool, text: str, form: str = "") -> Any:
+    return Field(default, description=text, json_schema_extra={"form": form} if form else None)
 
 
 class Section(BaseModel):
@@ -125,7 +131,11 @@ class CycleSection(Section):
         250.0, "ms", 1.0, 60_000.0, "Least time between two requotes of an event cycle."
     )
     close_margin_ms: Micro = _number(
-        0.0, "ms", 0.0, 3_600_000.0, "How long before the window's end everything is pulled."
+        0.0,
+        "ms",
+        0.0,
+        3_600_000.0,
+        "All is pulled so long before the end; 0 live is a tenth of the window, at most 2 s.",
     )
     early_exit: Literal["pull", "leave"] = _choice(
         "pull", "A cycle that ends early pulls the working orders, or leaves them."
@@ -188,6 +198,44 @@ class RunSection(Section):
     )
 
 
+def _coins(value: str) -> str:
+    """Names as slugs have them, each once."""
+    names = value.split(",")
+    if len(set(names)) < len(names) or not all(COIN.fullmatch(name) for name in names):
+        raise ValueError("not so")  # `allowed` says how it must be
+    return value
+
+
+def _window_s(value: int) -> int:
+    """Lengths that a slug can name."""
+    if value >= MINUTE_S and value % MINUTE_S:
+        raise ValueError("not so")
+    return value
+
+
+class SessionSection(Section):
+    """A run in real time, against the embedded exchange or a venue that is observed."""
+
+    coins: Annotated[str, AfterValidator(_coins)] = _choice(
+        "btc",
+        "Coins to trade side by side.",
+        "different names of 2..12 small letters or digits, with commas between",
+    )
+    windows: int = _number(
+        1, "windows", 1, 1_000_000, "Whole windows of each coin, beside the rest of the open one."
+    )
+    window_s: Annotated[int, AfterValidator(_window_s)] = _number(
+        60, "s", 2, 86_400, "Length of a window.", "whole minutes from a minute on"
+    )
+    wallet: Literal["eoa", "proxy", "safe", "deposit"] = _choice(
+        "deposit", "Wallet of the throw-away key on the embedded exchange."
+    )
+    fund: int = _number(
+        1000, "dollars", 1, 1_000_000_000, "Play money of that wallet on the embedded exchange."
+    )
+    spin: bool = _choice(False, "Keep the loop awake: faster by a wake-up, for a whole core.")
+
+
 class ReportSection(Section):
     """What a run leaves behind. Not part of the configuration hash."""
 
@@ -202,6 +250,7 @@ class Config(Section):
     cycle: CycleSection = CycleSection()
     venue: VenueSection = VenueSection()
     run: RunSection = RunSection()
+    session: SessionSection = SessionSection()
     report: ReportSection = ReportSection()
 
     def digest(self) -> str:
@@ -247,11 +296,13 @@ def allowed(field: FieldInfo) -> str:
         return "one of " + ", ".join(f'"{choice}"' for choice in get_args(field.annotation))
     if field.annotation is bool:
         return "true or false"
+    form = facts(field).get("form", "")
     if field.annotation is str:
-        return "a text"
+        return form or "a text"
     kind = "a whole number" if field.annotation is int else "a number"
     grids = (entry.func for entry in field.metadata if isinstance(entry, AfterValidator))
     step = "".join(f", a multiple of {grid.step}" for grid in grids if isinstance(grid, Grid))
+    step += f", {form}" if form else ""
     bounds = facts(field)
     low, high = plain(bounds["minimum"]), plain(bounds["maximum"])
     return f"{kind} within {low}..{high} ({bounds['unit']}){step}"

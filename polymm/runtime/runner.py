@@ -1,0 +1,310 @@
+"""``polymm run`` in real time: one process, one loop, from the embedded exchange to the report.
+
+The garbage collector is frozen once everything stands and runs only between windows; ``spin``
+keeps the loop awake, which costs a core and saves the wake-up of each message.
+"""
+
+import asyncio
+import gc
+import platform
+import random
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+
+from polymm import __version__
+from polymm.research.records import Run
+from polymm.research.tape_facts import market_facts
+from polymm.runtime.access import Access
+from polymm.runtime.clock import Clock
+from polymm.runtime.config import Config
+from polymm.runtime.embedded import embedded_exchange
+from polymm.runtime.public_reads import PublicReads
+from polymm.runtime.run_store import RunStore
+from polymm.runtime.session import Session, SessionEnd, SessionSettings
+from polymm.runtime.settings import base_parameters, maker_settings, to_ns
+from polymm.runtime.stage_names import stage_times
+from polymm.venues.polymarket.credentials import Secret, SigningKey
+from polymm.venues.polymarket.hosts import Hosts
+from polymm.venues.polymarket.keys import create_or_derive_key
+from polymm.venues.polymarket.signing import Wallet
+from polymm.venues.polymarket.wire import SignatureType
+
+WALLETS = {
+    "eoa": SignatureType.EOA,
+    "proxy": SignatureType.POLY_PROXY,
+    "safe": SignatureType.POLY_GNOSIS_SAFE,
+    "deposit": SignatureType.POLY_1271,
+}
+# What the close margin is where none is set: a tenth of the window, at most two seconds.
+MARGIN_SHARE = 10
+MARGIN_NS_MAX = 2_000_000_000
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRun:
+    """What is run in real time.
+
+    Args:
+        config: Everything else.
+        hosts: Of a venue that is observed and sent nothing; None for the embedded exchange.
+        is_endless: Until a signal comes.
+        spin: Keep the loop awake.
+    """
+
+    config: Config
+    hosts: Hosts | None = None
+    is_endless: bool = False
+    spin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEnd:
+    """What a run in real time ended in.
+
+    Args:
+        run: For the report.
+        faults: What does not add up, one sentence each; () for nothing.
+        number: Of the signal that ended it, 0 where none did.
+    """
+
+    run: Run
+    faults: tuple[str, ...]
+    number: int
+
+
+def run_live(live: LiveRun, note: Callable[[str], None]) -> LiveEnd:
+    """Run to the last window's settlement, or until SIGINT or SIGTERM, and in order in any case.
+
+    Args:
+        note: Gets a line for people now and then.
+
+    Raises:
+        ConfigError: The embedded exchange does not start.
+        VenueError: The venue or the credentials refused.
+    """
+    with _loop_runner() as runner:
+        return runner.run(_run(live, note))
+
+
+def _loop_runner() -> asyncio.Runner:
+    """A runner on the fastest loop there is."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # not to be had on every system
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+async def _run(live: LiveRun, note: Callable[[str], None]) -> LiveEnd:
+    config = live.config
+    clock, rng = Clock(), random.Random(secrets.randbits(64))
+    async with AsyncExitStack() as stack:
+        store = stack.enter_context(RunStore())
+        hosts, facts = live.hosts, dict[str, str]()
+        if hosts is None:
+            note("starting the embedded exchange")
+            child = await stack.enter_async_context(embedded_exchange(exchange_arguments(config)))
+            hosts = child.hosts
+            facts["venue"] = "embedded exchange on loopback, synthetic traders"
+            facts["seed"] = str(config.run.seed)
+        else:
+            facts["venue"] = f"{hosts.clob}, observed: nothing was sent"
+            facts["seed"] = "none drawn"
+        reads = PublicReads(hosts, rng, clock_ns=clock.now_ns)
+        access = None
+        if live.hosts is None:
+            access = await _throwaway_access(hosts, config, reads, rng, clock)
+            facts["wallet"] = f"{config.session.wallet}, a throw-away key"
+        session = Session(
+            hosts,
+            session_settings(config, facts["venue"], is_endless=live.is_endless),
+            reads=reads,
+            access=access,
+            store=store,
+            rng=rng,
+            clock=clock,
+            on_quiet=_tidy,
+        )
+        with _signals(session, note) as signalled, _frozen(), _awake(spin=live.spin):
+            end = await session.run()
+        facts |= end.facts | _facts(live, end)
+        return LiveEnd(_assemble(live, store, end, facts), tuple(end.faults), signalled[0])
+
+
+async def _throwaway_access(
+    hosts: Hosts, config: Config, reads: PublicReads, rng: random.Random, clock: Clock
+) -> Access:
+    """A key that was never used and will not be again: the embedded exchange funds it."""
+    key = SigningKey(Secret(secrets.token_hex(32)))
+    wallet = Wallet(key=key, signature_type=WALLETS[config.session.wallet])
+    credentials = await create_or_derive_key(hosts, key, rng=rng)
+    return Access(hosts, wallet, credentials, reads, rng=rng, clock_ns=clock.now_ns)
+
+
+def exchange_arguments(config: Config) -> list[str]:
+    """Flags of the embedded exchange."""
+    session = config.session
+    return [
+        *("--window", str(session.window_s)),
+        *("--coins", session.coins),
+        *("--seed", str(config.run.seed)),
+        *("--fund", str(session.fund)),
+    ]
+
+
+def session_settings(config: Config, source: str, *, is_endless: bool = False) -> SessionSettings:
+    """What is traded, in the units of the engine."""
+    session = config.session
+    margin_ns = to_ns(config.cycle.close_margin_ms)
+    if not margin_ns:
+        margin_ns = min(session.window_s * NS // MARGIN_SHARE, MARGIN_NS_MAX)
+    return SessionSettings(
+        coins=tuple(session.coins.split(",")),
+        window_s=session.window_s,
+        windows=0 if is_endless else session.windows,
+        close_margin_ns=margin_ns,
+        parameters=base_parameters(config),
+        maker=maker_settings(config),
+        source=source,
+    )
+
+
+# The loop and the collector
+
+
+@contextmanager
+def _signals(session: Session, note: Callable[[str], None]) -> Iterator[list[int]]:
+    """End in order at the first signal, at once at the second."""
+    loop, taken = asyncio.get_running_loop(), [0]
+
+    def take(number: int) -> None:
+        if taken[0]:
+            session.fail(KeyboardInterrupt())
+            for task in asyncio.all_tasks():
+                task.cancel()
+            return
+        taken[0] = number
+        note("ending in order; once more ends at once")
+        session.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, take, number)
+    loop.set_exception_handler(lambda _, context: session.fail(_error_of(context)))
+    try:
+        yield taken
+    finally:
+        loop.set_exception_handler(None)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _error_of(context: dict[str, object]) -> BaseException:
+    error = context.get("exception")
+    return error if isinstance(error, BaseException) else RuntimeError(str(context["message"]))
+
+
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Keep the collector off the path: what stands now is not looked at again."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _tidy() -> None:
+    gc.collect()
+
+
+@contextmanager
+def _awake(*, spin: bool) -> Iterator[None]:
+    """Have the loop look for messages without ever sleeping."""
+    if not spin:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    handle = [loop.call_soon(lambda: None)]
+
+    def again() -> None:
+        handle[0] = loop.call_soon(again)
+
+    again()
+    try:
+        yield
+    finally:
+        handle[0].cancel()
+
+
+# The report
+
+EMBEDDED_FLATTERY = (
+    "The market is synthetic: its traders do not learn, and none of them is faster for money.",
+    "Loopback: no network lies between us and the venue, and nobody else's load.",
+    "Play money: nothing withdraws, nothing is borrowed, capital is as large as was asked for.",
+    "Edge and markout are against the book's own mid, which follows the trades it judges.",
+)
+OBSERVED_FLATTERY = (
+    "Nothing was sent and nothing fills: this shows quotes, not money.",
+    "Our orders stand in no book: nobody reacts to them.",
+)
+# What of the known optimism of paper trading stands otherwise where orders meet a real book.
+EMBEDDED_OPTIMISM = {
+    "own impact ignored": ("avoided", "our orders stand in the book and are taken from it"),
+    "no reaction of others": ("remains", "synthetic traders look at the book, not at us"),
+    "snapshots": ("avoided", "the exchange matches at the moment"),
+    "no queue": ("avoided", "orders stand in the exchange's own queue"),
+    "zero latency": ("modelled", "real sockets, though on one machine"),
+    "instant merge": ("modelled", "a relayer with a life of its own, seconds long"),
+    "infinite capital": ("avoided", "one wallet, held to its balance by the exchange"),
+    "look-ahead by exchange timestamps": ("avoided", "frames act when they arrive"),
+}
+OBSERVED_OPTIMISM = {
+    "no queue": ("avoided", "nothing fills"),
+    "zero latency": ("avoided", "nothing fills"),
+    "instant merge": ("avoided", "nothing is merged"),
+    "look-ahead by exchange timestamps": ("avoided", "frames act when they arrive"),
+}
+
+
+def _facts(live: LiveRun, end: SessionEnd) -> dict[str, str]:
+    config = live.config
+    facts = {
+        "fair": "filtered mid of the venue's book (no fair value yet)",
+        "configuration": config.digest(),
+        "versions": f"polymm {__version__}, python {platform.python_version()}",
+        "loop": "spinning" if live.spin else "sleeping between messages",
+    }
+    prints = end.footprints
+    if prints:
+        last = prints[-1]
+        growth = (last.resident_bytes - prints[min(2, len(prints) - 1)].resident_bytes) / 2**20
+        facts["held, last window"] = (
+            f"{last.tasks} tasks, {last.sockets} sockets, {last.resident_bytes / 2**20:,.1f} MiB,"
+            f" {growth:+.1f} MiB since the third"
+        )
+    if end.faults:
+        facts["does not add up"] = "; ".join(end.faults)
+    return facts
+
+
+def _assemble(live: LiveRun, store: RunStore, end: SessionEnd, facts: dict[str, str]) -> Run:
+    """Make one run of the session's markets, with what must be said of it."""
+    markets = sorted(store.read(), key=lambda run: (run.market.start_ns, run.market.slug))
+    is_observed = live.hosts is not None
+    return Run(
+        queue="observed" if is_observed else "real queue",
+        fill_form="none" if is_observed else "trades",
+        markets=markets,
+        facts=facts | market_facts(run.market for run in markets),
+        flattery=list(OBSERVED_FLATTERY if is_observed else EMBEDDED_FLATTERY),
+        stages=stage_times(end.stages),
+        optimism=dict(OBSERVED_OPTIMISM if is_observed else EMBEDDED_OPTIMISM),
+    )
