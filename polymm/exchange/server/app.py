@@ -1,6 +1,7 @@
 """The exchange as one aiohttp application on one loopback port, services told apart by path."""
 
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ async def serving(
     *,
     tapes: Sequence[Tape] = (),
     tls: ssl.SSLContext | None = None,
+    clock_ns: Callable[[], int] = time.time_ns,
 ) -> AsyncIterator[Served]:
     """Serve an exchange on loopback until the block is left.
 
@@ -89,11 +91,12 @@ async def serving(
         settings: Of the whole process.
         tapes: Recordings to play instead of synthetic traders.
         tls: Certificate to serve with; None for plain connections.
+        clock_ns: Time of day, for those who want to start at a certain one.
 
     Raises:
         OSError: The port is taken.
     """
-    hall = Hall(settings, tapes)
+    hall = Hall(settings, tapes, clock_ns)
     runner = web.AppRunner(make_app(hall), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:

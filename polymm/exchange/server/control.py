@@ -77,6 +77,7 @@ class _Control:
                 "windows": sorted(hall.by_slug),
                 "open_orders": len(exchange.dealing.open),
                 "wallets": len(exchange.ledger.wallets),
+                "slow_sockets": hall.slow_count,
             }
         )
 

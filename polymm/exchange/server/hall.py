@@ -31,6 +31,7 @@ class Hall:
         accounts: API keys and the money of those who have one.
         markets: Windows, reference prices and whoever trades there.
         listeners: Get every message the exchange says; sockets add themselves here.
+        slow_count: Subscribers that were cut off because they did not read.
         closers: Called when the exchange stops; what keeps timers or sockets adds itself here.
     """
 
@@ -60,6 +61,7 @@ class Hall:
                 start_ns=self.pump.now_ns(),
             )
         self.listeners: list[Deliver] = []
+        self.slow_count = 0
         self.closers: list[Callable[[], None]] = []
 
     @property

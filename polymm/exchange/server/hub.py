@@ -6,7 +6,7 @@ at once and whole, too, and nothing is compressed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
@@ -76,6 +76,7 @@ class Peer:
         self._socket = socket
         self._transport = transport
         self._is_ended = False
+        self._closing: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -93,7 +94,7 @@ class Peer:
             return
         self._transport.write(frames)
         if self._transport.get_write_buffer_size() > self._hub.bytes_max:
-            self._hub.slow_count += 1
+            self._hub.hall.slow_count += 1
             self.abort()
 
     def send(self, payload: bytes) -> None:
@@ -104,7 +105,13 @@ class Peer:
         """Say good-bye; nothing is written after it."""
         if self.is_open:
             self._is_ended = True
-            self._hub.run(self._say_good_bye(code, reason))
+            loop = asyncio.get_running_loop()
+            self._closing = loop.create_task(self._say_good_bye(code, reason))
+
+    async def wait_closed(self) -> None:
+        """Wait until good-bye is said, if it is."""
+        if self._closing is not None:
+            await self._closing
 
     async def _say_good_bye(self, code: int, reason: str) -> None:
         try:
@@ -140,17 +147,14 @@ class Hub:
 
     Attributes:
         bytes_max: Unsent bytes at which a peer is cut off.
-        slow_count: Peers that were.
     """
 
     def __init__(self, hall: Hall, troubles: Troubles) -> None:
         self.bytes_max = hall.settings.socket_bytes_max
-        self.slow_count = 0
-        self._hall = hall
+        self.hall = hall
         self._troubles = troubles
         self._switches = {troubles.closed, troubles.silent, troubles.draining}
         self._peers: set[Peer] = set()
-        self._closing: set[asyncio.Task[None]] = set()
         hall.closers.append(self.close)
 
     @asynccontextmanager
@@ -173,13 +177,14 @@ class Hub:
         self._peers.add(peer)
         try:
             yield peer, socket
+            await peer.wait_closed()
         finally:
             self._peers.discard(peer)
 
     @property
     def is_troubled(self) -> bool:
         """Whether a fault of this kind may strike: then frames must be told apart."""
-        return not self._switches.isdisjoint(self._hall.faults.rates)
+        return not self._switches.isdisjoint(self.hall.faults.rates)
 
     def deliver(self, peer: Peer, frames: Sequence[bytes], joined: bytes = b"") -> None:
         """Write data frames to a peer, as far as faults let them through.
@@ -188,12 +193,12 @@ class Hub:
             frames: One by one.
             joined: The same as one, if the caller has them.
         """
-        if peer.silent_until_ns > self._hall.now_ns():
+        if peer.silent_until_ns > self.hall.now_ns():
             return
         if not self.is_troubled:
             peer.write(joined or b"".join(frames))
             return
-        faults, troubles = self._hall.faults, self._troubles
+        faults, troubles = self.hall.faults, self._troubles
         for i in range(len(frames)):
             if faults.strikes(troubles.closed):
                 peer.write(b"".join(frames[:i]))
@@ -205,16 +210,10 @@ class Hub:
                 return
             if troubles.silent is not None and faults.strikes(troubles.silent):
                 lasts_ns = faults.duration_ns(troubles.silent)
-                peer.silent_until_ns = self._hall.now_ns() + lasts_ns
+                peer.silent_until_ns = self.hall.now_ns() + lasts_ns
                 peer.write(b"".join(frames[:i]))
                 return
         peer.write(b"".join(frames))
-
-    def run(self, closing: Coroutine[None, None, None]) -> None:
-        """Close a socket as the protocol wants it, without waiting for that."""
-        task = asyncio.get_running_loop().create_task(closing)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
 
     def close(self) -> None:
         """Say good-bye to all."""

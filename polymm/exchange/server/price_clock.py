@@ -73,8 +73,8 @@ class PriceClock:
         return Point(at_ms, source.twap_e8(at_ms * MS, round(seconds * NS)))
 
     def moments(self, step_ms: int, span_ms: int = HISTORY_MS) -> Sequence[int]:
-        """List the past moments of a history, oldest first."""
-        last_ms = self.now_ms // step_ms * step_ms
+        """List the moments of a history, oldest first; what is published later continues it."""
+        last_ms = self._last_ms // step_ms * step_ms
         return range(last_ms - span_ms + step_ms, last_ms + step_ms, step_ms)
 
     def _wait(self) -> None:

@@ -13,6 +13,9 @@ Deliver = Callable[[Sequence[Message]], None]
 
 # Nothing is due: look again after this.
 IDLE_S = 1.0
+# What is due within this time is done in one turn: a loop's timers are no finer, and one that has
+# less to wait would run in circles.
+TURN_S = 0.001
 
 
 class Pump:
@@ -71,5 +74,5 @@ class Pump:
         if self._timer is not None:
             self._timer.cancel()
         next_ns = self._exchange.next_ns
-        wait_s = IDLE_S if next_ns is None else max((next_ns - self.now_ns()) / 1e9, 0.0)
+        wait_s = IDLE_S if next_ns is None else max((next_ns - self.now_ns()) / 1e9, TURN_S)
         self._timer = asyncio.get_running_loop().call_later(min(wait_s, IDLE_S), self._act)
