@@ -32,6 +32,8 @@ NS: Final = 1_000_000_000
 # An action's own body is sent again at most so often while nobody knows what became of it.
 COPIES_MAX: Final = 3
 
+# After these the same calls are signed anew; whatever was sent has an end of its own.
+_PASSING: Final = ("busy", "closed")
 _ENDS: Final = {
     RelayerState.FAILED: (SettleState.FAILED, "reverted", False),
     RelayerState.INVALID: (SettleState.FAILED, "invalid", False),
@@ -110,7 +112,7 @@ class RelayedCalls:
                     result = _failed(reason, shown(str(error)), may_retry=True)
                     continue
                 result = await self._attempt(calls, grant, deadline_ns)
-                if result.state is not SettleState.FAILED or not result.may_retry:
+                if result.reason not in _PASSING:
                     break
             return result
 
