@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import uvloop
 
 from benches.goals import Goal
-from benches.path import post, receive, socket_to_book
+from benches.path import post, receive, socket_to_book, tick_to_trade
 from benches.path.latency import Spread, spreads_text, take_turns
+from benches.path.tick_server import tick_server
 from benches.path.wire_server import BURST, wire_server
 from benches.report import goals_text
 from benches.timing import quiet_machine
@@ -128,12 +129,47 @@ def book_goals(spreads: Spreads) -> list[Goal]:
     ]
 
 
+async def measure_ticks(port: int, rounds: int, seed: int) -> list[Goal]:
+    """Measure and print tick to trade; give the goals."""
+    count = 300 if rounds > 2 else 20
+    async with tick_to_trade.tick_contenders(port) as runs:
+        spreads = await take_turns(runs, rounds=rounds, count=count, seed=seed)
+        print(spreads_text("tick to trade", spreads, tick_to_trade.TRANSPORT), end="\n\n")
+        with Spin():
+            spinning = await take_turns(runs, rounds=rounds, count=count, seed=seed)
+        title = "tick to trade, loop spinning"
+        print(spreads_text(title, spinning, tick_to_trade.TRANSPORT), end="\n\n")
+    return tick_goals(spreads)
+
+
+def tick_goals(spreads: Spreads) -> list[Goal]:
+    """Goals of tick to trade, by p50."""
+    ours, bare = spreads[tick_to_trade.POLYMM], spreads[tick_to_trade.TRANSPORT]
+    goals = [
+        Goal(
+            text="tick to trade, µs added to bare transport",
+            value=(ours.p50_ns - bare.p50_ns) / 1e3,
+            floor=40.0,
+            aim=30.0,
+            at_most=True,
+        )
+    ]
+    if (peer := spreads.get(tick_to_trade.POLY_MAKER)) is not None:
+        value = peer.p50_ns / ours.p50_ns
+        goals.append(
+            Goal(text="tick to trade over the poly-maker path", value=value, floor=8.5, aim=10.0)
+        )
+    return goals
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the benches and print them."""
     options = parse(arguments)
     rounds = options.rounds or (2 if options.smoke else 11)
     with quiet_machine() as core, wire_server(core) as (ports, trust):
         goals = uvloop.run(measure(ports, trust, rounds, options.seed))
+    with quiet_machine() as core, tick_server(core) as port:
+        goals += uvloop.run(measure_ticks(port, min(rounds, 7), options.seed))
     print(goals_text(goals))
     return 0
 

@@ -35,6 +35,7 @@ from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.synthetic import fit_flow
 from polymm.exchange.windows import WindowSettings
 from polymm.net.websocket import Closed, Receiver, WebSocket, open_websocket
+from polymm.runtime.exchange_process import calm_collector
 
 # In a long window the price is still in the middle after a minute: books are two-sided and deep.
 WINDOW_S = 3_600
@@ -101,8 +102,8 @@ async def serve_until_asked(pipe: Connection, rate: float, coins: tuple[str, ...
         now_ns = hall.now_ns()
         running = [one for one in hall.by_slug.values() if one.market.start_ns < now_ns]
         pipe.send((served.urls["ws_market"], clock, [one.pool.tokens for one in running]))
+        calm_collector()
         await next_word(pipe)
-        gc.freeze()
         delays.samples.clear()
         began_cpu, began = time.process_time(), time.monotonic()
         await next_word(pipe)
@@ -197,7 +198,7 @@ async def listen(
     sockets = [await one.open(url, tokens) for one in listeners]
     await asyncio.sleep((begin_ms - clock() // MS) / 1_000)
     pipe.send(b"begin")
-    gc.freeze()
+    gc.disable()
     used = time.process_time()
     await asyncio.sleep((end_ms - clock() // MS) / 1_000)
     used = (time.process_time() - used) / options.seconds

@@ -44,6 +44,17 @@ def stamped(now_ns: int) -> bytes:
     return now_ns.to_bytes(8, "big").ljust(FRAME_BYTES, b"x")
 
 
+def accept_line(request: bytes) -> bytes:
+    """Accept a websocket's handshake."""
+    at = request.lower().index(b"sec-websocket-key: ") + 19
+    key = request[at : request.index(b"\r\n", at)]
+    proof = base64.b64encode(hashlib.sha1(key + _WS_KEY).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + proof + b"\r\n\r\n"
+    )
+
+
 class Answers(asyncio.Protocol):
     """Answers each request of a stream when its last byte is there."""
 
@@ -84,15 +95,7 @@ class Frames(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if data.startswith(b"GET"):
-            lines = dict(line.partition(b": ")[::2] for line in data.lower().split(b"\r\n"))
-            at = data.lower().index(b"sec-websocket-key: ") + 19
-            key = data[at : data.index(b"\r\n", at)]
-            assert lines
-            proof = base64.b64encode(hashlib.sha1(key + _WS_KEY).digest())
-            self.transport.write(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + proof + b"\r\n\r\n"
-            )
+            self.transport.write(accept_line(data))
             self.is_upgraded = True
             return
         if self.is_upgraded:
