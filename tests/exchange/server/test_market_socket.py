@@ -274,12 +274,14 @@ def test_what_is_in_flight_when_somebody_comes_goes_to_the_others_only() -> None
         url = one.served.urls["ws_market"]
         async with listening(url, market(up)) as early, listening(url, market()) as late:
             assert (len(await early.hear()), await late.hear()) == (1, [])
-            await late.say({"operation": "subscribe", "assets_ids": [up, down]})
             # Carried out, but not told yet, when the server reads the frame.
+            one.hall.pump.stop()
             for cents in (40, 41, 42):
                 place(one, guest, cents)
+            await late.say({"operation": "subscribe", "assets_ids": [up, down]})
             dump = await late.hear()
             assert [level["price"] for level in dump[0]["bids"]] == ["0.4", "0.41", "0.42"]
+            one.hall.pump.start()
             await late.quiet()
             for price in ("0.4", "0.41", "0.42"):
                 assert (await early.hear())["price_changes"][0]["price"] == price
