@@ -9,6 +9,8 @@ GET ``/control`` tells the state. POST takes a JSON object:
                            ``limit``, ``seed``: see `polymm.exchange.faults.Faults.set`
 ``/control/clear``         turns every fault off
 ``/control/mode``          ``mode`` (`polymm.exchange.trading.Mode`), ``seconds`` or null
+``/control/account``       ``address`` of a key or a wallet of it, and of ``is_banned``,
+                           ``is_closed_only``, ``needs_deposit_wallet`` what shall change
 ``/control/audit``         proves that no money is lost: 200, or 500 with what is wrong
 ========================== ===========================================================
 """
@@ -29,6 +31,7 @@ from polymm.exchange.server.hall import Hall
 from polymm.exchange.trading import Mode
 
 PREFIX = "/control"
+FLAGS = ("is_banned", "is_closed_only", "needs_deposit_wallet")
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -40,6 +43,7 @@ def control_routes(hall: Hall) -> list[web.RouteDef]:
         web.post(f"{PREFIX}/fault", guarded(control.fault)),
         web.post(f"{PREFIX}/clear", guarded(control.clear)),
         web.post(f"{PREFIX}/mode", guarded(control.mode)),
+        web.post(f"{PREFIX}/account", guarded(control.account)),
         web.post(f"{PREFIX}/audit", guarded(control.audit)),
     ]
 
@@ -113,6 +117,18 @@ class _Control:
             until_ns = self._hall.now_ns() + int(number(asked, "seconds") * NS)
         self._hall.exchange.trading.set(mode, until_ns)
         return json_response({"mode": mode, "seconds": seconds})
+
+    async def account(self, request: web.Request) -> web.Response:
+        asked = await read_object(request, {"address", *FLAGS})
+        holder = self._hall.accounts.holder(text(asked, "address"))
+        if holder is None:
+            raise Refused(Refusal("address is of no account: it has no key yet", status=404))
+        for name in FLAGS:
+            value = asked.get(name, getattr(holder, name))
+            if not isinstance(value, bool):
+                raise Refused(Refusal(f"{name} must be true or false, was {value!r:.80}"))
+            setattr(holder, name, value)
+        return json_response({name: getattr(holder, name) for name in FLAGS})
 
     async def audit(self, request: web.Request) -> web.Response:
         await read_object(request, set())

@@ -10,6 +10,7 @@ from polymm.exchange.faults import Fault
 from polymm.exchange.server.app import Served, serving
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.trading import Mode
+from tests.support.guests import Party, play
 
 Answer = tuple[int, Any]
 
@@ -89,3 +90,20 @@ def test_web_pages_are_kept_out(headers: dict[str, str]) -> None:
     assert status == 403
     assert "programs of this machine" in answer["error"]
     assert served.hall.exchange.trading.mode(served.hall.now_ns()) is Mode.NORMAL
+
+
+def test_an_account_is_banned_and_let_in_again() -> None:
+    async def scene(party: Party) -> None:
+        guest = party.guest()
+        url = party.served.urls["control"] + "/account"
+        async with aiohttp.ClientSession() as session:
+            for banned, status in ((True, 400), (False, 200)):
+                asked = {"address": guest.signing.key.address, "is_banned": banned}
+                async with session.post(url, json=asked) as reply:
+                    flags = await reply.json()
+                assert flags["is_banned"] is banned
+                assert (await guest.buy(10, 10)).status == status
+            async with session.post(url, json={"address": "0x" + "11" * 20}) as reply:
+                assert reply.status == 404
+
+    play(scene)
