@@ -45,7 +45,7 @@ DEFAULT_SETTINGS: Final = PoolSettings()
 _IDLE_NS_MIN: Final = 1_000_000_000
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)  # a request holds secrets
 class _Waiting:
     request: bytes
     deadline_ns: int

@@ -187,8 +187,12 @@ class Account:
 
     async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Reply:
         now_ns = self._requests.venue_ns()
-        request = self._requests.make("GET", path, now_ns=now_ns, query=urlencode(query or {}))
-        return success(await self._service.request(request, wait_ns=self._wait_ns), f"GET {path}")
+        # The request is full of secrets: it must not be a name in a frame that an error keeps.
+        outcome = await self._service.request(
+            self._requests.make("GET", path, now_ns=now_ns, query=urlencode(query or {})),
+            wait_ns=self._wait_ns,
+        )
+        return success(outcome, f"GET {path}")
 
     async def _pages(
         self, path: str, query: Mapping[str, str], read: Callable[[queries.Row], Row]

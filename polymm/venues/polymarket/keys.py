@@ -48,11 +48,16 @@ async def create_or_derive_key(
         await service.open()
         # Signed with the venue's time: a clock that is off would look like a bad key.
         now = await service.ask("GET", wire.TIME_PATH, wait_ns=WAIT_NS)
-        headers = l1_headers(
-            key, chain_id=chain_id, timestamp_s=queries.read_time(now), nonce=nonce
+        now_s = queries.read_time(now)
+
+        def headers() -> dict[str, str]:
+            """Made where they are needed: as good as a key while they are fresh."""
+            return l1_headers(key, chain_id=chain_id, timestamp_s=now_s, nonce=nonce)
+
+        created = await service.request(
+            service.compose("POST", wire.CREATE_KEY_PATH, headers=headers(), body=b""),
+            wait_ns=WAIT_NS,
         )
-        request = service.compose("POST", wire.CREATE_KEY_PATH, headers=headers, body=b"")
-        created = await service.request(request, wait_ns=WAIT_NS)
         refusal = refusal_of(created)
         if refusal is None:
             secrets = _secrets(success(created, wire.CREATE_KEY_PATH))
@@ -63,7 +68,7 @@ async def create_or_derive_key(
         # They exist; or the answer was lost, and then they may.
         path = wire.DERIVE_KEY_PATH
         return _credentials(
-            _secrets(await service.ask("GET", path, wait_ns=WAIT_NS, headers=headers))
+            _secrets(await service.ask("GET", path, wait_ns=WAIT_NS, headers=headers()))
         )
 
 

@@ -160,9 +160,8 @@ class RelayedCalls:
     async def _grant(self) -> NonceGrant:
         """Ask for the wallet's next nonce."""
         path, query = self._relayed.nonce_request()
-        headers = self._headers("GET", path)
         reply = await self._service.ask(
-            "GET", path, wait_ns=self._wait_ns, query=query, headers=headers
+            "GET", path, wait_ns=self._wait_ns, query=query, headers=self._headers("GET", path)
         )
         return read_nonce(reply.body)
 
@@ -193,8 +192,9 @@ class RelayedCalls:
         path = wire.RELAYER_TRANSACTION_PATH.format(id=action.transaction_id)
         action.polled(self._clock_ns())
         try:
-            headers = self._headers("GET", path)
-            reply = await self._service.ask("GET", path, wait_ns=self._wait_ns, headers=headers)
+            reply = await self._service.ask(
+                "GET", path, wait_ns=self._wait_ns, headers=self._headers("GET", path)
+            )
             action.reported(read_transaction(reply.body))
         except (VenueError, InputError) as error:
             # A question may be asked again; the number of polls is bounded.

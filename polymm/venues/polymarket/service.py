@@ -104,8 +104,11 @@ class Service:
         Raises:
             VenueError: Any other end.
         """
-        request = self.compose(method, path, query=query, headers=headers, body=body)
-        return success(await self.request(request, wait_ns=wait_ns), f"{method} {path}")
+        outcome = await self.request(
+            self.compose(method, path, query=query, headers=headers, body=body), wait_ns=wait_ns
+        )
+        del headers  # They are secrets; an error keeps this frame.
+        return success(outcome, f"{method} {path}")
 
 
 def later(call: Callable[..., None], *values: Any) -> None:

@@ -11,14 +11,18 @@ from polymm.domain.order import Side
 from polymm.errors import InputError, VenueError
 from polymm.venues.polymarket.results import Balance
 from tests.support.gateways import (
+    KEY_ID,
     MARKET,
     ORDER_A,
     ORDER_B,
+    PASSPHRASE,
+    SECRET,
     Asked,
     buy,
     gateway_to,
     json_reply,
     scripted,
+    shown_by,
 )
 from tests.support.loopback import Stage, reply, unused_port
 
@@ -272,6 +276,7 @@ def test_an_error_names_its_reason(
             with pytest.raises(VenueError) as caught:
                 await gateway.open_orders()
             assert (caught.value.reason, caught.value.is_known) == (reason, known)
+            assert shown_by(caught.value, SECRET, PASSPHRASE, KEY_ID) == []
 
     stage(scene())
 
