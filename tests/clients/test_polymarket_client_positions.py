@@ -113,7 +113,7 @@ def test_pairs_are_split_merged_and_redeemed(version: str) -> None:
 def test_approvals_are_set_up_from_nothing_and_money_is_sent() -> None:
     async def script(party: Party) -> None:
         wallets = [party.hall.exchange.ledger.wallets[address] for address in WAYS]
-        # It gives the last of them dollars only, as the exchange's own accounts need not.
+        # The perps contract takes dollars; nobody lets it move shares.
         wanted = wallets[0].approvals - {wire.PERPS_DEPOSIT}
         for wallet in wallets:
             wallet.allowances.clear()

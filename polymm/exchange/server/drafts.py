@@ -148,8 +148,7 @@ class Draft:
             raise Reverted("transfer to the zero address")
         self._take(giver, asset, amount_e6)
         self._give(to, asset, amount_e6)
-        if giver != to:
-            self._steps.append(partial(self._transfer, asset, amount_e6, giver, to))
+        self._steps.append(partial(self._transfer, asset, amount_e6, giver, to))
 
     def _transfer(self, asset: str, amount_e6: int, giver: str, to: str, now_ns: int) -> bool:
         return self._exchange.transfer(

@@ -86,7 +86,6 @@ def _read_legacy(raw: bytes) -> SentTransaction:
         hash=f"0x{keccak256(raw).hex()}",
         type=0,
         chain_id=chain_id,
-        sender=_sender(keccak256(encode(unsigned)), odd, r, s),
         nonce=_number(fields[0], 64),
         call=_call(fields[3], fields[4], fields[5]),
         gas=_number(fields[2], 64),
@@ -95,6 +94,7 @@ def _read_legacy(raw: bytes) -> SentTransaction:
         v=v,
         r=r,
         s=s,
+        sender=_sender(keccak256(encode(unsigned)), odd, r, s),
     )
 
 
@@ -108,7 +108,6 @@ def _read_dynamic_fee(raw: bytes) -> SentTransaction:
         hash=f"0x{keccak256(raw).hex()}",
         type=DYNAMIC_FEE_TYPE,
         chain_id=_number(fields[0]),
-        sender=_sender(digest, odd, r, s),
         nonce=_number(fields[1], 64),
         call=_call(fields[5], fields[6], fields[7]),
         gas=_number(fields[4], 64),
@@ -117,6 +116,7 @@ def _read_dynamic_fee(raw: bytes) -> SentTransaction:
         v=odd,
         r=r,
         s=s,
+        sender=_sender(digest, odd, r, s),
     )
 
 

@@ -134,10 +134,10 @@ class Fields:
         return Fields(self._values.get(key), f"{self._name}.{key}")
 
     def inners(self, key: str) -> "list[Fields]":
-        """1 to CALLS_MAX objects."""
+        """Objects in a list."""
         found = self._values.get(key)
-        if not isinstance(found, list) or not 1 <= len(found) <= CALLS_MAX:
-            raise self._wrong(key, f"a list of 1..{CALLS_MAX}")
+        if not isinstance(found, list):
+            raise self._wrong(key, "a list")
         return [Fields(one, f"{self._name}.{key}") for one in found]
 
 

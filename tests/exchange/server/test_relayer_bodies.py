@@ -1,22 +1,20 @@
-"""What the relayer refuses: strangers, forged or changed bodies, wallets that are not there."""
+"""Bodies that the relayer refuses: of another form, changed, forged, for somebody else."""
 
 import orjson
 import pytest
+from eth_abi import encode
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from polymm.domain.market import NS
 from polymm.exchange.server.relayer import RELAY
-from polymm.venues.polymarket import relayer, wire
-from polymm.venues.polymarket.addresses import derive_wallets
-from polymm.venues.polymarket.auth import RequestSigner
+from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.relayer import (
     NonceGrant,
     RelayedWallet,
     RelayerKind,
     submission,
 )
-from polymm.venues.polymarket.relayer_replies import Accepted
 from tests.support.chain_scene import (
     KEY,
     RELAYED,
@@ -25,167 +23,11 @@ from tests.support.chain_scene import (
     merge,
     play,
 )
-from tests.support.keys import HARDHAT, api_credentials, signing_key
+from tests.support.keys import HARDHAT, signing_key
 
 KINDS = list(RelayerKind)
 STRANGER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 every_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-# Who may submit
-
-
-def test_a_builders_signature_opens_the_relayer() -> None:
-    async def script(scene: ChainScene) -> None:
-        account = scene.account
-        for key in (account, scene.hall.accounts.create_builder(account.holder)):
-            body = (await scene.sign(RelayerKind.SAFE, merge(scene.v1, 1))).body
-            signer = RequestSigner(KEY.address, api_credentials(key.credentials))
-            # A builder's headers are those of an account under other names, over the same text.
-            signed = signer.headers(scene.now_ns // NS, "POST", wire.RELAYER_SUBMIT_PATH, body)
-            names = {
-                wire.BUILDER_HEADER_KEY: wire.HEADER_API_KEY,
-                wire.BUILDER_HEADER_PASSPHRASE: wire.HEADER_PASSPHRASE,
-                wire.BUILDER_HEADER_TIMESTAMP: wire.HEADER_TIMESTAMP,
-                wire.BUILDER_HEADER_SIGNATURE: wire.HEADER_SIGNATURE,
-            }
-            headers = {name: signed[other] for name, other in names.items()}
-            assert (await scene.post(body + b" ", headers)).status == 401
-            for name in names:
-                assert (await scene.post(body, headers | {name: "1"})).status == 401
-            assert (await scene.post(body, headers)).status == 200
-            scene.wait(10_000)
-        assert scene.owned(WALLETS.safe) == (10_002, 98, 98)
-
-    play(script)
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {wire.RELAYER_HEADER_KEY: "nobody"},
-        {wire.RELAYER_HEADER_ADDRESS: STRANGER},
-        {wire.RELAYER_HEADER_ADDRESS: "?"},
-    ],
-)
-def test_a_stranger_submits_nothing(headers: dict[str, str]) -> None:
-    async def script(scene: ChainScene) -> None:
-        body = (await scene.sign(RelayerKind.SAFE, merge(scene.v1, 1))).body
-        sent = {**scene.key_headers, **headers} if headers else {}
-        reply = await scene.post(body, sent)
-        assert (reply.status, reply.body) == (401, {"error": "Unauthorized/Invalid api key"})
-
-    play(script)
-
-
-def test_the_quota_of_a_minute_is_kept() -> None:
-    async def script(scene: ChainScene) -> None:
-        for _ in range(3):
-            assert isinstance(await scene.submit(RelayerKind.SAFE, merge(scene.v1, 1)), Accepted)
-            scene.wait(10_000)
-        signed = await scene.sign(RelayerKind.SAFE, merge(scene.v1, 1))
-        reply = await scene.post(signed.body)
-        assert (reply.status, reply.headers["Retry-After"]) == (429, "30")
-        scene.wait(30_000)
-        assert (await scene.post(signed.body)).status == 200
-
-    play(script, submits_a_minute=3)
-
-
-# Wallets that come to be
-
-
-def test_wallets_are_deployed_at_their_owners_first_key() -> None:
-    async def script(scene: ChainScene) -> None:
-        async def deployed(address: str, **query: str) -> bool:
-            reply = await scene.get("/deployed", address=address, **query)
-            assert reply.status == 200
-            found: bool = reply.body["deployed"]
-            return found
-
-        for kind, wallet in RELAYED.items():
-            assert await deployed(wallet)
-            assert await deployed(wallet.lower(), type=kind)
-            assert await deployed(KEY.address, type=kind)
-        assert not await deployed(KEY.address)
-        assert not await deployed(WALLETS.deposit_uups, type="WALLET")
-        assert not await deployed(STRANGER, type="SAFE")
-
-    play(script)
-
-
-def creation(key: str, kind: str) -> bytes:
-    """What a key that has no wallet yet submits, signed by eth-account."""
-    account = Account.from_key(key)
-    if kind == "WALLET-CREATE":
-        return orjson.dumps(relayer.creation(account.address))
-    zero = wire.ZERO_ADDRESS
-    names = {"paymentToken": "address", "payment": "uint256", "paymentReceiver": "address"}
-    message = {
-        "domain": {
-            "name": "Polymarket Contract Proxy Factory",
-            "chainId": 137,
-            "verifyingContract": wire.SAFE_FACTORY,
-        },
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-                {"name": "verifyingContract", "type": "address"},
-            ],
-            "CreateProxy": [{"name": name, "type": kind} for name, kind in names.items()],
-        },
-        "primaryType": "CreateProxy",
-        "message": {"paymentToken": zero, "payment": 0, "paymentReceiver": zero},
-    }
-    signed = account.sign_message(encode_typed_data(full_message=message))
-    return orjson.dumps(
-        {
-            "type": "SAFE-CREATE",
-            "from": account.address,
-            "to": wire.SAFE_FACTORY,
-            "proxyWallet": derive_wallets(account.address).safe,
-            "data": "0x",
-            "signature": f"0x{signed.signature.hex()}",
-            "signatureParams": {"paymentToken": zero, "payment": "0", "paymentReceiver": zero},
-        }
-    )
-
-
-@pytest.mark.parametrize(("kind", "short"), [("SAFE-CREATE", "SAFE"), ("WALLET-CREATE", "WALLET")])
-def test_a_wallet_is_made_once(kind: str, short: str) -> None:
-    key = "0x" + "17" * 32
-    owner = Account.from_key(key).address
-
-    async def script(scene: ChainScene) -> None:
-        body = creation(key, kind)
-        assert (await scene.post(body)).status == 200
-        assert not (await scene.get("/deployed", address=owner, type=short)).body["deployed"]
-        scene.wait(10_000)
-        assert (await scene.get("/deployed", address=owner, type=short)).body["deployed"]
-        again = await scene.post(body)
-        assert again.status == 400
-        assert "already deployed" in again.body["error"]
-
-    play(script)
-
-
-def test_a_strangers_wallet_does_not_act() -> None:
-    async def script(scene: ChainScene) -> None:
-        key = signing_key("0x" + "17" * 32)
-        safe = derive_wallets(key.address).safe
-        wallet = RelayedWallet(kind=RelayerKind.SAFE, owner=key.address, address=safe)
-        grant = NonceGrant(key.address, 0)
-        now_s = scene.now_ns // NS
-        body = submission(wallet, [merge(scene.v1, 1)], grant, key.sign, now_s=now_s).body
-        reply = await scene.post(body)
-        assert (reply.status, reply.body) == (400, {"error": f"wallet {safe} is not deployed"})
-
-    play(script)
-
-
-# Bad input
 
 
 def wrong(body: bytes, **changes: object) -> bytes:
@@ -308,6 +150,90 @@ def test_a_signature_of_another_key_or_chain_is_refused() -> None:
                 )
                 reply = await scene.post(signed.body)
                 assert (reply.status, reply.body) == (400, {"error": "invalid signature"})
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "relay", "text"),
+    [
+        (RelayerKind.PROXY, WALLETS.proxy, STRANGER, f"relay must be {RELAY}"),
+        (RelayerKind.WALLET, STRANGER, RELAY, "depositWallet is not the wallet of from"),
+        (RelayerKind.SAFE, WALLETS.proxy, RELAY, "proxyWallet is not the wallet of from"),
+    ],
+)
+def test_what_is_signed_for_another_wallet_or_relay_is_refused(
+    kind: RelayerKind, address: str, relay: str, text: str
+) -> None:
+    async def script(scene: ChainScene) -> None:
+        wallet = RelayedWallet(kind=kind, owner=KEY.address, address=address)
+        grant, now_s = NonceGrant(relay, 0), scene.now_ns // NS
+        body = submission(wallet, [merge(scene.v1, 1)], grant, KEY.sign, now_s=now_s).body
+        reply = await scene.post(body)
+        assert (reply.status, reply.body) == (400, {"error": f"invalid request: {text}"})
+
+    play(script)
+
+
+def safe_body(to: str, data: bytes, operation: int) -> bytes:
+    """Whatever a safe's key may be made to sign, by eth-account."""
+    zero = wire.ZERO_ADDRESS
+    types = "address uint256 bytes uint8 uint256 uint256 uint256 address address uint256"
+    names = "to value data operation safeTxGas baseGas gasPrice gasToken refundReceiver nonce"
+    values = (to, 0, data, operation, 0, 0, 0, zero, zero, 0)
+    domain = [("chainId", "uint256"), ("verifyingContract", "address")]
+    message = {
+        "domain": {"chainId": 137, "verifyingContract": WALLETS.safe},
+        "types": {
+            "EIP712Domain": [{"name": name, "type": kind} for name, kind in domain],
+            "SafeTx": [
+                {"name": name, "type": kind}
+                for name, kind in zip(names.split(), types.split(), strict=True)
+            ],
+        },
+        "primaryType": "SafeTx",
+        "message": dict(zip(names.split(), values, strict=True)),
+    }
+    signed = Account.from_key(HARDHAT).sign_message(encode_typed_data(full_message=message))
+    return orjson.dumps(
+        {
+            "type": "SAFE",
+            "from": KEY.address,
+            "to": to,
+            "proxyWallet": WALLETS.safe,
+            "data": f"0x{data.hex()}",
+            "nonce": "0",
+            "signature": f"0x{signed.signature.hex()}",
+            "signatureParams": {"operation": str(operation)},
+        }
+    )
+
+
+def multi_send(count: int) -> bytes:
+    """A batch of calls that do nothing."""
+    call = bytes(1) + bytes.fromhex(wire.PUSD[2:]) + bytes(64)
+    return wire.MULTI_SEND.selector + encode(["bytes"], [call * count])
+
+
+@pytest.mark.parametrize(
+    ("to", "data", "operation", "text"),
+    [
+        (wire.PUSD, b"", 1, "only MultiSend may be called as a delegate"),
+        (wire.SAFE_MULTISEND, multi_send(1), 2, "operation must be 0 or 1"),
+        (wire.SAFE_MULTISEND, multi_send(0), 1, "calls must be 1..100, were 0"),
+        (wire.SAFE_MULTISEND, multi_send(101), 1, "calls must be 1..100, were 101"),
+        (wire.SAFE_MULTISEND, multi_send(1)[:-64], 1, "calldata is too short"),
+        (wire.SAFE_MULTISEND, multi_send(100), 1, ""),
+    ],
+    ids=["a delegate", "operation", "no call", "too many", "cut", "good"],
+)
+def test_a_signed_batch_must_be_one(to: str, data: bytes, operation: int, text: str) -> None:
+    async def script(scene: ChainScene) -> None:
+        reply = await scene.post(safe_body(to, data, operation))
+        if text:
+            assert (reply.status, reply.body) == (400, {"error": f"invalid request: {text}"})
+        else:
+            assert reply.status == 200
 
     play(script)
 
