@@ -205,14 +205,18 @@ class Windows:
 
 
 def _make_ids(seed: int, slug: str, version: str) -> tuple[str, str, str]:
-    """Condition, Up and Down: random in v1, in v2 the tokens are the condition and an index."""
+    """Condition, Up and Down: random in v1, in v2 the tokens are the condition and an index.
+
+    A condition of v2 is a module, 128 random bits, and zeros as recorded: by those in the middle
+    the official client tells ids of v2 from others (onchain notes 2).
+    """
 
     def draw(what: str) -> str:
         return sha256(f"polymm exchange {what} {seed} {slug}".encode()).hexdigest()
 
     if version == "v1":
         return f"0x{draw('condition')}", str(int(draw("up"), 16)), str(int(draw("down"), 16))
-    condition = draw("condition")[:62]
+    condition = f"01{draw('condition')[:32]}{'0' * 28}"
     up, down = (str(int(condition, 16) << 8 | index) for index in range(2))
     return f"0x{condition}00", up, down
 

@@ -1,7 +1,7 @@
 """Programs that run in environments of their own, because their libraries do not fit into ours.
 
-``POLYMM_CLIENT_PYTHON`` names the interpreter that has polymarket-client; without it such tests are
-skipped. A program reads its orders as lines of JSON and answers each with one line.
+Such tests are marked ``clients``; `tests.clients.environment` makes what they run in. A program
+reads its orders as lines of JSON and answers each with one line.
 """
 
 import asyncio
@@ -14,14 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.clients.environment import polymarket_client
+
 PROGRAMS = Path(__file__).resolve().parent.parent / "clients" / "programs"
-INTERPRETER = os.environ.get("POLYMM_CLIENT_PYTHON", "")
 LINE_BYTES_MAX = 1 << 22
 
-needs_polymarket_client = pytest.mark.skipif(
-    not INTERPRETER,
-    reason="POLYMM_CLIENT_PYTHON names no interpreter that has polymarket-client 0.14.0",
-)
+needs_polymarket_client = pytest.mark.clients
 
 
 class OtherProgram:
@@ -49,8 +47,9 @@ class OtherProgram:
 async def other_program(name: str) -> AsyncIterator[OtherProgram]:
     """Run a program until the block is left."""
     process = await asyncio.create_subprocess_exec(
-        INTERPRETER,
+        polymarket_client(),
         str(PROGRAMS / name),
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
