@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from polymm.domain.market import NS
+from polymm.domain.order import Token
 from polymm.exchange.listing import Listing
 from polymm.exchange.server.app import Served, serving
 from polymm.exchange.server.settings import ServerSettings
@@ -129,6 +130,11 @@ async def trading(
 def running(served: Served) -> Listing:
     """The window that runs."""
     return min(served.hall.by_slug.values(), key=lambda item: item.market.start_ns)
+
+
+def tokens_of(listing: Listing) -> tuple[str, str]:
+    """Up and Down."""
+    return listing.token_id(Token.UP), listing.token_id(Token.DOWN)
 
 
 def attend(scene: Callable[[Served], Awaitable[None]], *more: Any, **settings: Any) -> None:
