@@ -15,8 +15,9 @@ from polymm.domain.order import Token
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.feed_market import View
 
-# A message is looked at when nothing has followed it for so long: a trade tells its price late.
-SETTLED_NS: Final = 50_000_000
+# A message is looked at when nothing has followed it for so long: a trade tells its price late,
+# after some 20 ms.
+SETTLED_NS: Final = 30_000_000
 
 
 def audit(view: View, now_ns: int) -> str:

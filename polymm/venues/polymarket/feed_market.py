@@ -315,7 +315,7 @@ class FeedMarket:
         if self.winner is not None:
             return "resolved"
         if leader is None:
-            return "no_line"
+            return "no_book" if self.views else "no_line"
         if not leader.book.has_epoch:
             return "no_book"
         if leader.book.tick_e4 != self.settled_tick_e4:

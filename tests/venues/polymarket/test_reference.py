@@ -126,7 +126,7 @@ def test_a_silent_main_socket_is_replaced_and_the_legacy_one_opened(stage: Stage
     async def scene() -> None:
         async with opened(on_text=polite) as it:
             await until(lambda: bool(it.legacy.talks) and bool(it.legacy.talks[0].heard))
-            assert it.feed.counts["polybolt_silent"] >= 1
+            await until(lambda: it.feed.counts["polybolt_silent"] >= 1)
             assert it.feed.counts["fallbacks"] == 1
             assert it.legacy.talks[0].asked[0]["subscriptions"][:2] == [
                 {
