@@ -89,7 +89,7 @@ def test_orders_are_read_to_the_last_page(run: Stage) -> None:
     async def scene() -> None:
         async with scripted() as (venue, gateway):
             other = ORDER | {"id": ORDER_B, "status": "live", "created_at": "2026-11-23T04:00:00Z"}
-            venue.say("GET", "/data/orders", page([ORDER], "MTAw"), page([ORDER, other]))
+            venue.say("GET", "/data/orders", page([ORDER], "MTAw"), page([other, ORDER]))
             first, second = await gateway.open_orders(MARKET.condition_id)
             assert (first.order_id, first.status, first.side) == (ORDER_A, "LIVE", Side.BUY)
             assert (first.price_e4, first.size_e6, first.matched_e6) == (5_200, 10**7, 2_500_000)

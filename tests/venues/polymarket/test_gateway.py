@@ -198,6 +198,21 @@ def test_the_venues_count_and_its_refusals_are_obeyed(stage: Stage) -> None:
     stage(scene())
 
 
+def test_a_refused_cancel_is_no_reason_to_hurry(stage: Stage) -> None:
+    async def scene() -> None:
+        async with scripted() as (venue, gateway):
+            error = {"error": "Too Many Requests"}
+            venue.say("DELETE", "/order", json_reply(error, "429 ?", "Retry-After: 1"))
+            (refused,) = await cancelled(gateway, ORDER_A)
+            assert (refused.state, refused.retry_after_ns) == (CancelState.REJECTED, 10**9)
+            (held,) = await cancelled(gateway, ORDER_A)
+            assert (held.state, held.reason) == (CancelState.NOT_SENT, "cancel_budget")
+            assert (await swept(gateway)).reason == "cancel_budget"
+            assert len(venue.asked) == 1
+
+    stage(scene())
+
+
 # Heartbeats
 
 

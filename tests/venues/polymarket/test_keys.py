@@ -89,8 +89,10 @@ def test_no_key_at_all_is_an_error(stage: Stage) -> None:
         venue = ScriptedVenue()
         venue.say(*CREATE, reply(b'{"error":"Could not create api key"}', "400 ?"))
         venue.say(*DERIVE, reply(b'{"error":"Could not derive api key!"}', "400 ?"))
-        with pytest.raises(VenueError, match="Could not derive api key!"):
+        with pytest.raises(VenueError, match="Could not derive api key!") as caught:
             await key_from(venue)
+        (one,) = venue.of(*DERIVE)
+        assert shown_by(caught.value, one.headers["POLY_SIGNATURE"]) == []
 
     stage(scene())
 

@@ -171,7 +171,9 @@ def test_a_sentence_of_the_venue_has_one_meaning(status, text, reason, state):
         (403, b"error code: 1010", "blocked", S.REJECTED),
         (403, HTML, "blocked", S.REJECTED),
         (429, b"<html>error code: 1015</html>", "throttled", S.REJECTED),
+        (403, b'{"error":"Unauthorized region"}', "blocked", S.REJECTED),
         (425, b"", "restarting", S.REJECTED),
+        (425, b'{"error":"context canceled"}', "restarting", S.REJECTED),
         (408, b"", "timeout", S.UNKNOWN),
         (502, HTML, "server_error", S.UNKNOWN),
         (504, b"", "server_error", S.UNKNOWN),
@@ -276,6 +278,12 @@ def test_a_nameless_leg_counts_only_in_an_ordered_answer():
         ("leg_missing", S.UNKNOWN),
         ("", S.LIVE),
     ]
+
+
+def test_a_nameless_leg_alone_is_nobodys():
+    nameless = leg("", errorMsg="invalid signature")
+    assert states([nameless], A, B) == [("leg_missing", S.UNKNOWN)] * 2
+    assert states([nameless] * 3, A, B) == [("leg_missing", S.UNKNOWN)] * 2
 
 
 def test_a_leg_that_names_its_order_in_words_is_that_orders():
