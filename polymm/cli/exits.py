@@ -1,6 +1,13 @@
 """Exit codes, one meaning each; ``polymm --help`` prints them."""
 
-from polymm.errors import ConfigError, LedgerError, PolymmError
+from polymm.errors import (
+    ConfigError,
+    CredentialError,
+    DialError,
+    LedgerError,
+    PolymmError,
+    VenueError,
+)
 
 OK = 0
 FAILED = 1
@@ -27,4 +34,6 @@ def exit_code(error: PolymmError) -> int:
     """The code that a documented error ends the program with."""
     if isinstance(error, ConfigError):
         return CONFIGURATION
+    if isinstance(error, VenueError | CredentialError | DialError):
+        return REFUSED
     return INTEGRITY if isinstance(error, LedgerError) else FAILED

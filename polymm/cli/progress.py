@@ -75,8 +75,8 @@ class LiveRun:
             f"{moment.variant.queue}, {run.fill_form}",
             self._slug(run.market.slug),
             f"{100 * moment.elapsed:.0f} %",
-            _quote(bid_e4, bid_e6),
-            _quote(ask_e4, ask_e6),
+            quote_text(bid_e4, bid_e6),
+            quote_text(ask_e4, ask_e6),
             f"{up_e6 / 1e6:,.2f}",
             f"{down_e6 / 1e6:,.2f}",
             f"{len(run.fills):,}",
@@ -104,5 +104,6 @@ class LiveRun:
         return Constrain(Group(table, self._progress), self._console.width - ECHO_WIDTH)
 
 
-def _quote(price_e4: int, size_e6: int) -> str:
+def quote_text(price_e4: int, size_e6: int) -> str:
+    """Size at price, or a dash where there is none."""
     return f"{size_e6 / 1e6:g} at {price_e4 / 1e4:g}" if size_e6 else "-"

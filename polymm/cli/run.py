@@ -1,7 +1,8 @@
-"""``polymm run``: the strategy on a synthetic window, or on recorded books."""
+"""``polymm run``: the strategy in real time over sockets, or in virtual time on tapes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,13 +10,15 @@ import typer
 
 from polymm.cli.config import ConfigOption, JsonOption, load
 from polymm.cli.exits import INTERRUPTED
-from polymm.errors import ConfigError
+from polymm.errors import ConfigError, LedgerError
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from polymm.research.records import Run
     from polymm.runtime.config import Config
+    from polymm.runtime.config_source import LoadedConfig
+    from polymm.runtime.session import DeskMoment
     from polymm.runtime.tape_runs import Moment, Plan
 
 # Figures are laid out for this width where no terminal says otherwise.
@@ -27,7 +30,31 @@ def run(
     tape: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Recording, or folder of recordings.")
     ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Synthetic windows in virtual time, without sockets.")
+    ] = False,
+    venue: Annotated[
+        Literal["exchange", "polymarket"] | None,
+        typer.Option(help="Embedded exchange, or the real feed: observed, nothing is sent."),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Send real orders. Refuses, and says what is missing.")
+    ] = False,
     config_path: ConfigOption = None,
+    coins: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Coins to trade side by side.")
+    ] = None,
+    windows: Annotated[
+        int | None, typer.Option(help="Windows to run; in real time whole ones of each coin.")
+    ] = None,
+    window_s: Annotated[
+        int | None, typer.Option("--window-s", help="Length of a window, s.")
+    ] = None,
+    forever: Annotated[bool, typer.Option("--forever", help="Until Ctrl-C or SIGTERM.")] = False,
+    spin: Annotated[
+        bool, typer.Option("--spin", help="Keep the loop awake on a core of its own.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of the synthetic windows.")] = None,
     token_as: Annotated[
         Literal["up", "down"] | None,
         typer.Option(help="What a token recorded without its label is taken as."),
@@ -37,12 +64,8 @@ def run(
         typer.Option(help="Fills on a tape without trades."),
     ] = None,
     queue: Annotated[
-        Literal["risk_averse", "prob", "both"] | None, typer.Option(help="Queue model.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the synthetic windows.")] = None,
-    windows: Annotated[int | None, typer.Option(help="Synthetic windows to run.")] = None,
-    window_s: Annotated[
-        int | None, typer.Option("--window-s", help="Length of a synthetic window, s.")
+        Literal["risk_averse", "prob", "both"] | None,
+        typer.Option(help="Queue model, with --tape or --fast."),
     ] = None,
     as_json: JsonOption = False,
     report: Annotated[
@@ -53,39 +76,118 @@ def run(
         bool, typer.Option("--quiet", "-q", help="No progress, no table: the report's path only.")
     ] = False,
 ) -> None:
-    """Quote on a seeded synthetic window, or with --tape on recorded books, and report.
+    """Trade the embedded exchange over loopback sockets in real time, settle, and report.
 
-    Each market is run under both queue models, or where no trades were recorded in both fill
-    forms, unless told otherwise. Ctrl-C ends in order: orders are pulled, what ran is reported.
+    Without flags: a local exchange with synthetic traders as a child process, a throw-away key,
+    the window that is open and one whole minute after it. --venue polymarket observes the real
+    feed and sends nothing. --fast and --tape run in virtual time, each market under both queue
+    models, or where no trades were recorded in both fill forms, unless told otherwise. Ctrl-C ends
+    in order: orders are pulled, what ran is reported.
     """
-    from polymm.cli.logs import warnings_shown
-    from polymm.runtime.tape_runs import plan_recorded, plan_synthetic, run_plan
-
+    real_time: dict[str, object | None] = {
+        "--coins": coins,
+        "--venue": venue,
+        "--forever": forever or None,
+        "--spin": spin or None,
+    }
     if tape is not None:
         refuse("with --tape", {"--seed": seed, "--windows": windows, "--window-s": window_s})
+        refuse("with --tape", real_time | {"--fast": fast or None, "--live": live or None})
     else:
         refuse("without --tape", {"--token-as": token_as, "--fills": fills})
+    if fast:
+        refuse("with --fast", real_time | {"--live": live or None})
+    if tape is None and not fast:
+        refuse("in real time", {"--queue": queue})
+    if forever:
+        refuse("with --forever", {"--windows": windows})
+    if venue == "polymarket":
+        refuse("with --venue polymarket", {"--seed": seed})
     if no_report:
         refuse("with --no-report", {"--report": report})
+    part = "run" if fast or tape is not None else "session"
     flags: dict[str, tuple[str, object | None]] = {
         "run.token_as": ("--token-as", token_as),
         "run.seed": ("--seed", seed),
-        "run.windows": ("--windows", windows),
-        "run.window_s": ("--window-s", window_s),
+        f"{part}.windows": ("--windows", windows),
+        f"{part}.window_s": ("--window-s", window_s),
+        "session.coins": ("--coins", coins),
+        "session.spin": ("--spin", spin or None),
         "venue.fills": ("--fills", fills),
         "venue.queue": ("--queue", queue),
     }
-    config = load(config_path, flags).config
-    page = None if no_report else report_path(config, tape, report)
+    loaded = load(config_path, flags)
+    if live:
+        refuse_live(loaded)
+    config, shows = loaded.config, Shows(as_json=as_json, quiet=quiet)
+    if part == "session":
+        page = None if no_report else report_path(config, venue or "exchange", report)
+        trade(config, page, shows, is_observed=venue == "polymarket", is_endless=forever)
+    else:
+        name = "synthetic" if tape is None else tape.resolve().name.partition(".")[0]
+        page = None if no_report else report_path(config, name, report)
+        replay(config, tape, page, shows)
+
+
+@dataclass(frozen=True, slots=True)
+class Shows:
+    """How a run shows itself."""
+
+    as_json: bool
+    quiet: bool
+
+
+def replay(config: "Config", tape: Path | None, page: Path | None, shows: Shows) -> None:
+    """Run in virtual time, on a recording or on synthetic windows."""
+    from polymm.cli.logs import warnings_shown
+    from polymm.runtime.tape_runs import plan_recorded, plan_synthetic, run_plan
+
     plan = plan_synthetic(config) if tape is None else plan_recorded(config, tape)
-    with warnings_shown(), stopping() as stop, shown(plan, quiet=quiet) as watch:
+    with warnings_shown(), stopping() as stop, shown(plan, quiet=shows.quiet) as watch:
         runs = run_plan(plan, config, watch=watch, stop=stop)
-    show(runs, page, as_json=as_json, quiet=quiet)
+    show(runs, page, as_json=shows.as_json, quiet=shows.quiet)
     if stop.is_interrupted:
         raise typer.Exit(INTERRUPTED)
 
 
-def refuse(case: str, given: dict[str, object | None]) -> None:
+def trade(
+    config: "Config", page: Path | None, shows: Shows, *, is_observed: bool, is_endless: bool
+) -> None:
+    """Run in real time.
+
+    Raises:
+        LedgerError: Our ledger and the venue's differ; what ran is reported all the same.
+    """
+    import signal
+
+    from polymm.cli.logs import note, warnings_shown
+    from polymm.runtime.runner import RealTimePlan, run_real_time
+
+    plan = RealTimePlan(config=config, is_observed=is_observed, is_endless=is_endless)
+    with warnings_shown(), desks_shown(plan.seconds_max, quiet=shows.quiet) as watch:
+        end = run_real_time(plan, note, watch)
+    show([end.run], page, as_json=shows.as_json, quiet=shows.quiet)
+    if end.faults:
+        raise LedgerError("\n".join(end.faults))
+    if end.number == signal.SIGINT:
+        raise typer.Exit(INTERRUPTED)
+
+
+def refuse_live(loaded: "LoadedConfig") -> None:
+    """Refuse to send real orders, with every condition that is missing.
+
+    Raises:
+        ConfigError: Always, today.
+    """
+    import os
+
+    from polymm.runtime.live_gate import missing_conditions
+
+    missing = missing_conditions(loaded, os.environ, has_flag=True)
+    raise ConfigError("\n".join(f"--live: {condition}" for condition in missing))
+
+
+def refuse(case: str, given: Mapping[str, object | None]) -> None:
     """Refuse flags that would change nothing: who gives one expects that it does."""
     for name, value in given.items():
         if value is not None:
@@ -150,20 +252,38 @@ def shown(plan: "Plan", *, quiet: bool) -> Iterator["Callable[[Moment], None] | 
         yield live.watch
 
 
-def report_path(config: "Config", tape: Path | None, given: Path | None) -> Path | None:
+@contextmanager
+def desks_shown(
+    seconds: float | None, *, quiet: bool
+) -> Iterator["Callable[[Sequence[DeskMoment]], None] | None"]:
+    """Show the desks on a terminal, and nothing elsewhere."""
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    from polymm.cli.live_progress import LiveDesks
+
+    with LiveDesks(Console(stderr=True), seconds) as live:
+        yield live.watch
+
+
+def report_path(config: "Config", name: str, given: Path | None) -> Path | None:
     """Where the report goes, its folder made; None for none.
 
     The same configuration and tape have the same name, so that running twice leaves one file.
+
+    Args:
+        name: Of what is run.
 
     Raises:
         ConfigError: The folder cannot be made.
     """
     if given is None and not config.report.html:
         return None
-    name = (
-        f"{tape.resolve().name.partition('.')[0] if tape else 'synthetic'}-{config.digest()}.html"
-    )
-    path = given or Path(config.report.directory) / name
+    path = given or Path(config.report.directory) / f"{name}-{config.digest()}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

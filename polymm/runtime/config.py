@@ -287,7 +287,14 @@ def sections() -> dict[str, type[Section]]:
 
 def facts(field: FieldInfo) -> dict[str, Any]:
     """Unit, minimum and maximum of a number; empty for a choice or a text."""
-    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    extra = field.json_schema_extra
+    return extra if isinstance(extra, dict) and "unit" in extra else {}
+
+
+def form_of(field: FieldInfo) -> str:
+    """What a value must be beside its type and range, "" for nothing."""
+    extra = field.json_schema_extra
+    return str(extra.get("form", "")) if isinstance(extra, dict) else ""
 
 
 def allowed(field: FieldInfo) -> str:
@@ -296,7 +303,7 @@ def allowed(field: FieldInfo) -> str:
         return "one of " + ", ".join(f'"{choice}"' for choice in get_args(field.annotation))
     if field.annotation is bool:
         return "true or false"
-    form = facts(field).get("form", "")
+    form = form_of(field)
     if field.annotation is str:
         return form or "a text"
     kind = "a whole number" if field.annotation is int else "a number"

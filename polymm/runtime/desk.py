@@ -265,7 +265,7 @@ class Desk:
             ]
             if recv_ns:
                 self._recv_ns.update((place.order_id, recv_ns) for place in places)
-            self.dispatch.place(places, fronts)
+            self.dispatch.place(places, fronts, book.tick_e4)
         for action in actions:
             if isinstance(action, Merge):
                 self.on_merge(action.pairs_e6)

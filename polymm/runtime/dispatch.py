@@ -7,7 +7,7 @@ asked often enough; a cancel counts as done when the venue tells how much was fi
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -85,7 +85,7 @@ class Dispatch:
     """Sends what one maker decides and answers what became of it.
 
     Args:
-        market: The maker's.
+        market: The maker's; its tick follows the book's.
         entry: Where orders go.
         reply: Takes replies to the maker, in any turn, also while it sends.
         doubt: Has the venue asked about an order: see `polymm.runtime.doubts`.
@@ -125,9 +125,16 @@ class Dispatch:
 
     # From the maker
 
-    def place(self, places: Sequence[Place], fronts_e6: Iterable[int]) -> None:
-        """Send placements; the engine's numbers are known by hash before a byte is written."""
+    def place(self, places: Sequence[Place], fronts_e6: Iterable[int], tick_e4: int) -> None:
+        """Send placements; each is known by its hash before its answer can come.
+
+        Args:
+            fronts_e6: What stands at the price of each.
+            tick_e4: The grid on which they were quoted.
+        """
         now_ns = self._clock_ns()
+        if tick_e4 != self.market.tick_e4:
+            self.market = replace(self.market, tick_e4=tick_e4)
         orders = [
             NewOrder(self.market, place.token, place.side, place.price_e4, place.size_e6)
             for place in places

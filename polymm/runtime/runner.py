@@ -23,7 +23,7 @@ from polymm.runtime.config import Config
 from polymm.runtime.embedded import embedded_exchange
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
-from polymm.runtime.session import Session, SessionEnd, SessionSettings
+from polymm.runtime.session import Session, SessionEnd, SessionSettings, Watch
 from polymm.runtime.settings import base_parameters, maker_settings, to_ns
 from polymm.runtime.stage_names import stage_times
 from polymm.venues.polymarket.credentials import Secret, SigningKey
@@ -42,27 +42,39 @@ WALLETS = {
 MARGIN_SHARE = 10
 MARGIN_NS_MAX = 2_000_000_000
 NS = 1_000_000_000
+# From the last window's end to the end of its money, roughly.
+SETTLE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveRun:
+class RealTimePlan:
     """What is run in real time.
 
     Args:
         config: Everything else.
-        hosts: Of a venue that is observed and sent nothing; None for the embedded exchange.
+        is_observed: Observe a venue and send nothing, instead of the embedded exchange.
+        hosts: Of the venue that is observed; None for Polymarket.
         is_endless: Until a signal comes.
-        spin: Keep the loop awake.
+        exchange: Further flags of the embedded exchange.
     """
 
     config: Config
+    is_observed: bool = False
     hosts: Hosts | None = None
     is_endless: bool = False
-    spin: bool = False
+    exchange: tuple[str, ...] = ()
+
+    @property
+    def seconds_max(self) -> float | None:
+        """How long it takes at most, s; None without an end."""
+        if self.is_endless:
+            return None
+        session = self.config.session
+        return float((session.windows + 1) * session.window_s) + SETTLE_S
 
 
 @dataclass(frozen=True, slots=True)
-class LiveEnd:
+class RealTimeEnd:
     """What a run in real time ended in.
 
     Args:
@@ -76,18 +88,21 @@ class LiveEnd:
     number: int
 
 
-def run_live(live: LiveRun, note: Callable[[str], None]) -> LiveEnd:
+def run_real_time(
+    plan: RealTimePlan, note: Callable[[str], None], watch: Watch | None = None
+) -> RealTimeEnd:
     """Run to the last window's settlement, or until SIGINT or SIGTERM, and in order in any case.
 
     Args:
         note: Gets a line for people now and then.
+        watch: Called a few times a second with where the desks stand.
 
     Raises:
         ConfigError: The embedded exchange does not start.
         VenueError: The venue or the credentials refused.
     """
     with _loop_runner() as runner:
-        return runner.run(_run(live, note))
+        return runner.run(_run(plan, note, watch))
 
 
 def _loop_runner() -> asyncio.Runner:
@@ -99,15 +114,14 @@ def _loop_runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-async def _run(live: LiveRun, note: Callable[[str], None]) -> LiveEnd:
-    config = live.config
+async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | None) -> RealTimeEnd:
+    config = plan.config
     clock, rng = Clock(), random.Random(secrets.randbits(64))
     async with AsyncExitStack() as stack:
         store = stack.enter_context(RunStore())
-        hosts, facts = live.hosts, dict[str, str]()
-        if hosts is None:
-            note("starting the embedded exchange")
-            child = await stack.enter_async_context(embedded_exchange(exchange_arguments(config)))
+        hosts, facts = plan.hosts or Hosts(), dict[str, str]()
+        if not plan.is_observed:
+            child = await stack.enter_async_context(embedded_exchange(exchange_arguments(plan)))
             hosts = child.hosts
             facts["venue"] = "embedded exchange on loopback, synthetic traders"
             facts["seed"] = str(config.run.seed)
@@ -116,23 +130,24 @@ async def _run(live: LiveRun, note: Callable[[str], None]) -> LiveEnd:
             facts["seed"] = "none drawn"
         reads = PublicReads(hosts, rng, clock_ns=clock.now_ns)
         access = None
-        if live.hosts is None:
+        if not plan.is_observed:
             access = await _throwaway_access(hosts, config, reads, rng, clock)
             facts["wallet"] = f"{config.session.wallet}, a throw-away key"
         session = Session(
             hosts,
-            session_settings(config, facts["venue"], is_endless=live.is_endless),
+            session_settings(config, facts["venue"], is_endless=plan.is_endless),
             reads=reads,
             access=access,
             store=store,
             rng=rng,
             clock=clock,
             on_quiet=_tidy,
+            watch=watch,
         )
-        with _signals(session, note) as signalled, _frozen(), _awake(spin=live.spin):
+        with _signals(session, note) as signalled, _frozen(), _awake(spin=config.session.spin):
             end = await session.run()
-        facts |= end.facts | _facts(live, end)
-        return LiveEnd(_assemble(live, store, end, facts), tuple(end.faults), signalled[0])
+        facts |= end.facts | _facts(plan, end)
+        return RealTimeEnd(_assemble(plan, store, end, facts), tuple(end.faults), signalled[0])
 
 
 async def _throwaway_access(
@@ -145,14 +160,15 @@ async def _throwaway_access(
     return Access(hosts, wallet, credentials, reads, rng=rng, clock_ns=clock.now_ns)
 
 
-def exchange_arguments(config: Config) -> list[str]:
+def exchange_arguments(plan: RealTimePlan) -> list[str]:
     """Flags of the embedded exchange."""
-    session = config.session
+    session = plan.config.session
     return [
         *("--window", str(session.window_s)),
         *("--coins", session.coins),
-        *("--seed", str(config.run.seed)),
+        *("--seed", str(plan.config.run.seed)),
         *("--fund", str(session.fund)),
+        *plan.exchange,
     ]
 
 
@@ -274,13 +290,13 @@ OBSERVED_OPTIMISM = {
 }
 
 
-def _facts(live: LiveRun, end: SessionEnd) -> dict[str, str]:
-    config = live.config
+def _facts(plan: RealTimePlan, end: SessionEnd) -> dict[str, str]:
+    config = plan.config
     facts = {
         "fair": "filtered mid of the venue's book (no fair value yet)",
         "configuration": config.digest(),
         "versions": f"polymm {__version__}, python {platform.python_version()}",
-        "loop": "spinning" if live.spin else "sleeping between messages",
+        "loop": "spinning" if config.session.spin else "sleeping between messages",
     }
     prints = end.footprints
     if prints:
@@ -295,10 +311,10 @@ def _facts(live: LiveRun, end: SessionEnd) -> dict[str, str]:
     return facts
 
 
-def _assemble(live: LiveRun, store: RunStore, end: SessionEnd, facts: dict[str, str]) -> Run:
+def _assemble(plan: RealTimePlan, store: RunStore, end: SessionEnd, facts: dict[str, str]) -> Run:
     """Make one run of the session's markets, with what must be said of it."""
     markets = sorted(store.read(), key=lambda run: (run.market.start_ns, run.market.slug))
-    is_observed = live.hosts is not None
+    is_observed = plan.is_observed
     return Run(
         queue="observed" if is_observed else "real queue",
         fill_form="none" if is_observed else "trades",

@@ -7,10 +7,12 @@ which is gone again when its window is settled.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache
 
+from polymm._core.layout import ASK, BID
 from polymm._core.stages import Stages
 from polymm.domain.inventory import Portfolio
 from polymm.domain.market import NS
@@ -39,6 +41,49 @@ from polymm.venues.polymarket.slugs import Window, window_at
 # Of the window that is open at the start at least so much must be left to be worth a desk.
 OPEN_SHARE_MIN = 0.25
 FOOTPRINTS_MAX = 10_000
+WATCH_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class DeskMoment:
+    """Where one desk stands.
+
+    Args:
+        elapsed: Share of its window that is over; below 0 before it opens.
+        bid, ask: Price in Up terms and size that rest, 0 for none.
+        shares_e6: Up and Down held.
+        state: A word for people.
+    """
+
+    slug: str
+    elapsed: float
+    bid: tuple[int, int]
+    ask: tuple[int, int]
+    shares_e6: tuple[int, int]
+    fills: int
+    merges: int
+    state: str
+
+
+Watch = Callable[[Sequence[DeskMoment]], None]
+
+
+def _moment(desk: Desk, now_ns: int) -> DeskMoment:
+    market, record = desk.market, desk.record
+    elapsed = (now_ns - market.start_ns) / (market.end_ns - market.start_ns)
+    state = "ahead" if elapsed < 0 else "trades" if elapsed < 1 else "settles"
+    if state == "trades" and desk.sight.obstacles:
+        state = "+".join(sorted(desk.sight.obstacles))
+    return DeskMoment(
+        market.slug,
+        elapsed,
+        desk.best(BID),
+        desk.best(ASK),
+        desk.shares_e6,
+        len(record.fills),
+        len(record.merges),
+        state,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +131,10 @@ class SessionEnd:
     faults: list[str] = field(default_factory=list)
 
 
+# Cached, so that a raise is warned of once and not with every window.
+_raised = cache(raise_order_size)
+
+
 class Session:
     """Trades windows of some coins until enough are settled, or until it is stopped.
 
@@ -98,6 +147,7 @@ class Session:
         rng: Salts and jitter.
         clock: Of everything.
         on_quiet: Called when nothing of ours rests anywhere: the moment to tidy up.
+        watch: Called a few times a second.
 
     Attributes:
         desks: Those at work, by the market in its feed.
@@ -114,6 +164,7 @@ class Session:
         rng: random.Random,
         clock: Clock,
         on_quiet: Callable[[], None],
+        watch: Watch | None = None,
     ) -> None:
         self.settings = settings
         self.desks: dict[FeedMarket, Desk] = {}
@@ -123,6 +174,8 @@ class Session:
         self._clock = clock
         self._rng = rng
         self._on_quiet = on_quiet
+        self._watch = watch
+        self._watching: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._done = asyncio.Event()
         self._fault: BaseException | None = None
@@ -183,6 +236,8 @@ class Session:
             finder = self._make_finder()
             await finder.open()
             stack.push_async_callback(finder.close)
+            self._show()
+            stack.callback(self._hide)
             await self._done.wait()
             await finder.close()
             await asyncio.gather(*self._runs)
@@ -229,7 +284,7 @@ class Session:
         if not self._is_wanted(window):
             return
         market = entry.market
-        parameters = raise_order_size(self.settings.parameters, market.order_min_e6)
+        parameters = _raised(self.settings.parameters, market.order_min_e6)
         try:
             feed = self.feed.add(market, parameters, quoter_address=self.settings.quoter_address)
         except InputError:
@@ -293,6 +348,17 @@ class Session:
         if all(desk.is_flat for desk in self.desks.values()):
             self._clock.follow()
             self._on_quiet()
+
+    def _show(self) -> None:
+        if self._watch is None:
+            return
+        self._watching = asyncio.get_running_loop().call_later(WATCH_S, self._show)
+        now_ns = self._clock.now_ns()
+        self._watch([_moment(desk, now_ns) for desk in self.desks.values()])
+
+    def _hide(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
 
     def _sample(self, window: Window) -> None:
         if window.coin == self.settings.coins[0] and len(self.end.footprints) < FOOTPRINTS_MAX:

@@ -23,7 +23,7 @@ from polymm.runtime.tape_runs import Moment, plan_synthetic, run_plan
 Answer = tuple[int, str, str]
 Polymm = Callable[..., Answer]
 
-SHORT = ("run", "--window-s", "10")
+SHORT = ("run", "--fast", "--window-s", "10")
 RAISED = "polymm: order size raised to the venue minimum order_size=1 order_min=5 shares"
 
 
@@ -112,7 +112,9 @@ def test_json_is_alone_on_stdout(polymm: Polymm) -> None:
 
 def test_configuration_file_of_the_folder_is_in_force(polymm: Polymm, tmp_path: Path) -> None:
     (tmp_path / "polymm.toml").write_text("[run]\nwindow_s = 10\nwindows = 2\n")
-    runs = json.loads(polymm("run", "--json", "--no-report", "--queue", "prob")[1])["runs"]
+    runs = json.loads(polymm("run", "--fast", "--json", "--no-report", "--queue", "prob")[1])[
+        "runs"
+    ]
     assert [len(run["markets"]) for run in runs] == [2]
 
 
@@ -164,10 +166,29 @@ def test_unusable_tape_is_one_line_and_exit_code_1(
         (("--token-as", "down"), 2, "--token-as has no meaning without --tape"),
         (("--fills", "none"), 2, "--fills has no meaning without --tape"),
         (("--no-report", "--report", "x"), 2, "--report has no meaning with --no-report"),
-        (("--windows", "0"), 3, "flag --windows: run.windows must be a whole number within 1.."),
-        (("--window-s", "5"), 3, "flag --window-s: run.window_s must be"),
+        (("--fast", "--windows", "0"), 3, "flag --windows: run.windows must be a whole number"),
+        (("--fast", "--window-s", "5"), 3, "flag --window-s: run.window_s must be"),
+        (
+            ("--windows", "0"),
+            3,
+            "flag --windows: session.windows must be a whole number within 1..",
+        ),
+        (
+            ("--window-s", "90"),
+            3,
+            "session.window_s must be a whole number within 2..86400 (s), whol",
+        ),
+        (("--coins", "btc,btc"), 3, "session.coins must be different names"),
+        (("--queue", "prob"), 2, "--queue has no meaning in real time"),
+        (("--fast", "--coins", "btc"), 2, "--coins has no meaning with --fast"),
+        (("--fast", "--live"), 2, "--live has no meaning with --fast"),
+        (("--tape", "x", "--fast"), 2, "--fast has no meaning with --tape"),
+        (("--tape", "x", "--venue", "exchange"), 2, "--venue has no meaning with --tape"),
+        (("--forever", "--windows", "2"), 2, "--windows has no meaning with --forever"),
+        (("--venue", "polymarket", "--seed", "2"), 2, "--seed has no meaning with --venue"),
+        (("--venue", "kalshi"), 2, "'exchange', 'polymarket'"),
         (("--config", "none.toml"), 3, "none.toml: no such configuration file"),
-        (("--window-s", "10", "--report", "."), 3, "report .: must be a file"),
+        (("--fast", "--report", "."), 3, "report .: must be a file"),
     ],
 )
 def test_wrong_flag_is_told(

@@ -1,0 +1,84 @@
+"""What a terminal shows while windows are traded in real time: a table that lives, and the time."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, Group
+from rich.constrain import Constrain
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from polymm.cli.progress import ECHO_WIDTH, REFRESH_HZ, quote_text
+
+if TYPE_CHECKING:
+    from polymm.runtime.session import DeskMoment
+
+COLUMNS = ("market", "state", "window", "bid", "ask", "up", "down", "fills", "merges")
+
+
+class LiveDesks:
+    """Shows the desks at work; leaves nothing behind but the report.
+
+    Args:
+        seconds: How long the run will take at most; None where it has no end.
+    """
+
+    def __init__(self, console: Console, seconds: float | None) -> None:
+        self._console = console
+        self._began_s = time.monotonic()
+        self._moments: Sequence[DeskMoment] = ()
+        self._progress = Progress(
+            TextColumn("real time"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("gone, at most"),
+            TimeRemainingColumn(),
+            TextColumn("to go"),
+            console=console,
+        )
+        self._task = self._progress.add_task("", total=seconds)
+        self._live = Live(
+            console=console,
+            refresh_per_second=REFRESH_HZ,
+            transient=True,
+            get_renderable=self._render,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def watch(self, moments: "Sequence[DeskMoment]") -> None:
+        """Take note of where the desks stand; the terminal is drawn on its own beat."""
+        self._moments = moments
+        self._progress.update(self._task, completed=time.monotonic() - self._began_s)
+
+    def _render(self) -> Constrain:
+        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+        for name in COLUMNS:
+            table.add_column(name, no_wrap=name == "market")
+        for moment in self._moments:
+            up_e6, down_e6 = moment.shares_e6
+            table.add_row(
+                moment.slug,
+                moment.state,
+                f"{100 * min(max(moment.elapsed, 0.0), 1.0):.0f} %",
+                quote_text(*moment.bid),
+                quote_text(*moment.ask),
+                f"{up_e6 / 1e6:,.2f}",
+                f"{down_e6 / 1e6:,.2f}",
+                f"{moment.fills:,}",
+                f"{moment.merges:,}",
+            )
+        return Constrain(Group(table, self._progress), self._console.width - ECHO_WIDTH)
