@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import random
+import ssl
 import time
 import traceback
 from collections import defaultdict
@@ -168,7 +169,9 @@ def buy(price_e4: int = 5_000, shares: int = 10, **others: Any) -> NewOrder:
 
 
 @asynccontextmanager
-async def gateway_to(url: str, **others: Any) -> AsyncIterator[Gateway]:
+async def gateway_to(
+    url: str, tls: ssl.SSLContext | None = None, **others: Any
+) -> AsyncIterator[Gateway]:
     """A gateway with a key of the golden vectors, open; the venue need not be there."""
     gateway = Gateway(
         Hosts(clob=url),
@@ -176,6 +179,7 @@ async def gateway_to(url: str, **others: Any) -> AsyncIterator[Gateway]:
         credentials(),
         settings=settings(**others),
         rng=random.Random(5),
+        tls=tls,
     )
     with suppress(VenueError):
         await gateway.open()

@@ -62,8 +62,8 @@ class GatewaySettings:
     beat_ns_max: int = 4 * _SECOND_NS
     query_ns_max: int = 15 * _SECOND_NS
     pages_max: int = 100
-    orders: PoolSettings = field(default=PoolSettings(size=4))
-    cancels: PoolSettings = field(default=PoolSettings(size=3))
+    orders: PoolSettings = field(default=PoolSettings(size=4, waiting_max=64))
+    cancels: PoolSettings = field(default=PoolSettings(size=3, waiting_max=64))
     beats: PoolSettings = field(default=PoolSettings(size=1, waiting_max=1))
     queries: PoolSettings = field(default=PoolSettings(size=2, waiting_max=64))
 

@@ -34,7 +34,7 @@ from tests.support.gateways import (
     swept,
 )
 from tests.support.keys import HARDHAT, signing_key
-from tests.support.loopback import Stage, serving, until, unused_port
+from tests.support.loopback import Stage, serving, trust, until, unused_port
 
 
 def test_without_a_venue_nothing_is_sent_and_that_is_known(stage: Stage) -> None:
@@ -296,6 +296,36 @@ def test_requests_go_to_the_path_that_the_host_has(stage: Stage) -> None:
                 (one,) = venue.of("POST", "/venue/order")
                 inside = replace(one, target="/order")
                 assert proves(inside), "what is signed is the venue's own path"
+
+    stage(scene())
+
+
+def test_orders_go_over_tls_to_whom_we_trust_only(run: Stage) -> None:
+    async def scene() -> None:
+        known = trust()
+        venue = ScriptedVenue()
+        venue.say("POST", "/order", json_reply({"error": "invalid signature"}, "400 Bad"))
+        for server_tls, state, reason in (
+            (known.server, PlaceState.REJECTED, "signature"),
+            (known.other_name, PlaceState.NOT_SENT, "certificate"),
+            (known.stranger, PlaceState.NOT_SENT, "certificate"),
+        ):
+            async with (
+                serving(venue.script, tls=server_tls) as server,
+                gateway_to(f"https://localhost:{server.port}", tls=known.client) as gateway,
+            ):
+                (found,) = await placed(gateway, buy())
+                assert (found.state, found.reason) == (state, reason)
+        assert len(venue.of("POST", "/order")) == 1
+
+    run(scene())
+
+
+def test_a_name_without_an_address_is_told(stage: Stage) -> None:
+    async def scene() -> None:
+        async with gateway_to(f"http://{'x' * 64}.example") as gateway:
+            (found,) = await placed(gateway, buy())
+            assert (found.state, found.reason) == (PlaceState.NOT_SENT, "dns")
 
     stage(scene())
 

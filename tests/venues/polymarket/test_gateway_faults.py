@@ -228,8 +228,7 @@ def test_an_order_in_the_taker_delay_cannot_be_cancelled_yet() -> None:
     play(scene, taker_delay_ns=60 * NS)
 
 
-@pytest.mark.parametrize("kind", list(SignatureType))
-def test_a_throttled_key_is_silent_for_as_long_as_it_was_told(kind: SignatureType) -> None:
+def test_a_throttled_key_is_silent_for_as_long_as_it_was_told() -> None:
     async def scene(one: Trader) -> None:
         one.turn(Fault.THROTTLED, 3_000)
         (first,) = await placed(one.gateway, one.order(Side.BUY, 40))
@@ -240,7 +239,7 @@ def test_a_throttled_key_is_silent_for_as_long_as_it_was_told(kind: SignatureTyp
         assert second.written_ns == 0
         assert one.in_truth == set()
 
-    play(scene, kind)
+    play(scene)
 
 
 def test_a_beat_that_meets_the_edge_is_missed_or_refused() -> None:
