@@ -193,6 +193,8 @@ def __getattr__(name: str) -> "np.dtype[np.void]":
 
 
 def _names(bits: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    if not bits:
+        return ()  # as usual
     return tuple(name for i, name in enumerate(names) if bits >> i & 1)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Token(IntEnum):
@@ -25,9 +25,10 @@ class Side(IntEnum):
     SELL = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Put a post-only order into the book.
+
+    A tuple since it is made on the path: a frozen dataclass takes four times as long to fill.
 
     Args:
         order_id: The engine's own number, unique within a run.

@@ -8,7 +8,6 @@ name, stands in `polymm.engine.outcomes`.
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,9 +48,14 @@ class _Cycle:
     @property
     def hindrances(self) -> tuple[str, ...]:
         """What stands between the wanted orders and the book."""
-        awaited = "awaiting_proof" if self.sides else ""
-        blocked = "cancel_unproven" if self.is_blocked else ""
-        return tuple(name for name in (awaited, blocked, self.withheld) if name)
+        names = []
+        if self.sides:
+            names.append("awaiting_proof")
+        if self.is_blocked:
+            names.append("cancel_unproven")
+        if self.withheld:
+            names.append(self.withheld)
+        return tuple(names)
 
     @property
     def outcome(self) -> str:
@@ -169,8 +173,7 @@ class Maker:
                 actions = self._close(now_ns)
             case _:
                 actions = self._on_reply(now_ns, event)
-        self._tell_lane()
-        quoted = self.orders.intended(BID)[1] and self.orders.intended(ASK)[1]
+        quoted = self._tell_lane()
         self.no_quote_reasons = () if quoted else self._why or ("between_quotes",)
         return actions
 
@@ -300,7 +303,7 @@ class Maker:
         if not legs:
             self._finish(silence_reason(quote.reasons), names)
         self._why = names
-        if len({leg.side for leg in legs}) == 1 and merges is not None:
+        if merges is not None and legs and legs[0].side == legs[-1].side:
             self.counts.update(f"side_{name}" for name in names)
         return legs
 
@@ -386,12 +389,19 @@ class Maker:
         self._tell_lane()
         return self._lane.evaluate(now_ns)
 
-    def _tell_lane(self) -> None:
-        """Let the Lane compare with what we mean to have there: pulled orders no longer count."""
+    def _tell_lane(self) -> bool:
+        """Let the Lane compare with what we mean to have there: pulled orders no longer count.
+
+        Returns:
+            Whether that is something on both sides.
+        """
         # It refuses shares below 0, after taking note, and then quotes nothing: `bad_inventory`.
-        with suppress(InputError):
+        try:  # noqa: SIM105, suppress() takes longer than the call
             self._lane.set_inventory(self.inventory.up_e6, self.inventory.down_e6)
+        except InputError:
+            pass
+        bid_e4, bid_e6 = self.orders.intended(BID)
+        ask_e4, ask_e6 = self.orders.intended(ASK)
         if self._last_ns is not None:
-            bid_e4, bid_e6 = self.orders.intended(BID)
-            ask_e4, ask_e6 = self.orders.intended(ASK)
             self._lane.set_working(bid_e4, bid_e6, ask_e4, ask_e6, self._last_ns)
+        return bid_e6 > 0 < ask_e6

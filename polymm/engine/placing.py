@@ -58,11 +58,11 @@ class Placer:
         Returns:
             The placements, and the reason why some were withheld, "" where none was.
         """
-        wanted = [leg for leg in legs if leg.side == side]
-        standing = self._orders.on_side(side)
-        if not all(self._holds(order, wanted) for order in standing):
-            return [], ""
-        missing = [leg for leg in wanted if not any(is_for(order, leg) for order in standing)]
+        wanted = missing = [leg for leg in legs if leg.side == side]
+        for order in self._orders.on_side(side):
+            if not self._holds(order, wanted):
+                return [], ""
+            missing = [leg for leg in missing if not is_for(order, leg)]
         if missing and self._is_throttled(now_ns, side):
             self._counts["rejects_throttled"] += 1
             return [], "rejects_throttled"

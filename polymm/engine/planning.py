@@ -21,6 +21,8 @@ from polymm.engine.ports import BookView, QuoteView
 from polymm.engine.settings import MakerSettings
 from polymm.engine.working import Leg, WorkingOrder
 
+_UP, _DOWN = Token
+_BUY, _SELL = Side
 # The cause to name first when a quote has several.
 _CAUSES: Final = (
     BAD_INVENTORY,
@@ -73,18 +75,20 @@ def is_safe(price: Price, settings: MakerSettings) -> bool:
 def wanted_legs(
     quote: QuoteView, *, sellable_up_e6: int, order_min_e6: int, lot_e6: int
 ) -> tuple[Leg, ...]:
-    """Orders the quote asks for; a part below the venue's minimum is dropped, never raised.
+    """Orders the quote asks for, bid first; parts below the minimum are dropped, never raised.
 
     Args:
         sellable_up_e6: Up shares a sell may be backed by; a merge on its way has taken the rest.
     """
+    legs = []
+    if quote.bid_e6 >= order_min_e6:
+        legs.append(Leg(BID, _UP, _BUY, quote.bid_e4, quote.bid_e6))
     sell_e6 = min(quote.ask_sell_e6, sellable_up_e6) // lot_e6 * lot_e6
-    legs = (
-        Leg(BID, Token.UP, Side.BUY, quote.bid_e4, quote.bid_e6),
-        Leg(ASK, Token.UP, Side.SELL, quote.ask_e4, sell_e6),
-        Leg(ASK, Token.DOWN, Side.BUY, 10_000 - quote.ask_e4, quote.ask_buy_e6),
-    )
-    return tuple(leg for leg in legs if leg.size_e6 >= order_min_e6)
+    if sell_e6 >= order_min_e6:
+        legs.append(Leg(ASK, _UP, _SELL, quote.ask_e4, sell_e6))
+    if quote.ask_buy_e6 >= order_min_e6:
+        legs.append(Leg(ASK, _DOWN, _BUY, 10_000 - quote.ask_e4, quote.ask_buy_e6))
+    return tuple(legs)
 
 
 def is_for(order: WorkingOrder, leg: Leg) -> bool:
@@ -108,9 +112,12 @@ def holds(order: WorkingOrder, legs: Iterable[Leg], tick_e4: int, settings: Make
 
 def meets(leg: Leg, opposite: Iterable[WorkingOrder]) -> bool:
     """Whether the leg could trade with an own order that may be live on the other side."""
-    if leg.side == BID:
-        return any(leg.up_price_e4 >= order.place.up_price_e4 for order in opposite)
-    return any(leg.up_price_e4 <= order.place.up_price_e4 for order in opposite)
+    price_e4 = leg.up_price_e4
+    for order in opposite:
+        gap_e4 = order.up_price_e4 - price_e4
+        if gap_e4 <= 0 if leg.side == BID else gap_e4 >= 0:
+            return True
+    return False
 
 
 def silence_reason(reasons: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from polymm._core.layout import ASK, BID
+from polymm._core.layout import BID
 from polymm.domain.order import (
     NEXT_STATE,
     Accepted,
@@ -26,9 +26,12 @@ from polymm.domain.order import (
     Token,
 )
 
-_INTENDED = (OrderState.PENDING_NEW, OrderState.WORKING)
-_RESTING = (OrderState.WORKING, OrderState.PENDING_CANCEL)
-_UNPROVEN = (OrderState.PENDING_CANCEL, OrderState.CLOSING)
+# By name here: an enum takes several times as long to look its members up.
+_NEW, _WORKING, _CANCEL, _CLOSING, _DONE = OrderState
+_UP = Token.UP
+_INTENDED = (_NEW, _WORKING)
+_RESTING = (_WORKING, _CANCEL)
+_UNPROVEN = (_CANCEL, _CLOSING)
 
 
 class Leg(NamedTuple):
@@ -43,7 +46,7 @@ class Leg(NamedTuple):
     @property
     def up_price_e4(self) -> int:
         """Price in Up terms."""
-        return self.price_e4 if self.token is Token.UP else 10_000 - self.price_e4
+        return self.price_e4 if self.token is _UP else 10_000 - self.price_e4
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +54,7 @@ class WorkingOrder:
     """One order that may be live.
 
     Attributes:
+        side: BID or ASK, in Up terms as ``up_price_e4``.
         asked_ns: When the latest cancel was sent or, in CLOSING, when the debt became known;
             the placement until then.
         awaiting: Whether an answer is on its way and still in time.
@@ -60,8 +64,10 @@ class WorkingOrder:
     """
 
     place: Place
+    side: int
+    up_price_e4: int
     asked_ns: int
-    state: OrderState = OrderState.PENDING_NEW
+    state: OrderState = _NEW
     awaiting: bool = True
     alive: bool = False
     matched: bool = False
@@ -70,14 +76,9 @@ class WorkingOrder:
     cancels: int = 0
 
     @property
-    def side(self) -> int:
-        """BID or ASK in Up terms."""
-        return BID if self.place.sign > 0 else ASK
-
-    @property
     def remaining_e6(self) -> int:
         """What may still fill, 1e-6 shares."""
-        total = self.owed_e6 if self.state is OrderState.CLOSING else self.place.size_e6
+        total = self.owed_e6 if self.state is _CLOSING else self.place.size_e6
         return max(total - self.filled_e6, 0)
 
     @property
@@ -93,7 +94,7 @@ class WorkingOrder:
     @property
     def is_unanswered(self) -> bool:
         """Whether the placement was never answered and is overdue."""
-        return self.state is OrderState.PENDING_NEW and not self.awaiting
+        return self.state is _NEW and not self.awaiting
 
 
 class WorkingOrders:
@@ -155,11 +156,11 @@ class WorkingOrders:
 
         Counts from the first sign of life until the proof of the end, so through a cancel.
         """
-        return _level(self.on_side(side), side, _RESTING)
+        return self._level(side, _RESTING)
 
     def intended(self, side: int) -> tuple[int, int]:
         """Price and remaining size we mean to have there: sent or working and not cancelled."""
-        return _level(self.on_side(side), side, _INTENDED)
+        return self._level(side, _INTENDED)
 
     @property
     def selling_up_e6(self) -> int:
@@ -167,7 +168,7 @@ class WorkingOrders:
         return sum(
             order.remaining_e6
             for order in self._live.values()
-            if order.place.token is Token.UP and order.place.side is Side.SELL
+            if order.place.token is _UP and order.place.side is Side.SELL
         )
 
     def unproven(self, held: int = 0) -> tuple[int, int]:
@@ -196,7 +197,7 @@ class WorkingOrders:
         """Book a new order and answer the action that sends it."""
         place = Place(self._next_id, self._slug, leg.token, leg.action, leg.price_e4, leg.size_e6)
         self._next_id += 1
-        self._live[place.order_id] = WorkingOrder(place, now_ns)
+        self._live[place.order_id] = WorkingOrder(place, leg.side, leg.up_price_e4, now_ns)
         return place
 
     def cancel_all(self, now_ns: int, *, but: Collection[WorkingOrder] = ()) -> list[Cancel]:
@@ -221,9 +222,9 @@ class WorkingOrders:
                 order.awaiting = False
                 if order.is_unproven:
                     self._counts["cancel_unproven"] += 1
-                elif order.state is OrderState.PENDING_NEW:
+                elif order.state is _NEW:
                     self._counts["placement_unanswered"] += 1
-                if order.state is OrderState.PENDING_CANCEL and not self._may_repeat(order):
+                if order.state is _CANCEL and not self._may_repeat(order):
                     self._counts["cancel_given_up"] += 1
 
     def deadline_ns(self) -> int | None:
@@ -252,7 +253,7 @@ class WorkingOrders:
                 moved = not order.alive and self._move(order, OrderEvent.REJECTED)
             case CancelRefused():
                 moved = self._move(order, OrderEvent.CANCEL_REFUSED)
-                if order.state is OrderState.PENDING_CANCEL:
+                if order.state is _CANCEL:
                     order.awaiting = False
                     order.matched = order.matched or reply.reason == "matched"
                     self._counts["cancel_refused"] += 1
@@ -293,11 +294,7 @@ class WorkingOrders:
         return self._may_repeat(order) and now_ns >= order.asked_ns + self._wait_ns
 
     def _may_repeat(self, order: WorkingOrder) -> bool:
-        return (
-            order.state is OrderState.PENDING_CANCEL
-            and not order.matched
-            and order.cancels < self._cancels_max
-        )
+        return order.state is _CANCEL and not order.matched and order.cancels < self._cancels_max
 
     def _end(self, now_ns: int, order: WorkingOrder, filled_e6: int) -> bool:
         if filled_e6 <= order.filled_e6:
@@ -314,21 +311,20 @@ class WorkingOrders:
         state = NEXT_STATE.get((order.state, event))
         if state is None:
             return False
-        if order.state is OrderState.PENDING_NEW and state is OrderState.WORKING:
+        if order.state is _NEW and state is _WORKING:
             order.awaiting = False
         order.state = state
-        if state is OrderState.DONE:
+        if state is _DONE:
             del self._live[order.place.order_id]
         return True
 
-
-def _level(
-    orders: list[WorkingOrder], side: int, states: tuple[OrderState, ...]
-) -> tuple[int, int]:
-    """Most aggressive price and summed remaining size of the orders in those states."""
-    standing = [order for order in orders if order.state in states]
-    if not standing:
-        return 0, 0
-    prices = [order.place.up_price_e4 for order in standing]
-    price_e4 = max(prices) if side == BID else min(prices)
-    return price_e4, sum(order.remaining_e6 for order in standing)
+    def _level(self, side: int, states: tuple[OrderState, ...]) -> tuple[int, int]:
+        """Most aggressive price and summed remaining size of a side's orders in those states."""
+        level_e4 = level_e6 = 0
+        for order in self._live.values():
+            if order.side == side and order.state in states:
+                price_e4 = order.up_price_e4
+                if not level_e4 or (price_e4 > level_e4 if side == BID else price_e4 < level_e4):
+                    level_e4 = price_e4
+                level_e6 += order.remaining_e6
+        return level_e4, level_e6
