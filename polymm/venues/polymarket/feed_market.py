@@ -84,6 +84,7 @@ class FeedMarket:
 
     Attributes:
         market: The market's own facts.
+        on_change: As given; called for the leader's chunks only.
         book: Of the leader; changes with the next message, and is another after a change of leader.
         lane: Of the leader.
         epoch: Counts beginnings: a socket's book that leads though the last one cannot any more,
@@ -116,7 +117,7 @@ class FeedMarket:
         self.views: list[View] = []
         self.leader: View | None = None
         self.token_bytes = (market.up_token.encode(), market.down_token.encode())
-        self._on_change = on_change
+        self.on_change = on_change
         self._params = params
         self._quoter_address = quoter_address
         self._proof_ns_max = proof_ns_max
@@ -241,14 +242,12 @@ class FeedMarket:
         """Take what a chunk did to a socket's book: step the maker if that socket leads."""
         leader = self.leader
         if view is not leader:
-            if leader is None:
-                self._follow(view)
-            elif view.is_ahead_of(leader):
+            if leader is not None:
+                if not view.is_ahead_of(leader):
+                    return
                 self.epoch += not leader.is_usable
-                self._follow(view)
-            else:
-                return
-        self._on_change(self, flags, recv_ns)
+            self._follow(view)
+        self.on_change(self, flags, recv_ns)
 
     def drop(self, view: View, now_ns: int) -> None:
         """Forget a socket's view; another leads from now on if it did."""
@@ -268,7 +267,7 @@ class FeedMarket:
             self._follow(best)
         self.epoch += 1
         if not self.is_removed:
-            self._on_change(self, CHANGED | TOP | self.lane.evaluate(now_ns), now_ns)
+            self.on_change(self, CHANGED | TOP | self.lane.evaluate(now_ns), now_ns)
 
     def settle_tick(self, view: View, recv_ns: int) -> None:
         """Take a socket's word for a new grid: books on another one no longer lead."""

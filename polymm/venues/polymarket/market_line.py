@@ -79,13 +79,13 @@ class MarketLine:
         except DecodeError as error:
             self._take_word(frame, recv_ns, error)
             return
-        self.recv_ns = recv_ns
         if flags & _MOVES:
             for slot in self._touched():
                 self._moved[slot] = frame
             self._flags |= flags
         if flags & _ODD:
             self._note(frame, flags, recv_ns)
+        self.recv_ns = recv_ns
 
     def on_chunk_end(self) -> None:
         """Let each market that moved take what it got, once for all frames of a chunk."""
@@ -93,16 +93,20 @@ class MarketLine:
         if not moved:
             return
         flags, self._flags, self._moved = self._flags, 0, {}
-        recv_ns = self.recv_ns
+        recv_ns, by_slot = self.recv_ns, self._by_slot
         for slot, frame in moved.items():
-            view = self._by_slot.get(slot)
+            view = by_slot.get(slot)
             if view is None:
                 continue
             view.frame = frame
             view.heard_ns = recv_ns
             if view.mismatch_ns and view.odd_ns != recv_ns:
                 view.mismatch_ns = 0
-            view.market.take(view, flags, recv_ns)
+            market = view.market
+            if view is market.leader:
+                market.on_change(market, flags, recv_ns)
+            else:
+                market.take(view, flags, recv_ns)
 
     # Off the path
 
