@@ -21,6 +21,7 @@ AMOUNT_DECIMALS: Final[Mapping[int, int]] = MappingProxyType(
     {1_000: 3, 100: 4, 50: 5, 25: 6, 10: 5, 1: 6}
 )
 _TICKS_E4 = frozenset(AMOUNT_DECIMALS)
+_SELL: Final = Side.SELL
 
 
 class Amounts(NamedTuple):
@@ -74,7 +75,7 @@ def limit_amounts(side: Side, price_e4: int, size_e6: int, tick_e4: int) -> Amou
     lots = _lots(size_e6, "size_e6")
     shares_e6 = lots * LOT_E6
     dollars_e6 = lots * price_e4  # 1e-2 shares times 1e-4 dollars
-    if side == Side.SELL:
+    if side == _SELL:
         return Amounts(shares_e6, dollars_e6)
     return Amounts(dollars_e6, shares_e6)
 
@@ -91,7 +92,7 @@ def market_amounts(side: Side, price_e4: int, amount_e6: int, tick_e4: int) -> A
     Raises:
         InputError: Off the grid, or an amount below a hundredth or above a billion.
     """
-    if side == Side.SELL:
+    if side == _SELL:
         return limit_amounts(side, price_e4, amount_e6, tick_e4)
     check_price(price_e4, tick_e4)
     lots = _lots(amount_e6, "amount_e6")

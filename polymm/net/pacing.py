@@ -64,8 +64,9 @@ class TokenBucket:
 
     def _flow(self, now_ns: int) -> None:
         if now_ns > self._seen_ns:
+            level_e9 = self._level_e9 + (now_ns - self._seen_ns) * self.rate
             full_e9 = self.burst * SECOND_NS
-            self._level_e9 = min(full_e9, self._level_e9 + (now_ns - self._seen_ns) * self.rate)
+            self._level_e9 = level_e9 if level_e9 < full_e9 else full_e9
             self._seen_ns = now_ns
 
 

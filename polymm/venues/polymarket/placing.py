@@ -1,7 +1,7 @@
 """Placements: orders signed ahead of their sending, written once, and what became of each."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,11 +17,21 @@ from polymm.venues.polymarket.replies import stamps
 from polymm.venues.polymarket.results import NewOrder, PlaceResult, PlaceState
 from polymm.venues.polymarket.service import Service, later
 from polymm.venues.polymarket.signed_requests import SignedRequests
-from polymm.venues.polymarket.signing import Envelopes, OrderFamily, OrderStamps, Wallet
+from polymm.venues.polymarket.signing import (
+    Envelopes,
+    OrderFamily,
+    OrderStamps,
+    Seal,
+    Wallet,
+)
 
 _TAKING: Final = (wire.FAK, wire.FOK)
+_UP: Final = Token.UP
+_SELL: Final = Side.SELL
 
 OnPlaced = Callable[[PlaceResult], None]
+# An order that can be signed: its family, what it gives and gets, and what makes its body.
+_Draft = tuple[NewOrder, OrderFamily, Amounts, Seal]
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -81,7 +91,8 @@ class Placements:
         self._wait_ns = wait_ns
         self._clock_ns = clock_ns
         self._stamps = OrderStamps()
-        self._families: dict[tuple[str, Side], OrderFamily] = {}
+        # By token, and whether they sell it.
+        self._families: dict[tuple[str, bool], OrderFamily] = {}
 
     def prepare(self, market: Market) -> None:
         """Prepare all that stays the same of a market's orders; else its first order does it."""
@@ -92,14 +103,15 @@ class Placements:
     def forget(self, market: Market) -> None:
         """Drop what was prepared."""
         for token_id in (market.up_token, market.down_token):
-            for side in Side:
-                self._families.pop((token_id, side), None)
+            for is_sell in (False, True):
+                self._families.pop((token_id, is_sell), None)
 
     def _family(self, market: Market, token: Token, side: Side) -> OrderFamily:
-        token_id = market.up_token if token is Token.UP else market.down_token
-        found = self._families.get((token_id, side))
+        token_id = market.up_token if token is _UP else market.down_token
+        key = token_id, side is _SELL
+        found = self._families.get(key)
         if found is None:
-            found = self._families[token_id, side] = OrderFamily(
+            found = self._families[key] = OrderFamily(
                 self._wallet,
                 token_id=token_id,
                 side=side,
@@ -110,7 +122,7 @@ class Placements:
         return found
 
     def place(self, orders: Sequence[NewOrder], on_result: OnPlaced) -> list[str]:
-        """Sign orders and write them.
+        """Sign orders and write each as soon as it is signed.
 
         Args:
             on_result: Called once an order, never before this returns.
@@ -121,9 +133,11 @@ class Placements:
         Raises:
             InputError: One of them cannot be signed; then nothing was sent.
         """
-        postings = self.sign(orders)
-        self.submit(postings, on_result)
-        return [order_id for posting in postings for order_id in posting.order_ids]
+        ids: list[str] = []
+        for posting in self._postings(orders):
+            ids += posting.order_ids
+            self._write(posting, on_result)
+        return ids
 
     def sign(self, orders: Sequence[NewOrder]) -> list[Posting]:
         """Sign orders and make their requests, without sending: ids may be journaled in between.
@@ -133,19 +147,7 @@ class Placements:
         Raises:
             InputError: One of them cannot be signed.
         """
-        decided_ns = self._clock_ns()
-        now_ns = self._requests.venue_ns()
-        if self._in_batches and len(orders) > 1:
-            return [
-                self._batch(orders[i : i + wire.BATCH_MAX], now_ns, decided_ns)
-                for i in range(0, len(orders), wire.BATCH_MAX)
-            ]
-        postings = []
-        for order in orders:
-            order_id, body = self._body(order, now_ns)
-            request = self._requests.make("POST", wire.ORDER_PATH, body, now_ns=now_ns)
-            postings.append(Posting((order_id,), request, decided_ns, self._clock_ns()))
-        return postings
+        return list(self._postings(orders))
 
     def submit(self, postings: Sequence[Posting], on_result: OnPlaced) -> None:
         """Write signed requests, each once.
@@ -154,33 +156,54 @@ class Placements:
             on_result: Called once an order, never before this returns.
         """
         for posting in postings:
-            request, posting.request = posting.request, b""
-            assert request, "a posting is submitted once"
-            on_outcome = partial(self._placed, posting, on_result)
-            now_ns = self._clock_ns()
-            wait_ns = self._budget.take_orders(len(posting.order_ids), now_ns)
-            if wait_ns:
-                later(self._over_budget, posting, wait_ns, on_result)
-                continue
-            refused = self._service.send(request, wait_ns=self._wait_ns, on_outcome=on_outcome)
-            if refused is not None:
-                later(on_outcome, refused)
+            self._write(posting, on_result)
 
-    def _batch(self, orders: Sequence[NewOrder], now_ns: int, decided_ns: int) -> Posting:
-        ids, bodies = zip(*(self._body(order, now_ns) for order in orders), strict=True)
+    def _postings(self, orders: Sequence[NewOrder]) -> Iterator[Posting]:
+        """Sign as the caller asks for the next; all that can be refused is before the first."""
+        decided_ns = self._clock_ns()
+        now_ns = self._requests.venue_ns()
+        drafts = [self._draft(order) for order in orders]
+        if self._in_batches and len(drafts) > 1:
+            for i in range(0, len(drafts), wire.BATCH_MAX):
+                yield self._batch(drafts[i : i + wire.BATCH_MAX], now_ns, decided_ns)
+            return
+        for draft in drafts:
+            order_id, body = self._body(draft, now_ns)
+            request = self._requests.make("POST", wire.ORDER_PATH, body, now_ns=now_ns)
+            yield Posting((order_id,), request, decided_ns, self._clock_ns())
+
+    def _write(self, posting: Posting, on_result: OnPlaced) -> None:
+        request, posting.request = posting.request, b""
+        assert request, "a posting is submitted once"
+        wait_ns = self._budget.take_orders(len(posting.order_ids), self._clock_ns())
+        if wait_ns:
+            later(self._over_budget, posting, wait_ns, on_result)
+            return
+        on_outcome = partial(self._placed, posting, on_result)
+        refused = self._service.send(request, wait_ns=self._wait_ns, on_outcome=on_outcome)
+        if refused is not None:
+            later(on_outcome, refused)
+
+    def _draft(self, order: NewOrder) -> _Draft:
+        family = self._family(order.market, order.token, order.side)
+        seal = self._envelopes.seal(order.kind, order.expiration_s, post_only=order.post_only)
+        return order, family, _amounts(order), seal
+
+    def _batch(self, drafts: Sequence[_Draft], now_ns: int, decided_ns: int) -> Posting:
+        ids, bodies = zip(*(self._body(draft, now_ns) for draft in drafts), strict=True)
         body = b"[" + b",".join(bodies) + b"]"
         request = self._requests.make("POST", wire.ORDERS_PATH, body, now_ns=now_ns)
         return Posting(ids, request, decided_ns, self._clock_ns())
 
-    def _body(self, order: NewOrder, now_ns: int) -> tuple[str, bytes]:
-        signed = self._family(order.market, order.token, order.side).sign(
-            _amounts(order),
+    def _body(self, draft: _Draft, now_ns: int) -> tuple[str, bytes]:
+        order, family, amounts, seal = draft
+        signed = family.sign(
+            amounts,
             salt=self._rng.getrandbits(wire.SALT_BITS),
             timestamp_ms=self._stamps.next_ms(now_ns // 1_000_000),
             expiration_s=order.expiration_s,
         )
-        body = self._envelopes.body(signed, order.kind, post_only=order.post_only)
-        return signed.order_id, body
+        return signed.order_id, seal(signed)
 
     def _placed(self, posting: Posting, on_result: OnPlaced, outcome: Outcome) -> None:
         results = replies.read_place(

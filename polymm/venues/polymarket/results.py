@@ -7,14 +7,16 @@ exposure be released; whatever else came back, the order may rest (FAILURES prin
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from polymm.domain.market import Market
 from polymm.domain.order import Side, Token
 
 
-@dataclass(frozen=True, slots=True)
-class NewOrder:
+class NewOrder(NamedTuple):
     """One order to be signed and sent.
+
+    A tuple since it is made on the path: a frozen dataclass takes four times as long to fill.
 
     Args:
         market: As it is now: its tick is the grid of the price.

@@ -5,6 +5,7 @@ each order then costs its digest, one signature and one text. Nothing here reads
 a number: salt and time stamp are arguments. Amounts come from `polymm.domain.amounts`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -196,6 +197,9 @@ class OrderFamily:
         )
 
 
+Seal = Callable[[SignedOrder], bytes]
+
+
 class Envelopes(Unprintable):
     """Puts a signed order into the body of a request: owner, order type and flags around it.
 
@@ -203,12 +207,12 @@ class Envelopes(Unprintable):
         api_key: The owner of every order is the API key.
     """
 
-    __slots__ = ("_tails",)
+    __slots__ = ("_seals",)
 
     def __init__(self, api_key: Secret) -> None:
         booleans = ((False, "false"), (True, "true"))
-        self._tails = {
-            (order_type, is_post_only, is_deferred): (
+        self._seals = {
+            (order_type, is_post_only, is_deferred): _seal(
                 f',"owner":"{api_key.reveal()}","orderType":"{order_type}",'
                 f'"deferExec":{deferred},"postOnly":{post_only}}}'
             )
@@ -232,18 +236,34 @@ class Envelopes(Unprintable):
             InputError: Unknown order type, post-only with an order that cannot rest, an expiration
                 with an order that is not GTD, or a GTD order without one.
         """
-        tail = self._tails.get((order_type, post_only, defer_exec))
-        if tail is None:
+        seal = self.seal(order_type, order.expiration_s, post_only=post_only, defer_exec=defer_exec)
+        return seal(order)
+
+    def seal(
+        self, order_type: str, expiration_s: int, *, post_only: bool, defer_exec: bool = False
+    ) -> Seal:
+        """Give what makes the body of an order that is yet to be signed.
+
+        Raises:
+            InputError: As `body`.
+        """
+        seal = self._seals.get((order_type, post_only, defer_exec))
+        if seal is None:
             raise InputError(
                 f"order_type must be one of {', '.join(wire.ORDER_TYPES)}, post-only only with "
                 f"{' and '.join(wire.RESTING_ORDER_TYPES)}; was {order_type!r}"
             )
-        if (order.expiration_s != 0) is not (order_type == wire.GTD):
+        if expiration_s < 0 or (expiration_s != 0) is not (order_type == wire.GTD):
             raise InputError(
                 f"GTD wants an expiration and nothing else takes one: order_type was {order_type}, "
-                f"expiration_s {order.expiration_s}"
+                f"expiration_s {expiration_s}"
             )
-        return f'{{"order":{order.text}{tail}'.encode()
+        return seal
+
+
+def _seal(tail: str) -> Seal:
+    # The tail is a secret, and a closure has no text form.
+    return lambda order: f'{{"order":{order.text}{tail}'.encode()
 
 
 class OrderStamps:

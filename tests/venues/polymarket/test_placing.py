@@ -109,6 +109,19 @@ def test_orders_that_are_placed_together_each_have_a_request(stage: Stage) -> No
     stage(scene())
 
 
+def test_an_order_is_written_before_the_next_is_signed(stage: Stage) -> None:
+    async def scene() -> None:
+        async with scripted(orders=replace(QUICK, size=2)) as (venue, gateway):
+            venue.say("POST", "/order", json_reply({"error": "invalid signature"}, "400 Bad"))
+            first, second = sorted(
+                await placed(gateway, buy(), buy(4_900)), key=lambda one: one.written_ns
+            )
+            assert first.decided_ns == second.decided_ns
+            assert first.written_ns <= second.signed_ns
+
+    stage(scene())
+
+
 def test_a_batch_is_one_request_of_fifteen_at_most(stage: Stage) -> None:
     async def scene() -> None:
         async with scripted(batch=True) as (venue, gateway):
@@ -159,6 +172,7 @@ def test_all_kinds_of_orders_carry_what_they_need(stage: Stage) -> None:
         {"kind": "FAK"},
         {"kind": "IOC", "post_only": False},
         {"kind": "GTD"},
+        {"kind": "GTD", "expiration_s": -1},
         {"expiration_s": 1_900_000_000},
         {"market": replace(MARKET, up_token="not a number")},
         {"market": replace(MARKET, up_token="55", version="v3")},
