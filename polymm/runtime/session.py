@@ -27,7 +27,7 @@ from polymm.runtime.doubts import Doubts
 from polymm.runtime.observed import ObservedEntry
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
-from polymm.runtime.soak import Footprint, footprint
+from polymm.runtime.soak import Footprint, footprint, least
 from polymm.runtime.stage_names import new_stages
 from polymm.runtime.window_run import WindowRun
 from polymm.strategy.base import BaseParameters, raise_order_size
@@ -41,6 +41,7 @@ from polymm.venues.polymarket.slugs import Window, window_at
 # Of the window that is open at the start at least so much must be left to be worth a desk.
 OPEN_SHARE_MIN = 0.25
 FOOTPRINTS_MAX = 10_000
+FOOTPRINT_NS = NS
 WATCH_S = 0.25
 
 
@@ -118,7 +119,7 @@ class SessionEnd:
 
     Args:
         stages: Latency by stage.
-        footprints: One a window of the first coin.
+        footprints: One a window.
         facts: For the report.
         counts: What was odd, by name.
         faults: What does not add up, one sentence each.
@@ -176,6 +177,7 @@ class Session:
         self._on_quiet = on_quiet
         self._watch = watch
         self._watching: asyncio.TimerHandle | None = None
+        self._print_ns = 0
         self._stop = asyncio.Event()
         self._done = asyncio.Event()
         self._fault: BaseException | None = None
@@ -236,8 +238,8 @@ class Session:
             finder = self._make_finder()
             await finder.open()
             stack.push_async_callback(finder.close)
-            self._show()
-            stack.callback(self._hide)
+            self._look()
+            stack.callback(self._look_away)
             await self._done.wait()
             await finder.close()
             await asyncio.gather(*self._runs)
@@ -315,11 +317,7 @@ class Session:
         run = WindowRun(
             desk, self._reads.winner, self._stop, lambda at_ns: self._pulled(window, at_ns)
         )
-        middle_s = ((window.start_ns + window.end_ns) // 2 - self._clock.now_ns()) / NS
-        loop = asyncio.get_running_loop()
-        sample = loop.call_later(max(middle_s, 0), self._sample, window)
         ending = await run.live()
-        sample.cancel()
         record = desk.record
         before_ns = self._closed_ns.pop(window.later(-1).slug, 0)
         first_ns = next((quote[0] for quote in record.quotes if quote[2] or quote[4]), 0)
@@ -349,20 +347,27 @@ class Session:
             self._clock.follow()
             self._on_quiet()
 
-    def _show(self) -> None:
-        if self._watch is None:
-            return
-        self._watching = asyncio.get_running_loop().call_later(WATCH_S, self._show)
+    def _look(self) -> None:
+        """Show where the desks stand, and note what this process holds."""
+        self._watching = asyncio.get_running_loop().call_later(WATCH_S, self._look)
         now_ns = self._clock.now_ns()
-        self._watch([_moment(desk, now_ns) for desk in self.desks.values()])
+        if self._watch is not None:
+            self._watch([_moment(desk, now_ns) for desk in self.desks.values()])
+        if now_ns >= self._print_ns:
+            self._print_ns = now_ns + FOOTPRINT_NS
+            self._note_footprint(now_ns)
 
-    def _hide(self) -> None:
+    def _note_footprint(self, now_ns: int) -> None:
+        start_s = window_at(self.settings.coins[0], self.settings.window_s, now_ns).start_s
+        prints, now = self.end.footprints, footprint(start_s)
+        if prints and prints[-1].start_s == start_s:
+            prints[-1] = least(prints[-1], now)
+        elif len(prints) < FOOTPRINTS_MAX:
+            prints.append(now)
+
+    def _look_away(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
-
-    def _sample(self, window: Window) -> None:
-        if window.coin == self.settings.coins[0] and len(self.end.footprints) < FOOTPRINTS_MAX:
-            self.end.footprints.append(footprint(window.start_s))
 
     # From the market feed
 

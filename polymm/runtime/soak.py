@@ -1,4 +1,8 @@
-"""What must not grow over windows: tasks, sockets, memory. Read at the same point of each."""
+"""What must not grow over windows: tasks, sockets, memory.
+
+Looked at often: what passes, such as a merge on its way, is not what a window costs, so the fewest
+tasks and sockets of a window count, and its last reading of memory.
+"""
 
 import asyncio
 import os
@@ -29,6 +33,16 @@ class Footprint:
 def footprint(start_s: int) -> Footprint:
     """Read what this process holds now."""
     return Footprint(start_s, len(asyncio.all_tasks()), _sockets(), _resident_bytes())
+
+
+def least(before: Footprint, now: Footprint) -> Footprint:
+    """What two readings of one window have in common."""
+    return Footprint(
+        now.start_s,
+        min(before.tasks, now.tasks),
+        min(before.sockets, now.sockets),
+        now.resident_bytes,
+    )
 
 
 def _sockets() -> int:
