@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -259,6 +259,27 @@ def test_a_silent_socket_is_replaced_and_serves_until_then(stage: Stage) -> None
             assert it.feed.counts["replaced_silent"] >= 1
             await until(lambda: it.feed.counts["ended_replaced"] >= 2)
             assert len(it.venue.live) <= 4
+
+    stage(scene())
+
+
+def test_a_doubtful_socket_serves_until_its_successor_has_its_books(stage: Stage) -> None:
+    async def scene() -> None:
+        settings = replace(FAST, lines=1, dump_ns_max=10_000 * MS)
+        async with opened(settings, on_text=dumping) as it:
+            market = it.feed.add(MARKET_ONE, PARAMS)
+            await until(lambda: it.is_fresh(market))
+            it.venue.on_text = lambda talk, asked: None
+            await until(lambda: len(it.venue.live) == 2)
+            await asyncio.sleep(0.01)
+            old, new = it.venue.live
+            assert market.has_epoch
+            assert len(it.feed.lines) == 2
+            new.say(both_books(at_ms=1))
+            await until(lambda: old.is_over)
+            assert it.venue.talks == [old, new]
+            assert market.book is it.feed.lines[0].decoder.book(0)
+            assert len(it.feed.lines) == 1
 
     stage(scene())
 

@@ -307,6 +307,13 @@ def test_a_failed_fill_is_reversed_once_and_never_booked() -> None:
         assert book.apply(fill_of(TradeStatus.CONFIRMED), NOW) is FillNews.OLD
 
 
+def test_a_final_status_stays_whatever_comes_after_it() -> None:
+    book = FillBook()
+    told = (TradeStatus.MATCHED, TradeStatus.CONFIRMED, TradeStatus.FAILED)
+    news = [book.apply(fill_of(status), NOW) for status in told]
+    assert news == [FillNews.BOOKED, FillNews.STATUS, FillNews.OLD]
+
+
 def test_a_retried_fill_stays_booked() -> None:
     book = FillBook()
     statuses = (TradeStatus.MATCHED, TradeStatus.RETRYING, TradeStatus.MATCHED)
