@@ -165,14 +165,15 @@ class Desk:
     def on_book(self, flags: int, recv_ns: int) -> None:
         """Take what a frame changed; most frames end here."""
         now_ns = self.shared.clock.now_ns()
+        if flags & REQUOTE and self._is_open:
+            self.take(BookChanged(flags), recv_ns)
+        # What is only recorded comes after what is sent.
         self.shared.stages.record(Stage.DECODED, now_ns - recv_ns)
         lane = self.sight.feed.lane
         if lane is not self._lane:
             self._lane = lane
             self.recorder.look_at(lane)
         self.recorder.on_book(now_ns)
-        if flags & REQUOTE and self._is_open:
-            self.take(BookChanged(flags), recv_ns)
 
     def on_obstacle(self, name: str) -> None:
         """Take what the feed says now keeps the market from being quoted, "" for nothing."""
@@ -260,15 +261,17 @@ class Desk:
         places = [action for action in actions if isinstance(action, Place)]
         if places:
             book = self.sight.feed.book
-            fronts = [
-                book.size_e6(BID if place.sign > 0 else ASK, place.up_price_e4) for place in places
-            ]
+            self.dispatch.place(places, map(self._front_e6, places), book.tick_e4)
             if recv_ns:
                 self._recv_ns.update((place.order_id, recv_ns) for place in places)
-            self.dispatch.place(places, fronts, book.tick_e4)
         for action in actions:
             if isinstance(action, Merge):
                 self.on_merge(action.pairs_e6)
+
+    def _front_e6(self, place: Place) -> int:
+        """What stands at an order's price."""
+        side = BID if place.sign > 0 else ASK
+        return self.sight.feed.book.size_e6(side, place.up_price_e4)
 
     def _arm(self) -> None:
         """Wake the maker when it wants to be."""

@@ -129,7 +129,7 @@ class Dispatch:
         """Send placements; each is known by its hash before its answer can come.
 
         Args:
-            fronts_e6: What stands at the price of each.
+            fronts_e6: What stands at the price of each; asked for when all are sent.
             tick_e4: The grid on which they were quoted.
         """
         now_ns = self._clock_ns()
