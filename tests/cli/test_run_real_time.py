@@ -1,0 +1,132 @@
+"""``polymm run`` in real time as a user types it: how it ends, and what it leaves behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import polymm as package
+from polymm.research.records import Run
+from polymm.runtime import runner
+from polymm.runtime.live_gate import CONFIRMATION, CONFIRMATION_VARIABLE
+from polymm.runtime.runner import RealTimeEnd, RealTimePlan
+from tests.support.runs import make_run
+
+Answer = tuple[int, str, str]
+Polymm = Callable[..., Answer]
+
+COMMAND = [sys.executable, "-m", "polymm", "run", "--window-s", "6", "--windows", "3", "--json"]
+RAISED = "polymm: order size raised to the venue minimum order_size=1 order_min=5 shares"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run whose first desk stands."""
+    process = subprocess.Popen(
+        COMMAND,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        assert process.stderr.readline().strip() == RAISED
+        assert process.stderr.readline().startswith("polymm: one fill ends a side")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_signal_ends_in_order_with_the_report_of_what_ran(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with running(tmp_path) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "ending in order" in err
+    (run,) = json.loads(out)["runs"]
+    assert run["quoting"]["orders"]["open_e6"] == 0
+    assert "balance at the venue" in run["facts"]
+    assert "does not add up" not in run["facts"]
+    assert {market["exclusion"] for market in run["markets"]} == {"stopped"}
+    assert len(list(tmp_path.glob("polymm-runs/exchange-*.html"))) == 1
+
+
+def ended(*faults: str, number: int = 0) -> Callable[..., RealTimeEnd]:
+    run: Run = make_run(markets=2)
+    return lambda plan, note, watch: RealTimeEnd(run, faults, number)
+
+
+def test_a_ledger_that_differs_is_integrity_and_does_not_cost_the_report(
+    polymm: Polymm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fault = "the venue's balance is 999000000e-6 dollars, by our ledger it must be 999000001e-6"
+    monkeypatch.setattr(runner, "run_real_time", ended(fault, number=signal.SIGINT))
+    code, out, err = polymm("run")
+    assert code == 5
+    assert out.startswith("polymm report")
+    assert f"polymm: {fault}" in err.splitlines()
+    assert len(list(tmp_path.glob("polymm-runs/exchange-*.html"))) == 1
+
+
+def test_flags_reach_the_plan(polymm: Polymm, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[RealTimePlan] = []
+
+    def take(plan: RealTimePlan, note: object, watch: object) -> RealTimeEnd:
+        plans.append(plan)
+        return RealTimeEnd(make_run(markets=1), (), 0)
+
+    monkeypatch.setattr(runner, "run_real_time", take)
+    quiet = ("--no-report", "--quiet")
+    assert polymm("run", *quiet) == (0, "", "")
+    assert polymm("run", *quiet, "--coins", "btc,eth", "--windows", "4", "--spin")[0] == 0
+    assert polymm("run", *quiet, "--venue", "polymarket", "--forever")[0] == 0
+    usual, many, observed = plans
+    assert (usual.is_observed, usual.is_endless) == (False, False)
+    assert (usual.config.session.window_s, usual.config.session.windows) == (60, 1)
+    assert usual.seconds_max is not None
+    assert usual.seconds_max <= 150
+    session = many.config.session
+    assert (session.coins, session.windows, session.spin) == ("btc,eth", 4, True)
+    assert (observed.is_observed, observed.is_endless, observed.seconds_max) == (True, True, None)
+
+
+def test_live_refuses_before_a_socket_is_opened(
+    polymm: Polymm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("no socket may be opened")
+
+    monkeypatch.setattr(socket.socket, "connect", opened)
+    monkeypatch.setattr(runner, "run_real_time", opened)
+    code, out, err = polymm("run", "--live")
+    assert (code, out) == (3, "")
+    assert all(line.startswith("polymm: --live: ") for line in err.splitlines())
+    assert len(err.splitlines()) >= 6
+    # Everything that can be given: what this version lacks still stands.
+    key = tmp_path / "key"
+    key.write_text("0x" + "11" * 32)
+    key.chmod(0o600)
+    monkeypatch.setenv("POLYMARKET_PRIVATE_KEY_FILE", str(key))
+    monkeypatch.setenv(CONFIRMATION_VARIABLE, CONFIRMATION)
+    (tmp_path / "polymm.toml").write_text(
+        "[strategy]\norder_size = 5.0\nmax_position = 5.0\n[cycle]\nmax_total_position = 9.0\n"
+    )
+    code, out, err = polymm("run", "--live")
+    assert (code, out) == (3, "")
+    assert [line.split(": ")[2].split(" (")[0][:9] for line in err.splitlines()] == [
+        "no clean ",
+        "no risk g",
+    ]
