@@ -112,7 +112,7 @@ class MarketFeed:
     @property
     def lines(self) -> tuple[MarketLine, ...]:
         """Open sockets, those to be replaced too."""
-        return tuple(self._lines)
+        return tuple(line for line in self._lines if line.opened_ns)
 
     async def open(self) -> None:
         """Begin to keep the sockets; answers at once. The first markets may be added before."""
