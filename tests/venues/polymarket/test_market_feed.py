@@ -156,7 +156,7 @@ def test_many_turns_leave_nothing_behind(stage: Stage) -> None:
     async def scene() -> None:
         async with opened(CALM, on_text=dumping) as it:
             two = it.feed.add(MARKET_TWO, PARAMS)
-            await until(lambda: len(it.venue.live) == 2)
+            await until(lambda: len(it.feed.lines) == 2)
             tasks = len(asyncio.all_tasks())
             for _ in range(300):
                 one = it.feed.add(MARKET_ONE, PARAMS)
