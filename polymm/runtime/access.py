@@ -32,6 +32,8 @@ TICK_S: Final = 0.25
 LIVE_S_MAX: Final = 15.0
 # An order is listed a moment after it was placed; a younger one's absence proves nothing.
 FRESH_NS: Final = 10 * NS
+# The relayer ends an operation within ten seconds or so; the report does not wait for ever.
+SETTLE_NS_MAX: Final = 60 * NS
 MONEY_S_MAX: Final = 20.0
 MONEY_LOOK_S: Final = 0.5
 DAY_S: Final = 86_400
@@ -82,7 +84,7 @@ class Access:
             hosts,
             wallet,
             RelayerKey(credentials.key, wallet.key.address),
-            settings=SettleSettings(),
+            settings=SettleSettings(deadline_ns_max=SETTLE_NS_MAX),
             rng=rng,
             clock_ns=clock_ns,
         )

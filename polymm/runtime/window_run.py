@@ -25,8 +25,8 @@ AFTER_CLOSE_NS: Final = 5 * NS
 # Winners are told within 316 s at the venue (markets-5m notes); asked for from a second on.
 RESOLVE_NS_MAX: Final = 400 * NS
 ASK_WINNER_S: Final = 1.0
-# Transactions end within half a minute, or are left to the venue's own redeemer.
-SETTLE_S_MAX: Final = 30.0
+# Transactions of one wallet run one after the other, each for some seconds.
+SETTLE_S_MAX: Final = 60.0
 MERGE_TRIES: Final = 3
 MERGE_RETRY_S: Final = 1.0
 
@@ -118,7 +118,7 @@ class WindowRun:
         desk.close()
         await self._wait_for(lambda: desk.is_flat, PROOF_SHARE * margin_ns / NS)
         await self._sweep()
-        last_ns = max(now_ns + margin_ns, min(market.end_ns, now_ns + margin_ns)) + AFTER_CLOSE_NS
+        last_ns = now_ns + margin_ns + AFTER_CLOSE_NS
         while True:
             left = await self._listed()
             if left == 0 and desk.is_flat:
