@@ -144,7 +144,8 @@ def test_silence_is_seen_on_each_socket_and_replaced() -> None:
         await until(lambda: not it.is_fresh)
         assert it.market.obstacle(time.monotonic_ns()).startswith("stale_")
         await it.recover()
-        assert it.feed.counts["replaced_silent"] >= 1
+        # By age alone, or since REST tells something else.
+        assert it.feed.counts["replaced_silent"] + it.feed.counts["replaced_contradicted"] >= 1
 
     attend_market(scene)
 
