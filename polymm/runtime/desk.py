@@ -138,6 +138,11 @@ class Desk:
         return self.live_n == 0
 
     @property
+    def is_quoting(self) -> bool:
+        """Whether it is open and not being closed."""
+        return self._is_open and not self.maker.is_closing
+
+    @property
     def live_n(self) -> int:
         """Orders that may be live."""
         return len(self.maker.orders)
@@ -185,7 +190,7 @@ class Desk:
 
     def put_obstacle(self, name: str, *, stands: bool) -> None:
         """Pull all quotes while something speaks against them, quote again afterwards."""
-        if stands and name not in self.sight.obstacles:
+        if stands and name not in self.sight.obstacles and self.is_quoting:
             self._count(f"obstacle_{name}")
         if self.sight.put(name, stands=stands) and self._is_open:
             self.take(BookChanged(REQUOTE))
