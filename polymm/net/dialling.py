@@ -31,6 +31,8 @@ DIAL_KINDS: Final = {
 
 # A peer that does not answer the end of a TLS connection holds its socket no longer than this.
 TLS_SHUTDOWN_S: Final = 1.0
+# An address that does not answer gives way to the host's next one; the last has all the time.
+ADDRESS_S: Final = 1.0
 
 _KIND_OF_ERRNO: Final = {
     errno.ECONNREFUSED: "refused",
@@ -117,7 +119,8 @@ async def dial(make: Callable[[], Connected], endpoint: Endpoint, *, timeout_ns:
 async def connect_tcp(endpoint: Endpoint) -> socket.socket:
     """Connect a socket to the first of the endpoint's addresses that answers.
 
-    The loops' own way reports several failures as one that has no type any more.
+    The loops' own way reports several failures as one that has no type any more. A route that
+    swallows packets, as of IPv6 in half-made networks, must not use up the time of the others.
 
     Raises:
         OSError: None answered; the error is the last one's.
@@ -126,12 +129,18 @@ async def connect_tcp(endpoint: Endpoint) -> socket.socket:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
-    for family, kind, number, _, address in found:
-        sock = socket.socket(family, kind, number)
+    for i, (family, kind, number, _, address) in enumerate(found, start=1):
+        patience_s = ADDRESS_S if i < len(found) else None
+        try:
+            sock = socket.socket(family, kind, number)
+        except OSError as error:  # the host has a family that this machine has not
+            failure = error
+            continue
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(sock, address)
+            async with asyncio.timeout(patience_s):
+                await loop.sock_connect(sock, address)
         except OSError as error:
             sock.close()
             failure = error

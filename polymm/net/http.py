@@ -23,7 +23,8 @@ class HttpLimits:
 
     Args:
         body_bytes_max: Largest body.
-        head_bytes_max: Most bytes before a head is complete.
+        head_bytes_max: Most bytes before a head is complete, and beside the body: trailers and the
+            frames of chunks; a chunk of one byte comes in six.
         dial_ns_max: Time for name, TCP and TLS together.
     """
 
@@ -187,7 +188,7 @@ class HttpConnection(asyncio.Protocol):
             self._finish()
         elif self._body_bytes > self._limits.body_bytes_max:
             self._end("reply_too_large", f"body above {self._limits.body_bytes_max} bytes")
-        elif self._status == 0 and self._reply_bytes > self._limits.head_bytes_max:
+        elif self._reply_bytes - 6 * self._body_bytes > self._limits.head_bytes_max:
             self._end("reply_too_large", f"head above {self._limits.head_bytes_max} bytes")
 
     def eof_received(self) -> None:

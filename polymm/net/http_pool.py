@@ -27,6 +27,7 @@ class PoolSettings:
     Args:
         size: Connections, and so requests that may be in flight.
         waiting_max: Requests that may wait for one of them; 0 for none.
+        waiting_ns_max: How long one may wait, within its own deadline.
         idle_ns_max: A connection unused for so long is replaced; below the peer's own limit. Where
             the peer states one (header ``Keep-Alive``), three quarters of it count if that is less.
         backoff_base_ns: Bound of the first wait after a failed dial.
@@ -35,6 +36,7 @@ class PoolSettings:
 
     size: int = 2
     waiting_max: int = 16
+    waiting_ns_max: int = 60_000_000_000
     idle_ns_max: int = 45_000_000_000
     backoff_base_ns: int = 250_000_000
     backoff_ns_max: int = 30_000_000_000
@@ -43,12 +45,15 @@ class PoolSettings:
 DEFAULT_SETTINGS: Final = PoolSettings()
 # A peer that states a shorter patience than this is taken at its word only when it hangs up.
 _IDLE_NS_MIN: Final = 1_000_000_000
+# A connection that lasted so long without a request was a good one: its peer is impatient, no more.
+_GOOD_NS: Final = 2_000_000_000
 
 
 @dataclass(slots=True, eq=False, repr=False)  # a request holds secrets
 class _Waiting:
     request: bytes
     deadline_ns: int
+    until_ns: int
     on_outcome: OnOutcome
     timer: asyncio.TimerHandle
 
@@ -175,17 +180,18 @@ class HttpPool:
             return NotSent(self.fault.kind, str(self.fault))
         if len(self._waiting) >= self.settings.waiting_max:
             return NotSent("busy", f"{self.connected} connections in use, queue full")
-        left_ns = deadline_ns - self._clock_ns()
-        if left_ns <= 0:
-            return NotSent("deadline", f"passed {-left_ns} ns ago")
-        timer = asyncio.get_running_loop().call_later(left_ns / 1e9, self._expire)
-        self._waiting.append(_Waiting(request, deadline_ns, on_outcome, timer))
+        now_ns = self._clock_ns()
+        if deadline_ns <= now_ns:
+            return NotSent("deadline", f"passed {now_ns - deadline_ns} ns ago")
+        until_ns = min(deadline_ns, now_ns + self.settings.waiting_ns_max)
+        timer = asyncio.get_running_loop().call_later((until_ns - now_ns) / 1e9, self._expire)
+        self._waiting.append(_Waiting(request, deadline_ns, until_ns, on_outcome, timer))
         self.counts["queued"] += 1
         return None
 
     def _expire(self) -> None:
         now_ns = self._clock_ns() + 1_000_000  # uvloop's timers may be a millisecond early.
-        for one in [one for one in self._waiting if one.deadline_ns <= now_ns]:
+        for one in [one for one in self._waiting if one.until_ns <= now_ns]:
             self._waiting.remove(one)
             one.timer.cancel()
             self.counts["expired"] += 1
@@ -219,18 +225,20 @@ class HttpPool:
         old: HttpConnection | None = None
         while True:
             connection = await self._dial(backoff)
+            opened_ns = connection.used_ns
             if old is not None:
                 self._retire(old)
             self._open.add(connection)
             self._on_free(connection)
             await self._used_up(connection)
-            if connection.replies:
+            is_good = connection.replies > 0 or self._clock_ns() - opened_ns >= _GOOD_NS
+            if is_good:
                 backoff.succeed()
             old = None
             if connection.lost.done():
                 self.counts["lost"] += 1
                 self._forget(connection)
-                if not connection.replies:
+                if not is_good:
                     # A peer that accepts and hangs up would otherwise be dialled without a pause.
                     await asyncio.sleep(backoff.next_ns() / 1e9)
             else:
@@ -280,6 +288,8 @@ class HttpPool:
             connection.close("idle for too long")
         elif not connection.is_lost:
             self._retired.add(connection)
+            # Its reply may never come.
+            connection.lost.add_done_callback(lambda _: self._retired.discard(connection))
 
     def _forget(self, connection: HttpConnection) -> None:
         self._open.discard(connection)

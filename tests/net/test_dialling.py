@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from polymm.errors import DialError, InputError, PolymmError
-from polymm.net.dialling import DIAL_KINDS, Endpoint, dial, dial_error, endpoint_of
+from polymm.net import dialling
+from polymm.net.dialling import (
+    DIAL_KINDS,
+    Endpoint,
+    connect_tcp,
+    dial,
+    dial_error,
+    endpoint_of,
+)
 from tests.support.loopback import MS, SECOND, Stage, serving, trust, unused_port
 
 
@@ -50,6 +58,34 @@ def test_a_name_without_an_address_is_dns(monkeypatch: pytest.MonkeyPatch) -> No
     async def scene() -> None:
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", gone)
         assert (await fault(Endpoint("no-such-host.invalid", 1))).kind == "dns"
+
+    Stage("asyncio")(scene())
+
+
+def test_an_address_that_swallows_everything_gives_way_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dialling, "ADDRESS_S", 0.005)
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        async with serving(wait) as server:
+            good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))
+            swallowing = (*good[:4], ("192.0.2.1", server.port))
+            strange = (-1, *good[1:])
+
+            async def found(*_: Any, **__: Any) -> Any:
+                return [strange, swallowing, good]
+
+            async def connect(sock: socket.socket, address: Any) -> None:
+                if address[0] == "192.0.2.1":
+                    await asyncio.sleep(60)
+                await connect_truly(sock, address)
+
+            connect_truly = loop.sock_connect
+            monkeypatch.setattr(loop, "getaddrinfo", found)
+            monkeypatch.setattr(loop, "sock_connect", connect)
+            (await connect_tcp(Endpoint("two.example", server.port))).close()
 
     Stage("asyncio")(scene())
 

@@ -177,6 +177,15 @@ def test_an_endless_head_is_cut(run: Stage) -> None:
     run(scene())
 
 
+def test_endless_trailers_are_cut(run: Stage) -> None:
+    async def scene() -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+        got = await unknown(saying(head, b"A: b\r\n" * 400, then_close=False), "reply_too_large")
+        assert (got.status, got.body) == (200, b"x")
+
+    run(scene())
+
+
 def test_endless_interim_answers_are_cut(run: Stage) -> None:
     async def scene() -> None:
         interim = b"HTTP/1.1 100 Continue\r\n\r\n" * 100
