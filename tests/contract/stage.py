@@ -1,14 +1,18 @@
-"""A served exchange and two plain traders on it, and what a scene can do before it asks."""
+"""A served exchange and two plain traders on it, and what a scene can do before it asks.
+
+The exchange is reached by its URLs alone; only time, which no URL can turn, is reached otherwise.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 
+from polymm.domain.order import Token
 from polymm.exchange.rules import Rules
-from polymm.exchange.server.app import serving
+from polymm.exchange.server.app import Served, serving
 from polymm.exchange.server.settings import Buckets, ServerSettings
 from polymm.exchange.windows import WindowSettings
 from tests.contract.plain import Plain, Wish
@@ -23,16 +27,18 @@ SETTINGS = ServerSettings(
 
 
 class Stage:
-    """The exchange by its URLs only, and who is on it.
+    """The exchange by its URLs, and who is on it.
 
     Attributes:
+        served: For what only time could do.
         names: What patterns may speak of. ``UP``, ``DOWN`` and ``MARKET`` are of the last window,
             in which nobody else is; ``OWNER`` and ``WALLET`` are Ann's, who asks in every scene.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, urls: Mapping[str, str]) -> None:
+    def __init__(self, session: aiohttp.ClientSession, served: Served) -> None:
         self.session = session
-        self.urls = urls
+        self.served = served
+        self.urls = served.urls
         self.names: dict[str, str] = {}
         self.ann = self.trader("ann")
         self.bob = self.trader("bob")
@@ -79,7 +85,7 @@ class Stage:
 async def stage(settings: ServerSettings = SETTINGS) -> AsyncIterator[Stage]:
     """Serve an exchange until the block is left."""
     async with serving(settings) as served, aiohttp.ClientSession() as session:
-        one = Stage(session, served.urls)
+        one = Stage(session, served)
         await one.open()
         yield one
 
@@ -141,3 +147,13 @@ def settled() -> Step:
                 await asyncio.sleep(0.002)
 
     return step
+
+
+async def down_won(on: Stage) -> None:
+    """The market's time is over, and Down has won."""
+    hall = on.served.hall
+    listing = hall.exchange.find(on.names["UP"])
+    assert listing is not None
+    hall.exchange.close(listing, hall.now_ns())
+    hall.exchange.resolve(listing, Token.DOWN, hall.now_ns())
+    hall.pump.wake()
