@@ -20,7 +20,7 @@ from tests.contract.patterns import (
     Ref,
 )
 from tests.contract.plain import Wish
-from tests.contract.stage import rests, settled, took
+from tests.contract.stage import many, rests, settled, took
 
 BUY = Wish()
 KEY = {
@@ -107,6 +107,13 @@ KEYS = [
 ]  # fmt: skip
 
 ORDERS = [
+    case("a page has a hundred rows and names the next", "rest notes 3",
+         Ask("GET", "/data/orders"),
+         {"limit": 100, "count": 100, "next_cursor": "MTAw", "data": Among(())},
+         before=(many(101, BUY),)),
+    case("the last page names the end", "rest notes 3",
+         Ask("GET", "/data/orders", query={"next_cursor": "MTAw"}),
+         PAGE | {"data": [{"status": Like(".*LIVE", "LIVE")}]}, before=(many(101, BUY),)),
     case("open orders, one part filled", "rest notes 3", Ask("GET", "/data/orders"),
          PAGE | {"data": [OPEN]}, before=PARTLY,
          reads=Reads("open_orders", [{

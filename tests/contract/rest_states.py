@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from tests.contract.cases import Ask, Case, Place, Reads
-from tests.contract.patterns import TEXT, Like
-from tests.contract.stage import Step, switched
+from tests.contract.cases import Ask, Case, Place, PlaceMany, Reads
+from tests.contract.patterns import SECONDS, TEXT, Like, Ref
+from tests.contract.plain import Wish
+from tests.contract.stage import Step, rests, switched
 
 SECOND = 1_000_000_000
 POST_ONLY = {
@@ -120,6 +121,30 @@ OUTSIDERS = [
     outsider("an attestation of a minute ago", l1(late_s=60), BAD_L1),
     outsider("an attestation to another's wallet",
              l1(spoil={"POLY_ADDRESS": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"}), BAD_L1),
+]  # fmt: skip
+
+
+def limited(left: str) -> dict[str, Any]:
+    return {
+        "Poly-RateLimit-Remaining": left,
+        "Poly-RateLimit-Reset": SECONDS,
+        "Poly-RateLimit-Tier": Like("(?i)standard", "standard"),
+    }
+
+
+# On an exchange that takes two orders and then one a second.
+LIMITS = [
+    Case(scene="an order tells what is left of the bucket", note="rest notes 6", asks=Place(),
+         answer={"status": "live"}, headers=limited("1")),
+    Case(scene="an order more than the bucket holds", note="rest notes 6",
+         before=(rests("R1", Wish()), rests("R2", Wish())), asks=Place(), status=429,
+         answer={"error": "Too Many Requests"},
+         headers=limited("0") | {"Retry-After": Like("[1-9]", "1")}),
+    Case(scene="a batch above the burst never passes", note="rest notes 6",
+         asks=PlaceMany((Wish(),) * 3), status=429, answer={"error": "Too Many Requests"}),
+    Case(scene="orders are counted and cancels for themselves", note="rest notes 6",
+         before=(rests("A", Wish()), rests("R2", Wish())),
+         asks=Ask("DELETE", "/order", {"orderID": Ref("A")}), answer={"canceled": [Ref("A")]}),
 ]  # fmt: skip
 
 CASES = STATES + OUTSIDERS

@@ -135,6 +135,18 @@ def switched(path: str, **asked: Any) -> Step:
     return step
 
 
+def many(count: int, wish: Wish) -> Step:
+    """So many orders rest."""
+
+    async def step(on: Stage) -> None:
+        bodies = [on.ann.order(wish, f"N{i}") for i in range(count)]
+        for i in range(0, count, 15):
+            answer = await on.ann.private("POST", "/orders", bodies[i : i + 15])
+            assert {one["status"] for one in answer.value} == {"live"}, answer
+
+    return step
+
+
 def settled() -> Step:
     """Blocks were made."""
 

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
+from polymm.exchange.server.settings import Buckets
 from tests.contract import rest_account, rest_cancels, rest_orders, rest_public, rest_states
 from tests.contract.cases import Ask, Case, Place, PlaceMany
 from tests.contract.patterns import differences, filled
 from tests.contract.plain import Answer
-from tests.contract.stage import Stage, stage
+from tests.contract.stage import SETTINGS, Stage, stage
 
 CASES = [
     *rest_public.CASES,
@@ -57,21 +59,36 @@ async def ask(on: Stage, asks: Any) -> Answer:
             return await ann.ask(method, path, raw, headers=sent, **filled(query, on.names))
 
 
+async def keep(on: Stage, case: Case) -> None:
+    """Play one case."""
+    async with asyncio.timeout(5):
+        for step in case.before or ():
+            await step(on)
+        answer = await ask(on, case.asks)
+    assert answer.status == case.status, answer
+    assert differences(case.answer, answer.value, on.names) == []
+    headers = {name: answer.headers.get(name) for name in case.headers}
+    assert differences(dict(case.headers), headers, on.names, "headers") == []
+
+
 @pytest.mark.parametrize("case", HERE, ids=lambda case: case.scene)
 def test_the_exchange_answers(case: Case, scenes: tuple[asyncio.Runner, Stage]) -> None:
     runner, on = scenes
 
     async def scene() -> None:
-        async with asyncio.timeout(5):
-            try:
-                for step in case.before or ():
-                    await step(on)
-                answer = await ask(on, case.asks)
-            finally:
-                await on.tidy()
-        assert answer.status == case.status, answer
-        assert differences(case.answer, answer.value, on.names) == []
-        headers = {name: answer.headers.get(name) for name in case.headers}
-        assert differences(dict(case.headers), headers, on.names, "headers") == []
+        try:
+            await keep(on, case)
+        finally:
+            await on.tidy()
 
     runner.run(scene())
+
+
+@pytest.mark.parametrize("case", rest_states.LIMITS, ids=lambda case: case.scene)
+def test_the_exchange_limits(case: Case) -> None:
+    async def scene() -> None:
+        buckets = Buckets(order_rate=1, order_burst=2)
+        async with stage(replace(SETTINGS, buckets=buckets)) as on:
+            await keep(on, case)
+
+    asyncio.run(scene())

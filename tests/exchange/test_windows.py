@@ -122,6 +122,9 @@ def test_ids_of_the_second_protocol_hold_condition_and_index():
     assert len(listing.condition_id) == 66
     assert condition % 256 == 0
     assert [int(token) - condition for token in listing.pool.tokens] == [0, 1]
+    # The official client tells them from ids of v1 by these, and the module by the first byte.
+    assert all(int(token) >> 40 & 2**64 - 1 == 0 for token in listing.pool.tokens)
+    assert listing.condition_id.startswith("0x01")
     assert listing.outcomes == (Token.DOWN, Token.UP)
 
 
