@@ -93,8 +93,10 @@ class Dealing:
         delay_ns = listing.market.taker_delay_ns if waits else 0
         order.status = "DELAYED" if delay_ns else "LIVE"
         self._clearing.tell_order(now_ns, "PLACEMENT", order, listing)
-        if order.kind is OrderKind.GTD:
-            dies_ns = (order.expires_s - self._rules.gtd_early_s) * NS
+        dies_ns = (order.expires_s - self._rules.gtd_early_s) * NS
+        closes_ns = listing.market.end_ns + self._rules.close_grace_ms * MS
+        # One that outlives its market ends with it, and is not kept for years after.
+        if order.kind is OrderKind.GTD and dies_ns < closes_ns:
             self._timers.at(dies_ns, partial(self._end_later, order, listing, EXPIRED))
         if delay_ns:
             listing.delayed[order.order_id] = order
@@ -146,7 +148,7 @@ class Dealing:
             self._kill(now_ns, order, listing)
             return None
         booking = make_booking(order, fills, listing)
-        if booking.postings[0].given_e6 > order.held_e6 + order.wallet.free(order.held_asset):
+        if not self._can_give(order, booking.postings[0].given_e6, listing):
             self.end(now_ns, order, listing, self._rules.uncovered_status)
             return None
         for change in ladder.commit(order, fills):
@@ -165,6 +167,14 @@ class Dealing:
         self._tell_match(now_ns, order, fills, listing)
         self._check_tick(now_ns, listing)
         return trade
+
+    @staticmethod
+    def _can_give(order: BookOrder, amount_e6: int, listing: Listing) -> bool:
+        """Whether a taker's wallet still covers a match: it may have waited for it."""
+        wallet, asset = order.wallet, order.held_asset
+        if amount_e6 > order.held_e6 + wallet.free(asset):
+            return False
+        return amount_e6 <= wallet.allowed(asset, listing.spender)
 
     def _hold_open(self, order: BookOrder, listing: Listing, *, is_done: bool) -> None:
         """Hold back what is open of an order that matched, nothing once it is done."""
@@ -240,14 +250,18 @@ class Dealing:
         if order.owner:
             self.ended[order.order_id] = status
             listing.ended.append(order.order_id)
-        if order.watcher is not None:
-            order.watcher(0)
+        # Its trades outlive it by far, its watcher and all that hangs on it shall not.
+        watcher, order.watcher = order.watcher, None
+        if watcher is not None:
+            watcher(0)
 
     def cover(self, now_ns: int, wallet: Wallet, asset: str) -> None:
-        """Cancel the newest orders of a wallet that its balance no longer covers."""
-        for order in uncovered(wallet, asset):
+        """Cancel the newest orders of a wallet that balance or allowances no longer cover."""
+        gone = uncovered(wallet, asset)
+        for order in [one for one in reversed(wallet.orders.values()) if one.held_asset == asset]:
             _, listing = self.open[order.order_id]
-            if order.order_id not in listing.delayed:
+            is_allowed = wallet.allowed(asset, listing.spender) >= wallet.reserved[asset]
+            if (order in gone or not is_allowed) and order.order_id not in listing.delayed:
                 self.end(now_ns, order, listing, self._rules.uncovered_status)
 
     def fill_at_once(self, now_ns: int, order: BookOrder, listing: Listing) -> None:

@@ -344,6 +344,17 @@ class Exchange:
         self._cover(now_ns, giver, asset)
         return True
 
+    def allow(self, now_ns: int, wallet: Wallet, spender: str, amount_e6: int) -> None:
+        """Let a contract take a wallet's cash up to an amount."""
+        wallet.allowances[spender] = amount_e6
+        self._cover(now_ns, wallet, CASH)
+
+    def approve(self, now_ns: int, wallet: Wallet, operator: str, *, is_granted: bool) -> None:
+        """Let a contract move a wallet's tokens, or no longer."""
+        (wallet.approvals.add if is_granted else wallet.approvals.discard)(operator)
+        held = {order.held_asset for order in wallet.orders.values()}
+        self._cover(now_ns, wallet, *sorted(held - {CASH}))
+
     @contextmanager
     def transaction(self, now_ns: int) -> Iterator[None]:
         """Let several of these be one: time stands still, and cover is looked at after the last."""

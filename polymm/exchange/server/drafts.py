@@ -139,7 +139,8 @@ class Draft:
     # Transfers
 
     def _send_shares(self, giver: str, to: str, token_id: str, amount_e6: int) -> None:
-        if giver != self._sender and self._sender not in self._wallet(giver).approvals:
+        found = self._exchange.ledger.wallets.get(giver)
+        if giver != self._sender and (found is None or self._sender not in found.approvals):
             raise Reverted("ERC1155: caller is not owner nor approved")
         self._send(token_id, amount_e6, giver, to)
 
@@ -177,12 +178,12 @@ class Draft:
         if not is_granted:
             raise Reverted("ERC1155: need operator approval for 3rd party transfers")
 
-    def _allow(self, spender: str, amount_e6: int, _now_ns: int) -> None:
-        self._wallet(self._sender).allowances[spender] = amount_e6
+    def _allow(self, spender: str, amount_e6: int, now_ns: int) -> None:
+        self._exchange.allow(now_ns, self._wallet(self._sender), spender, amount_e6)
 
-    def _approve(self, operator: str, _now_ns: int, *, is_granted: bool) -> None:
-        approvals = self._wallet(self._sender).approvals
-        (approvals.add if is_granted else approvals.discard)(operator)
+    def _approve(self, operator: str, now_ns: int, *, is_granted: bool) -> None:
+        wallet = self._wallet(self._sender)
+        self._exchange.approve(now_ns, wallet, operator, is_granted=is_granted)
 
     # Balances as the calls before would leave them
 
