@@ -81,23 +81,28 @@ class _Ledger:
     async def trades(self, request: web.Request) -> web.Response:
         account, _ = await authenticate(request)
         query = request.query
-        market, maker = self._market(query.get("market")), query.get("maker_address")
+        market, token = self._market(query.get("market")), query.get("asset_id")
+        maker = query.get("maker_address")
+        address = read_address(maker)
         before_s, after_s = (_seconds(query.get(name)) for name in ("before", "after"))
+        trade_id = query.get("id")
 
         def is_asked(trade: Trade) -> bool:
             matched_s = trade.matched_ns // NS
             return (
-                query.get("id", trade.trade_id) == trade.trade_id
+                trade_id in (None, trade.trade_id)
                 and market in ("", trade.listing.condition_id)
-                and query.get("asset_id", token_of(trade)) == token_of(trade)
-                and (not maker or read_address(maker) in addresses(trade))
+                and (token is None or token == token_of(trade))
+                and (not maker or address in addresses(trade))
                 and (before_s is None or matched_s < before_s)
                 and (after_s is None or matched_s > after_s)
             )
 
-        found = filter(is_asked, self._hall.exchange.clearing.trades(account.key_id))
-        rows = [trade_record(trade, account.key_id) for trade in found]
-        return json_response(page(request, rows, PAGE_SIZE))
+        found = list(filter(is_asked, self._hall.exchange.clearing.trades(account.key_id)))
+        answer = page(request, found, PAGE_SIZE)
+        # An account may have thousands of trades, and a record takes its time.
+        answer["data"] = [trade_record(trade, account.key_id) for trade in answer["data"]]
+        return json_response(answer)
 
     def _open(self, account: Account, order_id: str) -> tuple[BookOrder, Listing] | None:
         found = self._hall.exchange.dealing.open.get(order_id)

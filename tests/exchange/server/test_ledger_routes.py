@@ -2,8 +2,11 @@
 
 import base64
 
+import pytest
+
 from polymm.domain.order import Token
 from polymm.exchange.rules import Rules
+from polymm.exchange.server import ledger_routes
 from polymm.exchange.server.settings import Buckets
 from polymm.exchange.wallets import UNLIMITED
 from polymm.exchange.windows import WindowSettings
@@ -139,6 +142,28 @@ def test_trades_are_found_by_market_token_maker_and_time() -> None:
         wrong = await taker.call("GET", path, after="yesterday")
         assert (wrong.status, wrong.body) == (400, {"error": "Invalid timestamp"})
         assert await listed(one.guest(), path) == []
+
+    play(scene, buckets=FAST)
+
+
+def test_of_thousands_of_trades_only_the_page_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+
+    def record(*args: object) -> object:
+        written.append(args)
+        return {"id": ""}
+
+    monkeypatch.setattr(ledger_routes, "trade_record", record)
+
+    async def scene(one: Party) -> None:
+        maker, taker = one.guest(), one.guest()
+        await maker.sell(60, 900)
+        for _ in range(120):
+            await taker.buy(60, 5)
+        page = (await maker.call("GET", "/data/trades", maker_address=maker.wallet.address)).body
+        assert (page["count"], len(written)) == (100, 100)
+        page = (await maker.call("GET", "/data/trades", next_cursor=page["next_cursor"])).body
+        assert (page["count"], len(written)) == (20, 120)
 
     play(scene, buckets=FAST)
 
