@@ -32,6 +32,7 @@ from polymm.exchange.trading import Mode
 
 PREFIX = "/control"
 FLAGS = ("is_banned", "is_closed_only", "needs_deposit_wallet")
+SECONDS_MAX = 86_400
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -114,7 +115,9 @@ class _Control:
         seconds = asked.get("seconds")
         until_ns = None
         if seconds is not None:
-            until_ns = self._hall.now_ns() + int(number(asked, "seconds") * NS)
+            if not 0 <= number(asked, "seconds") <= SECONDS_MAX:
+                raise Refused(Refusal(f"seconds must be within 0..{SECONDS_MAX}, was {seconds}"))
+            until_ns = self._hall.now_ns() + int(seconds * NS)
         self._hall.exchange.trading.set(mode, until_ns)
         return json_response({"mode": mode, "seconds": seconds})
 

@@ -170,7 +170,8 @@ class Hub:
             timeout=CLOSE_S_MAX, autoping=False, compress=False, max_msg_size=bytes_max
         )
         transport = request.transport
-        if transport is None:
+        # A route for GET takes HEAD, too, which is no way to open a socket (RFC 6455, 4.1).
+        if transport is None or request.method != "GET":
             raise web.HTTPBadRequest
         await socket.prepare(request)
         peer = Peer(self, socket, transport)

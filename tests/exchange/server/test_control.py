@@ -76,6 +76,8 @@ def test_the_audit_answers() -> None:
         ("/fault", {"name": "throttled", "rate": 1, "limit": 1.5}, "whole number, was 1.5"),
         ("/mode", {"mode": "asleep"}, "mode must be one of"),
         ("/mode", {"mode": 1}, "mode must be text"),
+        ("/mode", {"mode": "post_only", "seconds": 1e300}, "seconds must be within 0..86400"),
+        ("/mode", {"mode": "post_only", "seconds": -1}, "seconds must be within 0..86400"),
     ],
 )
 def test_what_it_cannot_use_it_names(path: str, body: object, says: str) -> None:
