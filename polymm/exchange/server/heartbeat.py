@@ -88,8 +88,10 @@ class Heartbeats:
         """Cancel what belongs to accounts that are overdue; look again while there are others."""
         late = [key for key, pulse in self._pulses.items() if now_ns >= pulse.until_ns]
         for key_id in late:
-            # While nothing can be cancelled the account stays overdue.
-            if not isinstance(self._hall.exchange.cancel_where(now_ns, key_id), Refusal):
+            answer = self._hall.exchange.cancel_where(now_ns, key_id)
+            # While something cannot be cancelled, such as an order in the taker delay, the account
+            # stays overdue.
+            if not isinstance(answer, Refusal) and not answer.not_canceled:
                 del self._pulses[key_id]
         if self._pulses:
             self._look_later(now_ns)

@@ -1,7 +1,11 @@
 """The dead man's switch: who stops beating loses all orders, who never began loses none."""
 
+from polymm.domain.market import NS
+from polymm.domain.order import Side, Token
+from polymm.exchange.entry import OrderRequest
 from polymm.exchange.trading import Mode
-from tests.support.guests import Guest, Party, play
+from polymm.exchange.windows import WindowSettings
+from tests.support.guests import SHARE, Guest, Party, play
 
 PATH = "/v1/heartbeats"
 
@@ -85,6 +89,33 @@ def test_while_nothing_can_be_cancelled_the_switch_waits() -> None:
         assert guest.open_ids() == []
 
     play(scene)
+
+
+def test_an_order_that_waits_when_the_switch_strikes_goes_when_it_rests() -> None:
+    async def scene(one: Party) -> None:
+        guest, other = one.guest(), one.guest()
+        (bid,) = await other.rest(1)
+        await beat(guest)
+        one.wait(14.9)
+        # The last beat is that of 0 s: the switch strikes at 15 s, into the taker delay.
+        exchange = one.hall.exchange
+        request = OrderRequest(
+            order_id="0x" + "11" * 32,
+            wallet=guest.wallet,
+            owner=guest.key_id,
+            token_id=one.listing.token_id(Token.UP),
+            side=Side.SELL,
+            maker_amount_e6=10 * SHARE,
+            taker_amount_e6=1 * SHARE,
+        )
+        assert exchange.place(exchange.timers.now_ns, request).status == "delayed"
+        assert exchange.cancel(exchange.timers.now_ns, other.key_id, [bid]).canceled
+        exchange.advance(exchange.timers.now_ns + 9 * NS // 10)
+        assert guest.open_ids() == [request.order_id], "nothing cancels it while it waits"
+        exchange.advance(exchange.timers.now_ns + 5 * NS)
+        assert guest.open_ids() == []
+
+    play(scene, windows=WindowSettings(taker_delay_ns=500_000_000))
 
 
 def test_a_beat_that_is_none_is_refused() -> None:
