@@ -101,15 +101,11 @@ class _Entry:
 
     def _place(self, account: Account, body: OrderBody) -> Placed | Refusal:
         hall, message = self._hall, body.message
-        listing = hall.exchange.find(message.token_id)
-        if listing is None:
-            # Which contract such an order is signed for nobody knows.
-            return refusals.NO_ORDERBOOK
         order_id = verify_order(
             message,
             owner=body.owner,
             account=account,
-            listing=listing,
+            listing=hall.exchange.find(message.token_id),
             chain_id=hall.settings.chain_id,
         )
         if isinstance(order_id, Refusal):

@@ -71,14 +71,15 @@ class OrderMessage:
 
 
 def verify_order(
-    message: OrderMessage, *, owner: str, account: Account, listing: Listing, chain_id: int
+    message: OrderMessage, *, owner: str, account: Account, listing: Listing | None, chain_id: int
 ) -> str | Refusal:
     """Check who sent, who signed and who pays; give the order's id or say what is wrong.
 
     Args:
         owner: API key that the request names as the order's owner.
         account: Whose API key signed the request.
-        listing: The order's market.
+        listing: The order's market; None where the exchange has none of that token, and which
+            contract the order must be signed for nobody knows.
         chain_id: 137 or 80002.
     """
     struct = order_struct(message)
@@ -89,12 +90,15 @@ def verify_order(
     if refusal is not None:
         return refusal
     signature = read_hex(message.signature) or b""
-    separator = exchange_domain(chain_id, listing.version, neg_risk=listing.market.neg_risk)
-    if _signed_by(struct, separator, signature, message, chain_id) == account.address:
-        return f"0x{typed_digest(separator, struct).hex()}"
-    for other in _domains(chain_id) - {separator}:
+    separators = _domains(chain_id)
+    if listing is not None:
+        separator = exchange_domain(chain_id, listing.version, neg_risk=listing.market.neg_risk)
+        if _signed_by(struct, separator, signature, message, chain_id) == account.address:
+            return f"0x{typed_digest(separator, struct).hex()}"
+        separators -= {separator}
+    for other in separators:
         if _signed_by(struct, other, signature, message, chain_id) == account.address:
-            return refusals.VERSION_MISMATCH
+            return refusals.NO_ORDERBOOK if listing is None else refusals.VERSION_MISMATCH
     return refusals.INVALID_SIGNATURE
 
 

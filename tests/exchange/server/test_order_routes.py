@@ -186,6 +186,12 @@ def test_whose_order_it_is_is_checked_before_its_signature() -> None:
         await refused(guest, changed(body, maker=other.signing.funder), 400, "invalid signature")
         forged = "0x" + "11" * 65
         await refused(guest, changed(body, signature=forged), 400, "invalid signature")
+        # Both come before the market, which may be none.
+        _, body = guest.order(Side.BUY, 40, 10, token_id="1")
+        await refused(guest, changed(body, owner=other.key_id), 400, wrong_owner)
+        await refused(guest, changed(body, signature=forged), 400, "invalid signature")
+        unknown = "No orderbook exists for the requested token id"
+        await refused(guest, body, 404, unknown)
 
     play(scene)
 
