@@ -17,13 +17,16 @@ class Sight:
     Attributes:
         feed: As given.
         obstacles: What speaks against quoting, by name.
+        set_inventory, set_working: Those of the feed.
     """
 
-    __slots__ = ("_must_look", "feed", "obstacles")
+    __slots__ = ("_must_look", "feed", "obstacles", "set_inventory", "set_working")
 
     def __init__(self, feed: FeedMarket) -> None:
         self.feed = feed
         self.obstacles: set[str] = set()
+        self.set_inventory = feed.set_inventory
+        self.set_working = feed.set_working
         self._must_look = False
 
     def put(self, name: str, *, stands: bool) -> bool:
@@ -40,27 +43,27 @@ class Sight:
     @property
     def best_bid_e4(self) -> int:
         """Best bid in Up terms, 0 where that side is empty."""
-        return self.feed.best_bid_e4
+        return self.feed.book.best_bid_e4
 
     @property
     def best_ask_e4(self) -> int:
         """Best ask in Up terms, 10000 where that side is empty."""
-        return self.feed.best_ask_e4
+        return self.feed.book.best_ask_e4
 
     @property
     def has_epoch(self) -> bool:
         """Whether there is a book to quote from."""
-        return not self.obstacles and self.feed.has_epoch
+        return not self.obstacles and self.feed.book.has_epoch
 
     @property
     def tick_e4(self) -> int:
         """Price grid, 1e-4 dollars."""
-        return self.feed.tick_e4
+        return self.feed.settled_tick_e4
 
     @property
     def last_trade_e4(self) -> int:
         """Price of the last trade in Up terms, 0 where none was seen."""
-        return self.feed.last_trade_e4
+        return self.feed.book.last_trade_e4
 
     @property
     def timestamp_ms(self) -> int:
@@ -72,20 +75,12 @@ class Sight:
     @property
     def quote(self) -> QuoteView:
         """Wanted quote of the last evaluate."""
-        return self.feed.quote
+        return self.feed.lane.quote
 
     def evaluate(self, now_ns: int) -> int:
         """Form the quote; REQUOTE or 0."""
-        flags = self.feed.evaluate(now_ns)
+        flags = self.feed.lane.evaluate(now_ns)
         if self._must_look:
             self._must_look = False
             return flags | REQUOTE
         return flags
-
-    def set_inventory(self, up_e6: int, down_e6: int) -> None:
-        """Tell the shares held; an InputError where they are below 0."""
-        self.feed.set_inventory(up_e6, down_e6)
-
-    def set_working(self, bid_e4: int, bid_e6: int, ask_e4: int, ask_e6: int, now_ns: int) -> None:
-        """Tell what works now."""
-        self.feed.set_working(bid_e4, bid_e6, ask_e4, ask_e6, now_ns)

@@ -180,6 +180,8 @@ class FeedMarket:
         Raises:
             InputError: A position is below 0; all lanes then quote nothing.
         """
+        if up_e6 == self._up_e6 >= 0 <= down_e6 == self._down_e6:
+            return  # as with most steps of a maker
         self._up_e6, self._down_e6 = up_e6, down_e6
         for lane in self._others():
             tell_inventory(lane, up_e6, down_e6)
@@ -187,7 +189,10 @@ class FeedMarket:
 
     def set_working(self, bid_e4: int, bid_e6: int, ask_e4: int, ask_e6: int, now_ns: int) -> None:
         """Tell all lanes what works now."""
-        self._working = (bid_e4, bid_e6, ask_e4, ask_e6, now_ns)
+        working = (bid_e4, bid_e6, ask_e4, ask_e6, now_ns)
+        if working == self._working:
+            return
+        self._working = working
         for view in self.views:
             view.lane.set_working(bid_e4, bid_e6, ask_e4, ask_e6, now_ns)
         self._home_lane.set_working(bid_e4, bid_e6, ask_e4, ask_e6, now_ns)
