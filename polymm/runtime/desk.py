@@ -81,7 +81,6 @@ class Desk:
         settled: Which shares are on the chain.
         winner: Once the venue has told.
         on_merge: Takes a merge that the maker asks for.
-        on_news: Called when the winner, or more of what became of a fill, is known.
     """
 
     def __init__(
@@ -109,7 +108,6 @@ class Desk:
         self.settled = SettledShares()
         self.winner: Token | None = None
         self.on_merge: Callable[[int], None] = _nothing
-        self.on_news: Callable[[], None] = _nothing
         self._lane = feed.lane
         self._feed_obstacle = ""
         self._is_open = False
@@ -198,7 +196,6 @@ class Desk:
     def on_resolved(self, winner: Token) -> None:
         """Know who won."""
         self.winner = winner
-        self.on_news()
 
     # From the user channel and from listings
 
@@ -220,7 +217,6 @@ class Desk:
             self.put_obstacle("failed_trade", stands=True)
         if news is not FillNews.OLD:
             self.settled.tell(key, fill.status)
-            self.on_news()
 
     def take_merged(self, pairs_e6: int) -> None:
         """Know that pairs became cash."""
@@ -313,4 +309,4 @@ class Desk:
 
 
 def _nothing(*_: object) -> None:
-    """Stands for nobody who listens."""
+    """Stand for nobody who listens."""

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final
 
 from polymm.domain.market import NS
-from polymm.domain.order import Token
+from polymm.domain.order import Side, Token
 from polymm.errors import VenueError
-from polymm.research.records import OrderTotals
+from polymm.research.records import MarketRun, OrderTotals
 from polymm.research.tape_money import marked_e6, pnl_of_fills_e6
 from polymm.runtime.desk import Desk
 from polymm.runtime.doubts import listed_fills
@@ -20,7 +20,7 @@ from polymm.venues.polymarket.results import SettleState, SweepResult, TradeReco
 
 # The close margin: time to see every cancel proven, then to sweep and to ask what is left.
 PROOF_SHARE: Final = 0.4
-LOOK_S: Final = 0.05
+LOOK_S: Final = 0.02
 AFTER_CLOSE_NS: Final = 5 * NS
 # Winners are told within 316 s at the venue (markets-5m notes); asked for from a second on.
 RESOLVE_NS_MAX: Final = 400 * NS
@@ -77,8 +77,6 @@ class WindowRun:
         self._on_pulled = on_pulled
         self._clock = desk.shared.clock
         self._merges: set[asyncio.Task[None]] = set()
-        self._news = asyncio.Event()
-        desk.on_news = self._news.set
         desk.on_merge = self._merge
 
     async def live(self) -> Ending:
@@ -179,15 +177,11 @@ class WindowRun:
         await asyncio.gather(*self._merges, return_exceptions=True)
 
     async def _wait_for(self, is_true: Callable[[], bool], wait_s: float) -> None:
-        """Wait until something is true; looked at after each news and now and then."""
+        """Wait until something is true, looking now and then."""
+        # Not by time-outs: each would leave a cycle of frames for the collector, which is off.
         last_ns = self._clock.now_ns() + int(wait_s * NS)
         while not is_true() and self._clock.now_ns() < last_ns:
-            self._news.clear()
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+            await asyncio.sleep(LOOK_S)
 
     # Merges
 
@@ -197,13 +191,16 @@ class WindowRun:
         task = asyncio.get_running_loop().create_task(self._carry_out(pairs_e6))
         self._merges.add(task)
         task.add_done_callback(self._merges.discard)
-        task.add_done_callback(lambda _: self._news.set())
 
     async def _carry_out(self, pairs_e6: int) -> None:
         """Merge pairs once they are on the chain; what fails is left to the redemption."""
         desk, settler = self.desk, self.desk.shared.settler
         assert settler is not None
-        await self._wait_for(lambda: desk.settled.pairs_e6 >= pairs_e6, SETTLE_S_MAX)
+        settled = desk.settled
+        await self._wait_for(lambda: settled.pairs_e6 >= pairs_e6 or settled.is_all, SETTLE_S_MAX)
+        if settled.pairs_e6 < pairs_e6:
+            self._count_defect("merge_without_pairs")  # a trade has failed
+            return
         for _ in range(MERGE_TRIES):
             result = await settler.merge(desk.market, pairs_e6)
             if result.state is SettleState.SETTLED:
@@ -223,7 +220,7 @@ class WindowRun:
         desk.recorder.finish(min(now_ns, desk.market.end_ns))
         _write_orders(desk)
         faults: list[str] = []
-        up_e6, down_e6 = desk.shares_e6
+        up_e6, down_e6 = held_e6(run)
         payout_e6 = 0
         if desk.winner is not None and not is_stopped:
             run.status, run.payout_up = "settled", 1.0 if desk.winner is Token.UP else 0.0
@@ -231,7 +228,7 @@ class WindowRun:
         else:
             run.exclusion = "stopped" if self._stop.is_set() else "no_outcome"
             run.unsettled_value_e6 = marked_e6(up_e6, down_e6, desk.recorder.fair)
-        is_redeemed = await self._redeem(payout_e6)
+        is_redeemed = await self._redeem(payout_e6, up_e6, down_e6)
         fills = [record.fill for record in run.fills]
         run.pnl_fills_e6 = pnl_of_fills_e6(
             fills, run.merges, payout_up=run.payout_up, fair=desk.recorder.fair
@@ -250,12 +247,11 @@ class WindowRun:
         paid_e6 = payout_e6 if is_redeemed else 0
         return Ending(cash_e6=cash_e6 + paid_e6, owed_e6=payout_e6 - paid_e6, faults=tuple(faults))
 
-    async def _redeem(self, payout_e6: int) -> bool:
+    async def _redeem(self, payout_e6: int, up_e6: int, down_e6: int) -> bool:
         """Turn winning shares into dollars; the venue does it by itself where this fails."""
         settler = self.desk.shared.settler
         if not payout_e6 or settler is None:
             return True
-        up_e6, down_e6 = self.desk.shares_e6
         result = await settler.redeem(self.desk.market, up_e6=up_e6, down_e6=down_e6)
         if result.state is not SettleState.SETTLED:
             self._count_defect(f"redeem_{result.reason}")
@@ -276,6 +272,15 @@ class WindowRun:
         defects[name] = defects.get(name, 0) + 1
 
 
+def held_e6(run: MarketRun) -> tuple[int, int]:
+    """Up and Down shares that a market's fills and merges leave: those that failed are out."""
+    held = [-sum(pairs_e6 for _, pairs_e6 in run.merges)] * 2
+    for record in run.fills:
+        fill = record.fill
+        held[fill.token] += fill.size_e6 if fill.side is Side.BUY else -fill.size_e6
+    return held[Token.UP], held[Token.DOWN]
+
+
 def _set(future: "asyncio.Future[SweepResult]", result: SweepResult) -> None:
     if not future.done():
         future.set_result(result)
@@ -288,7 +293,7 @@ def _cash_e10(desk: Desk, trade: TradeRecord) -> int:
         fee_e6 = 0
         if not fill.is_maker:
             fee_e6 = desk.market.fees.taker_fee_e6(fill.price_e4, fill.size_e6)
-        cash_e10 += (-1 if fill.side == 0 else 1) * fill.cash_e10 - fee_e6 * 10_000
+        cash_e10 += (-1 if fill.side is Side.BUY else 1) * fill.cash_e10 - fee_e6 * 10_000
     return cash_e10
 
 
