@@ -1,7 +1,8 @@
 """Our copy of the venue's token buckets, so that a request it would refuse is not sent.
 
 The venue's headers correct it downwards only: an answer speaks of the past, and requests may have
-gone out since. A refusal for too many requests shuts a bucket for as long as the venue asks.
+gone out since. A refusal for too many requests shuts a bucket for as long as the venue asks; that
+of cancels for a few seconds at most: an order that nobody may take out is worse than a refusal.
 """
 
 from typing import Final
@@ -11,11 +12,14 @@ from polymm.net.pacing import Allowance, TokenBucket
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.wire import Tier
 
+_NS: Final = 1_000_000_000
 _REMAINING: Final = wire.HEADER_REMAINING.lower().encode()
 _TIER: Final = wire.HEADER_TIER.lower().encode()
 _WARNING: Final = wire.HEADER_WARNING.lower().encode()
 # What a refusal for too many requests costs where the venue names no time.
 BLOCK_NS: Final = 1_000_000_000
+# Nothing that the venue says keeps cancels back for longer.
+CANCEL_WAIT_S_MAX: Final = 5
 
 
 class Budget:
@@ -62,7 +66,8 @@ class Budget:
 
     def swept(self, count: int, now_ns: int) -> None:
         """Debit what a cancel of all orders turned out to cost, beside its own token."""
-        self._allowance.cancels.debit(count, now_ns)
+        level = self._allowance.cancels.tokens(now_ns)
+        self._allowance.cancels.debit(min(count, level - self._least_cancels()), now_ns)
 
     def orders_answered(self, reply: Reply, now_ns: int) -> None:
         """Believe what the answer to a placement says of the bucket."""
@@ -76,7 +81,7 @@ class Budget:
         self._answered(reply, now_ns)
         remaining = _number(reply.header(_REMAINING))
         if remaining is not None:
-            self._allowance.cancels.lower(remaining, now_ns)
+            self._allowance.cancels.lower(max(remaining, self._least_cancels()), now_ns)
 
     def block_orders(self, wait_ns: int, now_ns: int) -> None:
         """Send no placement for so long: the venue refused one for its rate."""
@@ -84,7 +89,8 @@ class Budget:
 
     def block_cancels(self, wait_ns: int, now_ns: int) -> None:
         """Send no cancel for so long: the venue refused one for its rate."""
-        self._cancels_from_ns = max(self._cancels_from_ns, now_ns + (wait_ns or BLOCK_NS))
+        wait_ns = min(wait_ns or BLOCK_NS, CANCEL_WAIT_S_MAX * _NS)
+        self._cancels_from_ns = max(self._cancels_from_ns, now_ns + wait_ns)
 
     def set_tier(self, name: str, now_ns: int) -> None:
         """Go over to another tier's rates; an unknown name changes nothing.
@@ -102,6 +108,10 @@ class Budget:
     def tokens(self, now_ns: int) -> tuple[int, int]:
         """Tokens for orders and for cancels."""
         return self._allowance.orders.tokens(now_ns), self._allowance.cancels.tokens(now_ns)
+
+    def _least_cancels(self) -> int:
+        """The level from which a token is there again in time."""
+        return 1 - CANCEL_WAIT_S_MAX * self.tier.cancel_rate
 
     def _answered(self, reply: Reply, now_ns: int) -> None:
         name = reply.header(_TIER)

@@ -77,7 +77,7 @@ class Cancels:
             later(_cancels_over_budget, ids, decided_ns, wait_ns, on_result)
             return
         if len(ids) == 1:
-            path, body = wire.ORDER_PATH, b'{"orderID":"%b"}' % ids[0].encode()
+            path, body = wire.ORDER_PATH, orjson.dumps({"orderID": ids[0]})
         else:
             path, body = wire.ORDERS_PATH, orjson.dumps(ids)
         request = self._requests.make_now("DELETE", path, body)

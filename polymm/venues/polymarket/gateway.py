@@ -62,9 +62,16 @@ class GatewaySettings:
     beat_ns_max: int = 4 * _SECOND_NS
     query_ns_max: int = 15 * _SECOND_NS
     pages_max: int = 100
-    orders: PoolSettings = field(default=PoolSettings(size=4, waiting_max=64))
-    cancels: PoolSettings = field(default=PoolSettings(size=3, waiting_max=64))
-    beats: PoolSettings = field(default=PoolSettings(size=1, waiting_max=1))
+    # What an order was decided on is old after a second.
+    orders: PoolSettings = field(
+        default=PoolSettings(size=4, waiting_max=64, waiting_ns_max=_SECOND_NS)
+    )
+    cancels: PoolSettings = field(
+        default=PoolSettings(size=3, waiting_max=64, backoff_ns_max=5 * _SECOND_NS)
+    )
+    beats: PoolSettings = field(
+        default=PoolSettings(size=1, waiting_max=1, backoff_ns_max=5 * _SECOND_NS)
+    )
     queries: PoolSettings = field(default=PoolSettings(size=2, waiting_max=64))
 
 
@@ -213,6 +220,11 @@ class Gateway:
         self.placements.forget(market)
         for token_id in (market.up_token, market.down_token):
             self.account.versions.pop(token_id, None)
+
+    def withdraw(self) -> int:
+        """Take back all placements that wait for a connection, before everything is cancelled: each
+        is told NOT_SENT; how many there were."""
+        return self._orders.pool.withdraw()
 
     def beat(self, on_result: OnBeat) -> bool:
         """Send a heartbeat, and at once another where the venue names the id it expects.

@@ -19,6 +19,9 @@ from polymm.venues.polymarket.service import record_of, unreadable
 Row = dict[str, Any]
 T = TypeVar("T")
 
+_PRICE_E4_MAX: Final = 10**4
+_SIZE_E6_MAX: Final = 10**14
+_AVERAGE_PLACES: Final = 18
 # Base units can be 2^256 - 1.
 _UINT256_DIGITS: Final = 78
 
@@ -38,11 +41,12 @@ def read_page(reply: Reply, what: str) -> Page:
     """
     record = record_of(reply, what)
     rows, cursor = record.get("data"), record.get("next_cursor")
+    # A list that does not say that it ends may be short.
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise unreadable(what, "a list of objects under data", rows)
-    if cursor is not None and (not isinstance(cursor, str) or not cursor):
+    if not isinstance(cursor, str) or not cursor:
         raise unreadable(what, "text under next_cursor", cursor)
-    return Page(rows, "" if cursor in (None, wire.CURSOR_END) else cursor)
+    return Page(rows, "" if cursor == wire.CURSOR_END else cursor)
 
 
 def read_order(row: Row) -> OpenOrder:
@@ -59,9 +63,9 @@ def read_order(row: Row) -> OpenOrder:
             condition_id=_text(row, "market", what).lower(),
             token_id=_text(row, "asset_id", what),
             side=_side(row, what),
-            price_e4=decimal(row.get("price"), 4, f"{what}price"),
-            size_e6=decimal(row.get("original_size"), 6, f"{what}original_size"),
-            matched_e6=decimal(row.get("size_matched") or "0", 6, f"{what}size_matched"),
+            price_e4=_price(row, what),
+            size_e6=_size(row.get("original_size"), f"{what}original_size"),
+            matched_e6=_size(row.get("size_matched") or "0", f"{what}size_matched"),
             outcome=str(row.get("outcome") or ""),
             maker=str(row.get("maker_address") or ""),
             kind=str(row.get("order_type") or "").upper(),
@@ -90,8 +94,8 @@ def read_trade(row: Row) -> TradeRecord:
             condition_id=_text(row, "market", what).lower(),
             token_id=_text(row, "asset_id", what),
             side=_side(row, what),
-            price_e4=decimal(row.get("price"), 4, f"{what}price"),
-            size_e6=decimal(row.get("size"), 6, f"{what}size"),
+            price_e4=_price(row, what, _AVERAGE_PLACES),
+            size_e6=_size(row.get("size"), f"{what}size"),
             is_maker=_is_maker(row),
             taker_order_id=str(row.get("taker_order_id") or "").lower(),
             matched_s=_seconds(row.get("match_time"), f"{what}match_time"),
@@ -111,8 +115,8 @@ def _maker_fill(row: Row) -> MakerFill:
         maker=str(row.get("maker_address") or ""),
         token_id=_text(row, "asset_id", what),
         side=_side(row, what),
-        price_e4=decimal(row.get("price"), 4, f"{what}price"),
-        size_e6=decimal(row.get("matched_amount"), 6, f"{what}matched_amount"),
+        price_e4=_price(row, what),
+        size_e6=_size(row.get("matched_amount"), f"{what}matched_amount"),
     )
 
 
@@ -160,7 +164,7 @@ def read_time(reply: Reply) -> int:
     value = parsed(reply.body)
     if isinstance(value, dict):
         value = value.get("time", value.get("timestamp"))
-    if isinstance(value, str) and value.isdigit() and len(value) <= 10:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 10**10:
         raise unreadable("the venue's time", "unix seconds", reply.body[:100])
@@ -227,6 +231,23 @@ def _side(row: Row, what: str) -> Side:
     return Side(wire.SIDES.index(value))
 
 
+def _price(row: Row, what: str, places: int = 4) -> int:
+    """A price in 1e-4 dollars, rounded where it may be finer."""
+    value = row.get("price")
+    step = 10 ** (places - 4)
+    price_e4 = (decimal(value, places, f"{what}price") + step // 2) // step
+    if price_e4 > _PRICE_E4_MAX:
+        raise InputError(f"{what}price must be at most 1, was {value!r:.80}")
+    return int(price_e4)
+
+
+def _size(value: object, name: str) -> int:
+    size_e6: int = decimal(value, 6, name)
+    if size_e6 > _SIZE_E6_MAX:
+        raise InputError(f"{name} must be at most 1e8 shares, was {value!r:.80}")
+    return size_e6
+
+
 def _is_maker(row: Row) -> bool:
     value = row.get("trader_side")
     if value not in ("MAKER", "TAKER"):
@@ -241,7 +262,7 @@ def _seconds(value: object, name: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**11:
         return value
     if isinstance(value, str):
-        if value.isdigit() and len(value) <= 11:
+        if value.isascii() and value.isdigit() and len(value) <= 11:
             return int(value)
         try:
             moment = datetime.fromisoformat(value)
@@ -254,6 +275,8 @@ def _seconds(value: object, name: str) -> int:
 
 def _base_units(value: object, name: str) -> int:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not text.isdigit() or len(text) > _UINT256_DIGITS:
+    if not isinstance(text, str) or not text.isascii() or not text.isdigit():
+        raise InputError(f"{name} must be base units, was {value!r:.80}")
+    if len(text) > _UINT256_DIGITS:
         raise InputError(f"{name} must be base units, was {value!r:.80}")
     return int(text)

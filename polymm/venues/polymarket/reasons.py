@@ -83,8 +83,10 @@ STATUSES: Final = MappingProxyType(
         403: Rule("", "blocked"),
         404: Rule("", "not_found"),
         408: Rule("", "timeout", is_known=False),
+        409: Rule("", "refused", is_known=False),
         425: Rule("", "restarting"),
         429: Rule("", "throttled"),
+        499: Rule("", "context_canceled", is_known=False),
     }
 )
 # The state of the venue counts, whatever words come with it.
@@ -93,11 +95,11 @@ _REFUSED: Final = Rule("", "refused")
 _SERVER_ERROR: Final = Rule("", "server_error", is_known=False)
 _UNREADABLE: Final = Rule("", "unreadable", is_known=False)
 
-# Reasons of an id under `not_canceled`; all of them end the matter but the last.
+# Reasons of an id under `not_canceled`; all of them end the matter but the first.
 NOT_CANCELED: Final = (
-    Rule(r"already canceled or matched", "gone"),
-    Rule(r"matched", "matched"),
     Rule(r"delayed", "delayed"),
+    Rule(r"already canceled or matched", "gone"),
+    Rule(r"already matched", "matched"),
     Rule(r"not found", "not_found"),
     Rule(r"already canceled", "canceled"),
 )
@@ -184,13 +186,15 @@ def rule_of_text(text: str) -> Rule | None:
     return next((rule for pattern, rule in _COMPILED if pattern.search(text)), None)
 
 
-def rule_of_refusal(status: int, text: str, code: str = "") -> Rule:
+def rule_of_refusal(status: int, text: str, code: str = "", *, is_said: bool = True) -> Rule:
     """Say what an answer means that is none of success.
 
     Args:
         status: HTTP status, not 2xx.
         text: The value of ``error``, or the body as far as it is text; "" for none.
         code: The value of ``code``, "" for none.
+        is_said: Whether the text is the venue's own: what is cut, packed or somebody else's page
+            may hide a sentence that settles nothing.
     """
     by_code = CODES.get(code)
     if by_code is not None:
@@ -203,7 +207,7 @@ def rule_of_refusal(status: int, text: str, code: str = "") -> Rule:
     by_status = STATUSES.get(status)
     if by_status is not None:
         return by_status
-    if 400 <= status < 500:
+    if 400 <= status < 500 and is_said:
         return _REFUSED
     return _SERVER_ERROR if status >= 500 else _UNREADABLE
 

@@ -24,6 +24,8 @@ from polymm.venues.polymarket.results import (
 TEXT_CHARS_MAX: Final = 200
 # Nobody waits longer on a venue's word alone.
 RETRY_AFTER_S_MAX: Final = 3_600
+# More dollars or shares than any order moves: no answer.
+_AMOUNT_E6_MAX: Final = 10**14
 _ACCEPTED: Final = {
     "live": PlaceState.LIVE,
     "matched": PlaceState.MATCHED,
@@ -98,7 +100,9 @@ def refusal_of(outcome: Outcome) -> Refusal | None:
     said = next((found for found in words if isinstance(found, str)), "")
     text = said or outcome.body[: 2 * TEXT_CHARS_MAX].decode("utf-8", "replace")
     code = record.get("code")
-    rule = reasons.rule_of_refusal(outcome.status, text, code if isinstance(code, str) else "")
+    rule = reasons.rule_of_refusal(
+        outcome.status, text, code if isinstance(code, str) else "", is_said=bool(said)
+    )
     return Refusal(
         rule.reason,
         shown(text),
@@ -113,7 +117,7 @@ def retry_after_ns(reply: Reply, record: Mapping[str, Any]) -> int:
     header = (reply.header(b"retry-after") or b"").decode("ascii", "replace")
     for value in (header, record.get("retry_after_seconds")):
         # Dates are legal in the header; nobody has seen one.
-        if isinstance(value, str) and value.isdigit() and len(value) < 10:
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
             value = int(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
             return int(min(value, RETRY_AFTER_S_MAX) * _NS)
@@ -182,16 +186,17 @@ def _placed(order_id: str, entry: Any, at: Stamps) -> PlaceResult:
     if not isinstance(entry, dict):
         return _unknown(order_id, "unreadable", shown(entry), at)
     named, text = entry.get("orderID"), entry.get("errorMsg") or entry.get("error") or ""
+    status = str(entry.get("status") or "").lower()
     if text:
-        rule = reasons.rule_of_text(str(text)) or reasons.Rule("", "refused")
-        if not rule.is_known:
+        # Whose order was refused gets no id for it; who says both says nothing.
+        rule = reasons.rule_of_text(str(text)) or reasons.Rule("", "refused", is_known=not named)
+        if not rule.is_known or (named and status in _ACCEPTED):
             return _unknown(order_id, rule.reason, shown(text), at)
         return _rejected(order_id, rule.reason, shown(text), at)
     if not isinstance(named, str) or not named:
         return _unknown(order_id, "leg_missing", "neither id nor reason", at)
     if named.lower() != order_id:
         return _unknown(order_id, "wrong_id", shown(named), at)
-    status = str(entry.get("status") or "").lower()
     if status == "unmatched":
         return _rejected(order_id, "unmatched", "", at)
     state = _ACCEPTED.get(status)
@@ -203,6 +208,8 @@ def _placed(order_id: str, entry: Any, at: Stamps) -> PlaceResult:
         )
     except InputError as error:
         return _unknown(order_id, "unreadable", shown(str(error)), at)
+    if max(making_e6, taking_e6) > _AMOUNT_E6_MAX:
+        return _unknown(order_id, "unreadable", "amounts beyond any order", at)
     trade_ids = entry.get("tradeIDs") or ()
     return PlaceResult(
         order_id=order_id,
@@ -247,9 +254,8 @@ def read_cancel(outcome: Outcome, order_ids: Sequence[str], at: Stamps) -> list[
     if refusal is None:
         answer = _cancel_answer(cast(Reply, outcome).body)
         if answer is not None:
-            canceled = {one.lower() for one in answer[0]}
-            reasons_of = {one.lower(): text for one, text in answer[1].items()}
-            return [_cancelled(one, canceled, reasons_of, at) for one in order_ids]
+            canceled = set(answer[0])
+            return [_cancelled(one, canceled, answer[1], at) for one in order_ids]
         refusal = _UNREADABLE
     return [
         CancelResult(
@@ -272,10 +278,9 @@ def read_sweep(outcome: Outcome, at: Stamps) -> SweepResult:
         if answer is not None:
             return SweepResult(
                 state=CancelState.CANCELED,
-                canceled=tuple(one.lower() for one in answer[0]),
+                canceled=tuple(one for one in answer[0] if one not in answer[1]),
                 not_canceled={
-                    one.lower(): reasons.reason_not_canceled(text)
-                    for one, text in answer[1].items()
+                    one: reasons.reason_not_canceled(text) for one, text in answer[1].items()
                 },
                 written_ns=at.written_ns,
                 answered_ns=at.answered_ns,
@@ -302,7 +307,8 @@ def _cancel_state(refusal: Refusal) -> CancelState:
 
 
 def _cancel_answer(body: bytes) -> tuple[list[str], dict[str, str]] | None:
-    """Ids under ``canceled``, texts under ``not_canceled``; None where the shape is another."""
+    """Ids under ``canceled``, texts under ``not_canceled``, ids in lower case; None where the shape
+    is another."""
     value = parsed(body)
     if not isinstance(value, dict) or not {"canceled", "not_canceled"} & value.keys():
         return None
@@ -311,16 +317,19 @@ def _cancel_answer(body: bytes) -> tuple[list[str], dict[str, str]] | None:
         return None
     if not all(isinstance(one, str) for one in canceled):
         return None
-    return canceled, {one: str(text) for one, text in not_canceled.items()}
+    ids = [one.lower() for one in canceled]
+    return ids, {one.lower(): str(text) for one, text in not_canceled.items()}
 
 
 def _cancelled(
     order_id: str, canceled: set[str], not_canceled: Mapping[str, str], at: Stamps
 ) -> CancelResult:
-    if order_id in canceled:
-        return CancelResult(order_id=order_id, state=CancelState.CANCELED, **at._asdict())
     text = not_canceled.get(order_id)
-    if text is None:
+    if order_id in canceled:
+        if text is None:
+            return CancelResult(order_id=order_id, state=CancelState.CANCELED, **at._asdict())
+        state, reason = CancelState.UNKNOWN, "unreadable"
+    elif text is None:
         state, reason, text = CancelState.UNKNOWN, "leg_missing", "not in the answer"
     else:
         state, reason = CancelState.NOT_CANCELED, reasons.reason_not_canceled(text)

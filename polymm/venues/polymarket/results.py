@@ -106,7 +106,8 @@ class CancelResult:
     """What is known of one cancel after its request ended; fields as in `PlaceResult`.
 
     Args:
-        reason: Of NOT_CANCELED ``not_found``, ``matched``, ``gone``, ``canceled`` or ``delayed``.
+        reason: Of NOT_CANCELED ``not_found``, ``matched``, ``gone``, ``canceled`` or ``delayed``;
+            ``not_canceled`` where the venue gave a reason that nobody knows.
     """
 
     order_id: str
@@ -128,7 +129,7 @@ class CancelResult:
     def is_final(self) -> bool:
         """Whether sending this cancel again would be pointless: the venue knows no such order."""
         if self.state is CancelState.NOT_CANCELED:
-            return self.reason != "delayed"
+            return self.reason not in ("delayed", "not_canceled")
         return self.state is CancelState.CANCELED
 
 
@@ -235,6 +236,7 @@ class TradeRecord:
     """One trade as the venue lists it.
 
     Args:
+        price_e4: Rounded: of a taker that met several makers it may be an average.
         status: Upper case, without prefix; ``MATCHED_NOT_BROADCASTED`` appears only here.
         token_id: The taker's, as are ``side``, ``price_e4`` and ``size_e6``.
         is_maker: Whether we were a maker in it; then `fills` says what is ours.

@@ -19,7 +19,12 @@ from polymm.net.http_pool import HttpPool, PoolSettings
 from polymm.venues.polymarket.replies import Refusal, parsed, refusal_of, shown
 
 USER_AGENT: Final = "polymm"
-_PLAIN: Final = (("user-agent", USER_AGENT), ("accept", "application/json"))
+# Without a word on encodings an answer may come in any; we read none but the plain one.
+_PLAIN: Final = (
+    ("user-agent", USER_AGENT),
+    ("accept", "application/json"),
+    ("accept-encoding", "identity"),
+)
 _JSON: Final = (*_PLAIN, ("content-type", "application/json"))
 
 

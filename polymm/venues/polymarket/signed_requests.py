@@ -53,7 +53,8 @@ class SignedRequests(Unprintable):
         self._wall_ns = wall_ns
         self._tail = (
             f" HTTP/1.1\r\nhost: {authority}\r\nuser-agent: {USER_AGENT}\r\n"
-            f"accept: application/json\r\ncontent-type: application/json\r\n"
+            f"accept: application/json\r\naccept-encoding: identity\r\n"
+            f"content-type: application/json\r\n"
         )
         self._heads = {(method, path): self._head(method, path) for method, path in _USUAL}
 

@@ -108,9 +108,11 @@ def test_orders_are_read_to_the_last_page(run: Stage) -> None:
 def test_trades_keep_each_makers_own_terms(stage: Stage) -> None:
     async def scene() -> None:
         async with scripted() as (venue, gateway):
-            venue.say("GET", "/data/trades", page([TRADE]))
+            # The taker met several makers: its price is an average.
+            venue.say("GET", "/data/trades", page([TRADE | {"price": "0.523456789"}]))
             (trade,) = await gateway.trades(MARKET.condition_id, after_s=1784850000)
             assert (trade.status, trade.is_maker) == ("MATCHED_NOT_BROADCASTED", True)
+            assert trade.price_e4 == 5_235
             assert (trade.matched_s, trade.updated_s) == (1784850912, 1784850920)
             (fill,) = trade.fills
             assert (fill.order_id, fill.token_id, fill.side) == (
@@ -136,6 +138,13 @@ def test_trades_keep_each_makers_own_terms(stage: Stage) -> None:
         [json_reply([ORDER])],
         [page(["order"])],
         [page([ORDER, ORDER | {"price": "0.52345"}])],
+        [page([ORDER, ORDER | {"price": "52"}])],
+        [page([ORDER, ORDER | {"price": "NaN"}])],
+        [page([ORDER, ORDER | {"original_size": "9" * 30}])],
+        [page([ORDER, ORDER | {"size_matched": 1e300}])],
+        [page([ORDER, ORDER | {"expiration": "²"}])],
+        [json_reply({"data": [ORDER]})],  # no word on whether there is more
+        [page([ORDER], None)],
         [page([ORDER, ORDER | {"side": "LONG"}])],
         [page([ORDER, ORDER | {"id": None}])],
         [page([ORDER, ORDER | {"original_size": "-1"}])],

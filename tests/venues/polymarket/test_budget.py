@@ -4,7 +4,7 @@ import pytest
 
 from polymm.net.http_outcome import Reply
 from polymm.venues.polymarket import wire
-from polymm.venues.polymarket.budget import BLOCK_NS, Budget
+from polymm.venues.polymarket.budget import BLOCK_NS, CANCEL_WAIT_S_MAX, Budget
 
 S = 10**9
 STANDARD = wire.TIERS["standard"]
@@ -67,6 +67,19 @@ def test_a_refusal_shuts_one_bucket_for_as_long_as_it_says():
     assert budget.take_orders(1, 3 * S) == 0
     budget.block_cancels(0, 3 * S)
     assert budget.take_cancels(1, 3 * S) == BLOCK_NS
+
+
+@pytest.mark.parametrize("said", ["block", "remaining", "sweep"])
+def test_nothing_the_venue_says_keeps_cancels_back_for_long(said):
+    budget = Budget(STANDARD, 0)
+    if said == "block":
+        budget.block_cancels(3_600 * S, 0)
+    elif said == "remaining":
+        budget.cancels_answered(answer(remaining="-99999999"), 0)
+    else:
+        budget.swept(60_000, 0)
+    assert 4 * S < budget.take_cancels(1, 0) <= CANCEL_WAIT_S_MAX * S
+    assert budget.take_cancels(1, CANCEL_WAIT_S_MAX * S) == 0
 
 
 def test_another_tier_brings_its_rates_and_no_tokens():

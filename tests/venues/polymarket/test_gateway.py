@@ -11,7 +11,7 @@ from polymm.errors import InputError
 from polymm.net.http_pool import PoolSettings
 from polymm.venues.polymarket.gateway import Gateway
 from polymm.venues.polymarket.hosts import Hosts
-from polymm.venues.polymarket.results import BeatState, CancelState, PlaceState
+from polymm.venues.polymarket.results import BeatState, CancelState, PlaceResult, PlaceState
 from polymm.venues.polymarket.signing import Wallet
 from tests.support.gateways import (
     MARKET,
@@ -75,6 +75,32 @@ def test_a_cancel_does_not_wait_behind_a_placement_or_a_query(run: Stage) -> Non
     run(scene())
 
 
+def test_placements_that_wait_are_taken_back_before_all_is_cancelled(stage: Stage) -> None:
+    async def scene() -> None:
+        async with scripted() as (venue, gateway):
+            venue.gates["POST", "/order"] = asyncio.Event()
+            told: list[PlaceResult] = []
+            ids = gateway.place([buy(), buy(4_000), buy(3_000)], told.append)
+            await until(lambda: len(venue.asked) == 1)
+            assert gateway.withdraw() == 2
+            await until(lambda: len(told) == 2)
+            assert {(one.state, one.reason) for one in told} == {(PlaceState.NOT_SENT, "withdrawn")}
+            assert [one.order_id for one in told] == ids[1:]
+
+    stage(scene())
+
+
+def test_an_id_of_foreign_text_stays_an_id(stage: Stage) -> None:
+    async def scene() -> None:
+        async with scripted() as (venue, gateway):
+            venue.say("DELETE", "/order", canceling)
+            foreign = '0x","market":"0x1","orderID":"0x2'
+            await cancelled(gateway, foreign)
+            assert venue.asked[0].json == {"orderID": foreign}
+
+    stage(scene())
+
+
 def test_a_market_is_forgotten_with_all_its_families(stage: Stage) -> None:
     async def scene() -> None:
         async with scripted() as (_, gateway):
@@ -104,6 +130,7 @@ def test_one_cancel_and_many(run: Stage) -> None:
             assert (single.json, many.json) == ({"orderID": ORDER_A}, [ORDER_A, ORDER_B])
             assert proves(single)
             assert proves(many)
+            assert {one.headers["ACCEPT-ENCODING"] for one in venue.asked} == {"identity"}
 
     run(scene())
 

@@ -1,5 +1,7 @@
 """Every state and sentence of the venue as a result: what it means, and whether it is known."""
 
+import gzip
+
 import orjson
 import pytest
 from hypothesis import given
@@ -84,12 +86,7 @@ REFUSALS = [
     ),
     (400, f"order {A} is invalid. Duplicated.", "duplicated", S.UNKNOWN),
     (400, f"order {A} crosses the book", "post_only_crosses", S.REJECTED),
-    (
-        400,
-        "not enough balance / allowance: balance: 0, order amount: 5",
-        "balance",
-        S.REJECTED,
-    ),
+    (400, "not enough balance / allowance: balance: 0, order amount: 5", "balance", S.REJECTED),
     (400, "the allowance is not enough", "balance", S.REJECTED),
     (400, "invalid expiration", "expiration", S.REJECTED),
     (
@@ -111,12 +108,7 @@ REFUSALS = [
         "fak_no_match",
         S.REJECTED,
     ),
-    (
-        400,
-        "the market is not yet ready to process new orders",
-        "market_not_ready",
-        S.REJECTED,
-    ),
+    (400, "the market is not yet ready to process new orders", "market_not_ready", S.REJECTED),
     (400, "order match delayed due to market conditions", "match_delayed", S.UNKNOWN),
     (400, "order canceled in the CTF exchange contract", "canceled_on_chain", S.REJECTED),
     (400, "Too many orders in payload: 16, max allowed: 15", "too_many", S.REJECTED),
@@ -175,6 +167,14 @@ def test_a_sentence_of_the_venue_has_one_meaning(status, text, reason, state):
         (425, b"", "restarting", S.REJECTED),
         (425, b'{"error":"context canceled"}', "restarting", S.REJECTED),
         (408, b"", "timeout", S.UNKNOWN),
+        (409, b'{"error":"conflict"}', "refused", S.UNKNOWN),
+        (499, b"", "context_canceled", S.UNKNOWN),
+        # What is not the venue's own sentence may hide one that settles nothing.
+        (400, HTML, "unreadable", S.UNKNOWN),
+        (400, b'{"error":"order 0x0a is invalid. Dupl', "unreadable", S.UNKNOWN),
+        (400, gzip.compress(b'{"error":"invalid signature"}'), "unreadable", S.UNKNOWN),
+        (413, b"", "unreadable", S.UNKNOWN),
+        (400, b"invalid signature", "signature", S.REJECTED),
         (502, HTML, "server_error", S.UNKNOWN),
         (504, b"", "server_error", S.UNKNOWN),
         (302, HTML, "unreadable", S.UNKNOWN),
@@ -210,6 +210,11 @@ def test_a_wish_to_wait_is_bounded(value, seconds):
     assert one(429, b"", (b"retry-after", value)).retry_after_ns == seconds * 10**9
 
 
+@pytest.mark.parametrize("value", ["²", "٣", "1e3", True, [3], -1, "9" * 40])
+def test_a_wish_in_a_body_that_is_no_number_is_none(value):
+    assert one(429, {"retry_after_seconds": value}).retry_after_ns == 0
+
+
 @pytest.mark.parametrize("status", ["live", "LIVE", "matched", "Matched", "delayed", "DELAYED"])
 def test_an_acceptance_in_any_case(status):
     found = one(200, leg(status=status))
@@ -235,7 +240,9 @@ def test_a_match_tells_amounts_and_trades():
         (leg("", errorMsg="not enough balance / allowance"), "balance", S.REJECTED),
         (leg("", errorMsg="never heard of"), "refused", S.REJECTED),
         (leg("", errorMsg="could not insert order"), "engine", S.UNKNOWN),
-        (leg(errorMsg="invalid signature"), "signature", S.REJECTED),
+        (leg(errorMsg="invalid signature", status=""), "signature", S.REJECTED),
+        (leg(errorMsg="invalid signature"), "signature", S.UNKNOWN),
+        (leg(errorMsg="never heard of", status=""), "refused", S.UNKNOWN),
         (leg("", success=False, errorMsg="invalid expiration"), "expiration", S.REJECTED),
         (leg(""), "leg_missing", S.UNKNOWN),
         (leg("", success=False), "leg_missing", S.UNKNOWN),
@@ -246,6 +253,9 @@ def test_a_match_tells_amounts_and_trades():
         (leg(B), "wrong_id", S.UNKNOWN),
         (leg(makingAmount="1.x"), "unreadable", S.UNKNOWN),
         (leg(makingAmount="-1"), "unreadable", S.UNKNOWN),
+        (leg(makingAmount="NaN"), "unreadable", S.UNKNOWN),
+        (leg(takingAmount="9" * 30), "unreadable", S.UNKNOWN),
+        (leg(takingAmount=1e300), "unreadable", S.UNKNOWN),
     ],
 )
 def test_an_answer_counts_as_what_all_of_it_says(entry, reason, state):

@@ -30,7 +30,9 @@ def cancel(body: object, *order_ids: str, status: int = 200):
         ("Order not found", "not_found", True),
         ("Order already canceled", "canceled", True),
         ("order is delayed and cannot be canceled", "delayed", False),
-        ("of next year", "not_canceled", True),
+        ("order is delayed, not matched yet", "delayed", False),
+        ("could not be matched with a state", "not_canceled", False),
+        ("of next year", "not_canceled", False),
     ],
 )
 def test_a_refused_cancel_says_why_and_whether_to_stop(text, reason, is_final):
@@ -73,6 +75,13 @@ def test_a_cancel_that_was_not_carried_out(status, body, state, reason):
     (found,) = cancel(body, A, status=status)
     assert (found.state, found.reason) == (state, reason)
     assert not found.is_final
+
+
+def test_an_id_that_stands_on_both_sides_proves_nothing():
+    body = {"canceled": [A, B], "not_canceled": {A.upper(): "Order already matched"}}
+    found = cancel(body, A, B)
+    assert [result.state for result in found] == [CancelState.UNKNOWN, CancelState.CANCELED]
+    assert read_sweep(answer(200, body), AT).canceled == (B,)
 
 
 def test_a_sweep_tells_what_it_took():
