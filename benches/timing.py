@@ -53,7 +53,7 @@ class Sample:
 
 @contextmanager
 def quiet_machine(core: int | None = None) -> Iterator[int | None]:
-    """Pin this process to one core and stop the garbage collector; undo both at the end.
+    """Pin this process to one core, freeze and stop the garbage collector; undo all at the end.
 
     Args:
         core: Core to take; the last allowed one where None. Systems without affinity run unpinned.
@@ -65,10 +65,12 @@ def quiet_machine(core: int | None = None) -> Iterator[int | None]:
         os.sched_setaffinity(0, {chosen})
     was_enabled = gc.isenabled()
     gc.collect()
+    gc.freeze()
     gc.disable()
     try:
         yield chosen
     finally:
+        gc.unfreeze()
         if was_enabled:
             gc.enable()
         if allowed:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import uvloop
 
@@ -132,14 +133,16 @@ def book_goals(spreads: Spreads) -> list[Goal]:
 async def measure_ticks(port: int, rounds: int, seed: int) -> list[Goal]:
     """Measure and print tick to trade; give the goals."""
     count = 300 if rounds > 2 else 20
-    async with tick_to_trade.tick_contenders(port) as runs:
-        spreads = await take_turns(runs, rounds=rounds, count=count, seed=seed)
-        print(spreads_text("tick to trade", spreads, tick_to_trade.TRANSPORT), end="\n\n")
-        with Spin():
-            spinning = await take_turns(runs, rounds=rounds, count=count, seed=seed)
-        title = "tick to trade, loop spinning"
-        print(spreads_text(title, spinning, tick_to_trade.TRANSPORT), end="\n\n")
-    return tick_goals(spreads)
+    found = []
+    for title, awake in (("tick to trade", nullcontext()), ("tick to trade, spinning", Spin())):
+        stages = tick_to_trade.new_samples()
+        async with tick_to_trade.tick_contenders(port, stages) as runs:
+            with awake:
+                spreads = await take_turns(runs, rounds=rounds, count=count, seed=seed)
+        print(spreads_text(title, spreads, tick_to_trade.TRANSPORT), end="\n\n")
+        print(tick_to_trade.stages_text(f"{title}, polymm by stage", stages), end="\n\n")
+        found.append(spreads)
+    return tick_goals(found[0])
 
 
 def tick_goals(spreads: Spreads) -> list[Goal]:

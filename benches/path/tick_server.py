@@ -1,8 +1,8 @@
 """The venue's side of tick to trade: sends one price change, waits for the request it causes.
 
-One process, one clock: a sample is from handing the frame to the socket until the last byte of the
-first order (``POST /order``) that answers it has come. Every order is refused, as post-only orders
-that cross are, so that no contender has anything to cancel before the next tick.
+One process, one clock: a sample is from handing the frame to the first socket until the last byte
+of the first order (``POST /order``) that answers it has come. Every order is refused, as post-only
+orders that cross are, so that no contender has anything to cancel before the next tick.
 """
 
 import asyncio
@@ -77,10 +77,10 @@ def tick_frame(number: int) -> bytes:
 
 
 class Venue:
-    """What both kinds of connection share: the newest feed, and when its answer came."""
+    """What both kinds of connection share: the open feeds, and when their answer came."""
 
     def __init__(self) -> None:
-        self.feed: asyncio.Transport | None = None
+        self.feeds: list[asyncio.Transport] = []
         self.number = 0
         self.sent_ns = 0
         self.came_ns = 0
@@ -89,7 +89,8 @@ class Venue:
         self.answered = asyncio.Event()
 
     def open_feed(self, transport: asyncio.Transport) -> None:
-        self.feed, self.number = transport, 0
+        self.feeds.append(transport)
+        self.number = 0
         for message in book_frames():
             transport.write(frame(message))
 
@@ -103,10 +104,14 @@ class Venue:
             self.answered.set()
 
     async def tick(self, count: int, orders: int) -> list[int]:
-        """Send so many ticks, each after the orders that answer the one before; samples, ns."""
-        self.samples = []
-        for _ in range(count):
-            assert self.feed is not None, "a contender connects before it asks"
+        """Send so many ticks, each after the orders that answer the one before; samples, ns.
+
+        One more is sent first and not counted: it finds a contender that has just connected.
+        """
+        for i in range(count + 1):
+            if i == 1:
+                self.samples = []
+            assert self.feeds, "a contender connects before it asks"
             self.number += 1
             message = frame(tick_frame(self.number))
             self.answered.clear()
@@ -114,7 +119,8 @@ class Venue:
             while (left_ns := self.came_ns + QUIET_NS - monotonic_ns()) > 0:
                 await asyncio.sleep(left_ns / 1e9)
             self.sent_ns = monotonic_ns()
-            self.feed.write(message)
+            for feed in self.feeds:
+                feed.write(message)
             async with asyncio.timeout(PATIENCE_S):
                 await self.answered.wait()
         return self.samples
@@ -131,6 +137,10 @@ class VenueConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._is_feed:
+            self._venue.feeds.remove(self._transport)
 
     def data_received(self, data: bytes) -> None:
         if self._is_feed:
