@@ -25,6 +25,8 @@ from polymm.venues.polymarket.user_events import (
 SECONDS_MAX: Final = 100_000_000_000
 PLACES_MAX: Final = 18
 SHOWN_CHARS_MAX: Final = 60
+# No order is larger: 1e8 shares, 1e-6 each.
+SIZE_E6_MAX: Final = 10**14
 
 # Longest first: what follows a status and an underscore is the reason, in free words.
 ORDER_STATUSES: Final = (
@@ -84,17 +86,17 @@ def read_order(record: dict[str, Any]) -> OrderEvent:
     if not isinstance(trades, list) or not all(isinstance(one, str) for one in trades):
         raise DecodeError(f"associate_trades must be ids, was {_shown(trades)}")
     return OrderEvent(
-        order_id=_text(record, "id"),
+        order_id=_text(record, "id").lower(),
         change=OrderChange(change),
         status=status,
         reason=reason,
         owner=_text(record, "owner", ""),
-        condition_id=_text(record, "market"),
+        condition_id=_text(record, "market").lower(),
         token_id=_text(record, "asset_id"),
         side=_side(record.get("side")),
-        price_e4=_number(record, "price", 4),
-        size_e6=_number(record, "original_size", 6),
-        matched_e6=None if matched in (None, "") else _number(record, "size_matched", 6),
+        price_e4=_price(record, 4),
+        size_e6=_size(record, "original_size"),
+        matched_e6=None if matched in (None, "") else _size(record, "size_matched"),
         trade_ids=tuple(trades),
         stamp_ms=_time_ms(record, "timestamp"),
     )
@@ -114,12 +116,12 @@ def read_trade(record: dict[str, Any]) -> TradeEvent:
     return TradeEvent(
         trade_id=_text(record, "id"),
         status=_trade_status(record.get("status")),
-        taker_order_id=_text(record, "taker_order_id", ""),
-        condition_id=_text(record, "market"),
+        taker_order_id=_text(record, "taker_order_id", "").lower(),
+        condition_id=_text(record, "market").lower(),
         token_id=_text(record, "asset_id"),
         side=_side(record.get("side")),
-        price_e6=(_number(record, "price", PLACES_MAX) + 10**12 // 2) // 10**12,
-        size_e6=_number(record, "size", 6),
+        price_e6=(_price(record, PLACES_MAX) + 10**12 // 2) // 10**12,
+        size_e6=_size(record, "size"),
         is_taker=role == "TAKER" if role in ("TAKER", "MAKER") else None,
         makers=tuple(_maker(one) for one in makers),
         transaction_hash=_text(record, "transaction_hash", ""),
@@ -134,13 +136,13 @@ def read_trade(record: dict[str, Any]) -> TradeEvent:
 def _maker(record: dict[str, Any]) -> MakerOrder:
     side = record.get("side")
     return MakerOrder(
-        order_id=_text(record, "order_id"),
+        order_id=_text(record, "order_id").lower(),
         owner=_text(record, "owner", ""),
         wallet=_text(record, "maker_address", ""),
         token_id=_text(record, "asset_id"),
         side=None if side in (None, "") else _side(side),
-        price_e4=_number(record, "price", 4),
-        size_e6=_number(record, "matched_amount", 6),
+        price_e4=_price(record, 4),
+        size_e6=_size(record, "matched_amount"),
     )
 
 
@@ -185,10 +187,24 @@ def _side(value: object) -> Side:
     return Side[value.upper()]
 
 
+def _price(record: dict[str, Any], places: int) -> int:
+    price = _number(record, "price", places)
+    if price > 10**places:
+        raise DecodeError(f"price must be at most 1, was {_shown(record['price'])}")
+    return price
+
+
+def _size(record: dict[str, Any], key: str) -> int:
+    size_e6 = _number(record, key, 6)
+    if size_e6 > SIZE_E6_MAX:
+        raise DecodeError(f"{key} must be at most 1e8 shares, was {_shown(record[key])}")
+    return size_e6
+
+
 def _number(record: dict[str, Any], key: str, places: int) -> int:
-    value = record.get(key)
+    # An amount left blank is none at all: booked as nothing it would hide what comes later.
     try:
-        return 0 if value == "" else decimal(value, places, key)
+        return decimal(record.get(key), places, key)
     except InputError as error:
         raise DecodeError(str(error)) from error
 

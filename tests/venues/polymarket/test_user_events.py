@@ -173,6 +173,12 @@ def test_one_bad_row_spoils_no_other() -> None:
         (trade(maker_orders=[1]), "maker_orders"),
         (trade(maker(side="UP")), "side"),
         (trade(size="1e3"), "size"),
+        (trade(size=""), "size"),
+        (trade(size="9" * 30), "size"),
+        (trade(price="1.01"), "price"),
+        (trade(maker(matched_amount="")), "matched_amount"),
+        (trade(maker(price="57")), "price"),
+        (order(size_matched="1" + "0" * 12), "size_matched"),
         (trade(asset_id=5), "asset_id"),
     ],
 )
@@ -326,6 +332,26 @@ def test_one_trade_with_two_of_our_orders_is_two_fills() -> None:
     for fill in fills(trade(maker(), maker(order_id=THEIRS))):
         assert book.apply(fill, NOW) is FillNews.BOOKED
     assert len(book) == 2
+
+
+def test_ids_are_one_in_any_case() -> None:
+    shouted = trade(maker(order_id=MINE.upper(), owner="?", maker_address="?"))
+    (fill,) = fills(shouted)
+    assert fill.order_id == MINE
+    event = read_one(order(id=MINE.upper(), market=MARKET.upper()))
+    assert isinstance(event, OrderEvent)
+    assert (event.order_id, event.condition_id) == (MINE, MARKET)
+
+
+@pytest.mark.parametrize("ahead_h", [-7, 7])
+def test_a_clock_of_ours_that_is_wrong_hides_no_fill_and_doubles_none(ahead_h: int) -> None:
+    book, now_ns = FillBook(), NOW + ahead_h * HOUR
+    assert book.apply(fill_of(TradeStatus.MATCHED), now_ns) is FillNews.BOOKED
+    assert book.apply(fill_of(TradeStatus.CONFIRMED), now_ns + HOUR) is FillNews.STATUS
+    later_ns = now_ns + 2 * HOUR + 1
+    new = fill_of(TradeStatus.MATCHED, id="new", match_time=str(MATCHED_S + 7_200))
+    assert book.apply(new, later_ns) is FillNews.BOOKED
+    assert book.apply(fill_of(TradeStatus.CONFIRMED), later_ns) is FillNews.OLD
 
 
 def test_memory_is_bounded_and_what_may_be_forgotten_is_not_booked_again() -> None:
