@@ -150,12 +150,12 @@ class HttpPool:
         while self._free:
             # The one used last is the warmest. One that was lost since is passed over.
             connection = self._free.pop()
-            if not connection.is_ready:
-                continue
             refused = connection.send(request, deadline_ns=deadline_ns, on_outcome=on_outcome)
-            if refused is not None:
+            if refused is None:
+                return None
+            if connection.is_ready:
                 self._free.append(connection)
-            return refused
+                return refused
         return self._queue(request, deadline_ns, on_outcome)
 
     async def request(self, request: bytes, *, deadline_ns: int) -> Outcome:

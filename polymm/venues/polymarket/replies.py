@@ -74,8 +74,8 @@ def stamps(outcome: Outcome, decided_ns: int, signed_ns: int) -> Stamps:
 def shown(value: object) -> str:
     """Foreign text for people: printable, on one line, cut."""
     text = value if isinstance(value, str) else repr(value)
-    text = text[: 2 * TEXT_CHARS_MAX]
-    return "".join(c if c.isprintable() else " " for c in text)[:TEXT_CHARS_MAX]
+    text = text[:TEXT_CHARS_MAX]
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def parsed(body: bytes) -> Any:
