@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Figures are laid out for this width where no terminal says otherwise.
 PLAIN_WIDTH = 100
+# The embedded exchange's minute is a length that Polymarket has no windows of.
+POLYMARKET_WINDOW_S = 300
 
 
 def run(
@@ -117,6 +119,9 @@ def run(
         "venue.queue": ("--queue", queue),
     }
     loaded = load(config_path, flags)
+    if venue == "polymarket" and loaded.origins["session.window_s"] == "default":
+        flags["session.window_s"] = ("--venue polymarket", POLYMARKET_WINDOW_S)
+        loaded = load(config_path, flags)
     if live:
         refuse_live(loaded)
     config, shows = loaded.config, Shows(as_json=as_json, quiet=quiet)

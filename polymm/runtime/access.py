@@ -100,6 +100,11 @@ class Access:
         self._rebates: set[tuple[str, str]] = set()
         self._rebates_start_e6 = 0
 
+    @property
+    def heard(self) -> Counter[str]:
+        """What the user channel told and how often it had to be opened, by name."""
+        return self._user.counts
+
     async def open(self, book: AccountBook) -> None:
         """Connect, hear the user channel and know the balance.
 

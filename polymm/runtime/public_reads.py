@@ -28,6 +28,7 @@ class PublicReads:
     """
 
     def __init__(self, hosts: Hosts, rng: random.Random, *, clock_ns: Callable[[], int]) -> None:
+        self._url = hosts.clob
         urls = (hosts.gamma, hosts.clob)
         self._services = [
             Service(url, rng, settings=CONNECTIONS, clock_ns=clock_ns) for url in urls
@@ -43,6 +44,18 @@ class PublicReads:
         """End all connections."""
         for service in self._services:
             await service.close()
+
+    async def check(self) -> None:
+        """See whether the venue answers at all.
+
+        Raises:
+            VenueError: It does not.
+        """
+        status, body = await self.clob(wire.TIME_PATH)
+        if status != 200:
+            reason = body.decode(errors="replace")[:80] if status == NO_ANSWER else "refused"
+            text = f"the venue must answer at {self._url}, did not (status {status})"
+            raise VenueError(reason, text, is_known=True, status=status)
 
     async def winner(self, slug: str) -> Token | None:
         """Ask Gamma who won a window; None while it does not say.

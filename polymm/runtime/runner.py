@@ -100,9 +100,14 @@ def run_real_time(
     Raises:
         ConfigError: The embedded exchange does not start.
         VenueError: The venue or the credentials refused.
+        KeyboardInterrupt: A second signal came.
     """
     with _loop_runner() as runner:
-        return runner.run(_run(plan, note, watch))
+        try:
+            return runner.run(_run(plan, note, watch))
+        except asyncio.CancelledError:
+            # The second signal ended what the first one had begun to end in order.
+            raise KeyboardInterrupt from None
 
 
 def _loop_runner() -> asyncio.Runner:

@@ -229,6 +229,7 @@ class Session:
         async with AsyncExitStack() as stack:
             await self._reads.open()
             stack.push_async_callback(self._reads.close)
+            await self._reads.check()
             if self._access is not None:
                 await self._access.open(self._book)
                 stack.push_async_callback(self._access.close)
@@ -388,12 +389,16 @@ class Session:
 
     def _tell(self, finder: WindowFinder) -> None:
         """Put what the parts counted into the end."""
-        for name, counts in (
-            ("market feed", self.feed.counts),
-            ("finder", finder.counts),
-            ("doubts", self._doubts.counts),
-            ("session", self.end.counts),
-        ):
+        told = {
+            "market feed": self.feed.counts,
+            "finder": finder.counts,
+            "doubts": self._doubts.counts,
+            "account": self._book.counts,
+            "session": self.end.counts,
+        }
+        if self._access is not None:
+            told |= {"user channel": self._access.heard, "order entry": self._access.counts}
+        for name, counts in told.items():
             if counts:
                 text = ", ".join(f"{key} {n:,}" for key, n in sorted(counts.items()))
                 self.end.facts[name] = text

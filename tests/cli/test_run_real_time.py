@@ -64,6 +64,20 @@ def test_signal_ends_in_order_with_the_report_of_what_ran(
     assert len(list(tmp_path.glob("polymm-runs/exchange-*.html"))) == 1
 
 
+def test_a_second_signal_ends_at_once_and_leaves_no_exchange(tmp_path: Path) -> None:
+    with running(tmp_path) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert children
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "ending in order" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
 def ended(*faults: str, number: int = 0) -> Callable[..., RealTimeEnd]:
     run: Run = make_run(markets=2)
     return lambda plan, note, watch: RealTimeEnd(run, faults, number)
@@ -100,6 +114,7 @@ def test_flags_reach_the_plan(polymm: Polymm, monkeypatch: pytest.MonkeyPatch) -
     assert usual.seconds_max <= 150
     session = many.config.session
     assert (session.coins, session.windows, session.spin) == ("btc,eth", 4, True)
+    assert observed.config.session.window_s == 300
     assert (observed.is_observed, observed.is_endless, observed.seconds_max) == (True, True, None)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
+from polymm.errors import VenueError
 from polymm.exchange.rules import Rules
 from polymm.exchange.server import app as server_app
 from polymm.exchange.server.hall import Hall
@@ -84,3 +85,26 @@ def test_the_same_run_with_a_wallet_does_write(monkeypatch: pytest.MonkeyPatch) 
     assert ("POST", "/order") in requests.writes
     assert wallets > 0
     assert end.faults == []
+
+
+def test_a_venue_that_does_not_answer_is_told_at_once() -> None:
+    async def scene() -> None:
+        names = (
+            "clob",
+            "ws_market",
+            "ws_user",
+            "gamma",
+            "data",
+            "relayer",
+            "prices",
+            "rtds",
+            "rpc",
+        )
+        nowhere = Hosts.of(dict.fromkeys(names, "http://127.0.0.1:1"))
+        with stored() as store:
+            bot = await make_bot(nowhere, CONFIG, store, kind=None)
+            async with asyncio.timeout(20):
+                await bot.run()
+
+    with pytest.raises(VenueError, match=r"refused: the venue must answer at"):
+        asyncio.run(scene())

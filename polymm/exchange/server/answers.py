@@ -46,6 +46,8 @@ async def refusals_told(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except Refused as refused:
         return refusal_response(refused.refusal)
+    except ConnectionResetError:
+        return web.Response()  # whoever asked is gone: nobody will read it
     except web.RequestPayloadError:
         return json_response({"error": "bad request"}, status=400)
     except web.HTTPException as error:
