@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from polymm.errors import VenueError
+from polymm.errors import InputError, VenueError
 from polymm.venues.polymarket.onchain import Call
 from polymm.venues.polymarket.rawtx import RawTransaction, SignedTransaction
 from polymm.venues.polymarket.replies import shown
@@ -22,8 +22,15 @@ NS: Final = 1_000_000_000
 _GAS_MARGIN: Final = (5, 4)
 _FEE_MARGIN: Final = 2
 POLL_NS: Final = 2 * NS  # Polygon's blocks
-# geth's word for a transaction that it has; then it was sent.
-_KNOWN: Final = re.compile("already known", re.IGNORECASE)
+# What nodes say of a transaction that they did not take in; others may have passed it on before
+# they failed, or have it already.
+_NOT_TAKEN: Final = re.compile(
+    r"insufficient funds|nonce too (low|high)|underpriced|intrinsic gas|gas limit|fee cap|revert"
+    r"|invalid (sender|chain|transaction)|not supported|does not exist|rlp",
+    re.IGNORECASE,
+)
+# A node that asks for more is mistaken, or wants the key's coins burnt.
+COST_WEI_MAX: Final = 20 * 10**18
 _REVERTED: Final = re.compile("revert", re.IGNORECASE)
 
 
@@ -83,14 +90,25 @@ class RawCalls:
         gas = await node.estimate_gas(address, call)
         price_wei, tip_wei = await node.gas_price(), await node.priority_fee()
         more, whole = _GAS_MARGIN
-        return RawTransaction(
-            call=call,
-            nonce=await node.next_nonce(address),
-            gas_limit=gas * more // whole,
-            max_fee_wei=max(_FEE_MARGIN * price_wei, tip_wei),
-            priority_fee_wei=tip_wei,
-            chain_id=chain_id,
-        ).signed(self._wallet.key.sign)
+        gas_limit, max_fee_wei = gas * more // whole, max(_FEE_MARGIN * price_wei, tip_wei)
+        if gas_limit * max_fee_wei > COST_WEI_MAX:
+            raise VenueError(
+                "too_dear",
+                f"a call must cost at most {COST_WEI_MAX} wei, the node wants {gas_limit} gas at "
+                f"{max_fee_wei} wei",
+                is_known=True,
+            )
+        try:
+            return RawTransaction(
+                call=call,
+                nonce=await node.next_nonce(address),
+                gas_limit=gas_limit,
+                max_fee_wei=max_fee_wei,
+                priority_fee_wei=tip_wei,
+                chain_id=chain_id,
+            ).signed(self._wallet.key.sign)
+        except InputError as error:
+            raise VenueError("unreadable", str(error), is_known=True) from error
 
     async def _settle(
         self, signed: SignedTransaction, name: str, before: Sequence[str], deadline_ns: int
@@ -99,7 +117,8 @@ class RawCalls:
         try:
             await self._node.send(signed.raw)
         except VenueError as error:
-            if error.is_known and not _KNOWN.search(str(error)):
+            said_no = error.reason != "node" or _NOT_TAKEN.search(str(error))
+            if error.is_known and said_no:
                 return _refused(error, before)
         while True:
             try:

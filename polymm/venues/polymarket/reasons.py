@@ -173,6 +173,7 @@ SETTLE_REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "nonce_spent": "its nonce is used up, by itself or by something else",
         "quota": "the relayer takes no more this minute",
         "reverted": "a contract refused it",
+        "too_dear": "the node asks more for gas than it can be worth",
         "wrong_chain": "the node is of another chain",
     }
 )

@@ -54,6 +54,8 @@ _SEEN = {
 }
 _BUSY = re.compile("|".join(wire.RELAYER_BUSY), re.IGNORECASE)
 _NONCE_MISMATCH = re.compile(wire.RELAYER_NONCE_MISMATCH, re.IGNORECASE)
+# A time-out, a conflict with what may be our own first copy, somebody who stopped waiting.
+_NO_REFUSALS = (408, 409, 499)
 _NUMBER = re.compile(r"[0-9]{1,78}\Z")
 
 
@@ -71,7 +73,7 @@ def read_submit_reply(status: int, body: bytes) -> SubmitReply:
     reason = _reason(status, body)
     if status == 429:
         return Refused(reason, may_retry=True)
-    if 400 <= status < 500 and status != 408:  # a time-out is no refusal
+    if 400 <= status < 500 and status not in _NO_REFUSALS:
         return Refused(reason, may_retry=status == 400 and _is_passing(body))
     return Unclear(reason)
 

@@ -53,6 +53,9 @@ def test_a_plain_key_sends_its_own_transaction(run: Stage) -> None:
         ({"eth_sendRawTransaction": [failing("insufficient funds")]}, "node", True),
         ({"eth_getTransactionCount": [b""]}, "closed", True),
         ({"eth_gasPrice": ["many"]}, "unreadable", True),
+        ({"eth_getTransactionCount": ["0x" + "f" * 20]}, "unreadable", True),
+        ({"eth_gasPrice": ["0x" + "f" * 60]}, "too_dear", True),
+        ({"eth_estimateGas": ["0x" + "f" * 20]}, "too_dear", True),
         (
             {"eth_getTransactionReceipt": [{"status": "0x0", "blockNumber": "0x1"}]},
             "reverted",
@@ -71,7 +74,16 @@ def test_what_fails_is_told(
     stage(scene())
 
 
-@pytest.mark.parametrize("lost", [b"", reply(b"<html>", "502 ?"), failing("already known")])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        b"",
+        reply(b"<html>", "502 ?"),
+        failing("already known"),
+        failing("request timed out", -32005),
+        failing("internal error", -32603),
+    ],
+)
 def test_a_transaction_whose_reply_was_lost_is_found_by_its_hash(stage: Stage, lost: Any) -> None:
     async def scene() -> None:
         node = Node(eth_sendRawTransaction=[lost])

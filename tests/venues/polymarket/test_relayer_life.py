@@ -227,7 +227,7 @@ def test_a_refusal_says_whether_it_may_pass_later(status, text, may_retry):
     assert (reply.may_retry, text in reply.reason) == (may_retry, True)
 
 
-@pytest.mark.parametrize("status", [100, 302, 408, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [100, 302, 408, 409, 499, 500, 502, 503, 504])
 def test_other_answers_are_unclear(status):
     assert isinstance(replies.read_submit_reply(status, b'{"error":"wallet busy"}'), Unclear)
 
