@@ -1,4 +1,4 @@
-"""polymarket-client 0.14.0 reads, trades and looks after its orders; only its hosts are ours."""
+"""polymarket-client 0.14.0 trades and looks after its orders; only its hosts are ours."""
 
 import time
 
@@ -18,42 +18,6 @@ KINDS = ["EOA", "POLY_PROXY", "GNOSIS_SAFE", "DEPOSIT_WALLET"]
 
 def facts(row, *names):
     return tuple(row[name] for name in names)
-
-
-def test_it_reads_books_prices_and_markets():
-    async def script(desk):
-        maker, visitor = await desk.client(), await desk.visitor()
-        await maker.bid(desk.up, "0.45", "20")
-        await maker.ask(desk.up, "0.52", "30")
-        both = [desk.up, desk.down]
-        book = await visitor.get("get_order_book", asset_id=desk.up)
-        assert facts(book, "asset_id", "tick_size", "min_order_size", "neg_risk") == (
-            desk.up, "0.01", "5", False,
-        )  # fmt: skip
-        assert book["bids"] == [{"price": "0.45", "size": "20"}]
-        _, mirror = await visitor.get("get_order_books", asset_ids=both)
-        assert mirror["bids"] == [{"price": "0.48", "size": "30"}]
-        assert await visitor.get("get_midpoint", asset_id=desk.up) == "0.485"
-        mids = await visitor.get("get_midpoints", asset_ids=both)
-        assert mids == {desk.up: "0.485", desk.down: "0.515"}
-        assert await visitor.get("get_price", asset_id=desk.up, side="BUY") == "0.52"
-        asked = [{"asset_id": desk.up, "side": "BUY"}, {"asset_id": desk.down, "side": "SELL"}]
-        prices = await visitor.get("get_prices", requests=asked)
-        assert prices == {desk.up: {"BUY": "0.52"}, desk.down: {"SELL": "0.48"}}
-        assert await visitor.get("get_spread", asset_id=desk.up) == "0.07"
-        assert await visitor.get("get_last_trade_price", asset_id=desk.up) is None
-        assert await visitor.get("get_last_trade_prices", asset_ids=both) == []
-        slug = desk.listing.market.slug
-        market = await visitor.get("get_market", slug=slug)
-        assert market["condition_id"] == desk.listing.condition_id
-        event = await visitor.get("get_event", slug=slug)
-        assert [one["condition_id"] for one in event["markets"]] == [desk.listing.condition_id]
-        listed = await visitor.get("list_markets", slug=[slug])
-        assert [one["condition_id"] for one in listed] == [desk.listing.condition_id]
-        unknown = await visitor.refused("get_order_book", asset_id="1" * 77)
-        assert (unknown["error"], unknown["status"]) == ("RequestRejectedError", 404)
-
-    use(script)
 
 
 def test_orders_of_all_types_rest_take_and_are_refused():

@@ -3,7 +3,7 @@
 import asyncio
 
 from local_environment import answer, local_environment, orders
-from polymarket import AsyncPublicClient, AsyncSecureClient, PolymarketError, PriceRequest, streams
+from polymarket import AsyncPublicClient, AsyncSecureClient, PolymarketError, streams
 from polymarket.models import AcceptedOrder
 from polymarket.models.clob.orders import SignedOrder
 from polymarket.pagination import AsyncPaginator
@@ -82,15 +82,13 @@ class Session:
         return told
 
     def _given(self, arguments):
-        """Put orders in the place of their numbers, and requests in that of their facts."""
+        """Put orders in the place of their numbers."""
         given = dict(arguments)
         for name in ("order", "signed_order"):
             if name in given:
                 given[name] = self._kept[given[name]]
         if "signed_orders" in given:
             given["signed_orders"] = [self._kept[number] for number in given["signed_orders"]]
-        if "requests" in given:
-            given["requests"] = [PriceRequest(**facts) for facts in given["requests"]]
         return given
 
 
