@@ -69,8 +69,14 @@ class Pump:
 
     def _act(self) -> None:
         self._flush = None
-        self._exchange.advance(self.now_ns())
-        self.flush()
+        try:
+            self._exchange.advance(self.now_ns())
+            self.flush()
+        finally:
+            # An act that fails must not stop the clock for all others.
+            self._wait()
+
+    def _wait(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         next_ns = self._exchange.next_ns
