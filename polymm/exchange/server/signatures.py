@@ -166,10 +166,13 @@ def _party_refusal(
 
 @cache
 def _domains(chain_id: int) -> frozenset[bytes]:
-    """All domains that orders of a chain may be signed under."""
+    """All domains that orders of a chain may be signed under, of any contract and version."""
     return frozenset(
-        exchange_domain(chain, version, neg_risk=neg_risk)
-        for chain, version, neg_risk in wire.EXCHANGES
+        domain_separator(
+            name=wire.EXCHANGE_DOMAIN_NAME, version=version, chain_id=chain_id, contract=contract
+        )
+        for (chain, _, _), contract in wire.EXCHANGES.items()
+        for version in wire.EXCHANGE_DOMAIN_VERSIONS.values()
         if chain == chain_id
     )
 

@@ -76,7 +76,7 @@ def signed(kind: SignatureType, version: str = "v1", *, neg_risk: bool = False) 
     return message_of(orjson.loads(order.text))
 
 
-def re_signed(message: OrderMessage) -> OrderMessage:
+def re_signed(message: OrderMessage, version: str = "2") -> OrderMessage:
     """Sign an order of any content with eth-account, as its own types describe it."""
     order = {
         "salt": message.salt,
@@ -93,7 +93,7 @@ def re_signed(message: OrderMessage) -> OrderMessage:
     }
     domain = {
         "name": wire.EXCHANGE_DOMAIN_NAME,
-        "version": "2",
+        "version": version,
         "chainId": wire.POLYGON,
         "verifyingContract": wire.EXCHANGES[wire.POLYGON, "v1", False],
     }
@@ -219,6 +219,12 @@ def test_an_order_for_another_exchange_is_a_version_mismatch(
     message = signed(kind, signed_for[0], neg_risk=signed_for[1])
     listing = listed(market[0], neg_risk=market[1])
     assert verdict(message, listing) == refusals.VERSION_MISMATCH
+
+
+def test_a_wrong_version_for_the_right_contract_is_one_too() -> None:
+    message = signed(SignatureType.EOA)
+    assert verdict(re_signed(message, "3")) == refusals.VERSION_MISMATCH
+    assert verdict(re_signed(message, "4")) == refusals.INVALID_SIGNATURE
 
 
 @pytest.mark.parametrize("kind", TYPES)
