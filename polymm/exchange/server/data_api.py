@@ -6,7 +6,7 @@ that are retired are gone from here.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -38,6 +38,8 @@ from polymm.exchange.server.hall import Hall
 from polymm.exchange.server.queries import check_token, find_condition
 from polymm.exchange.wallets import CASH, UNLIMITED, Wallet
 from polymm.venues.polymarket import wire
+
+Found = TypeVar("Found")
 
 PREFIX = "/data-api"
 PAGE_SIZE = 100
@@ -86,11 +88,10 @@ class _Data:
     # Positions
 
     async def positions(self, request: web.Request) -> web.Response:
-        return _page(request, [position_record(position) for position in self._positions(request)])
+        return _page(request, self._positions(request), position_record)
 
     async def old_positions(self, request: web.Request) -> web.Response:
-        found = [old_position_record(position) for position in self._positions(request)]
-        return json_response(_cut(request, found))
+        return json_response(_cut(request, self._positions(request), old_position_record))
 
     def _positions(self, request: web.Request) -> list[Position]:
         """A wallet's positions, or everybody's in one market, chosen by status and market."""
@@ -131,11 +132,11 @@ class _Data:
     # Trades and the rest of what wallets did
 
     async def trades(self, request: web.Request) -> web.Response:
-        return _page(request, [trade_row(leg) for leg in self._legs(request, "taker_only")])
+        return _page(request, self._legs(request, "taker_only"), trade_row)
 
     async def old_trades(self, request: web.Request) -> web.Response:
-        found = [old_trade_row(leg) for leg in self._legs(request, "takerOnly")]
-        return json_response(_cut(request, found))
+        found = self._legs(request, "takerOnly")
+        return json_response(_cut(request, found, old_trade_row))
 
     def _legs(self, request: web.Request, taker_only: str) -> list[Leg]:
         """Sides of trades; the takers' only, unless it is asked for both."""
@@ -147,9 +148,8 @@ class _Data:
         side = request.query.get("side")
         return [
             leg
-            for leg in legs(self._exchange)
+            for leg in legs(self._exchange, user)
             if (has_both or leg.is_taker)
-            and (user is None or leg.wallet is user)
             and (asked is None or leg.trade.listing in asked)
             and side in (None, SIDE_TEXTS[leg.side])
         ]
@@ -157,10 +157,10 @@ class _Data:
     async def activity(self, request: web.Request) -> web.Response:
         wallet = self._wallet(request)
         if wallet is None:
-            return _page(request, [])
+            return _page(request, [], dict)
         asked = self._asked(request)
         kinds = {kind for kind in request.query.get("type", "").split(",") if kind}
-        rows = [trade_activity(leg) for leg in legs(self._exchange) if leg.wallet is wallet]
+        rows = [trade_activity(leg) for leg in legs(self._exchange, wallet)]
         acts, rebates = self._exchange.acts, self._exchange.clearing.rebates
         rows += [act_activity(act) for act in acts if act.address == wallet.address]
         rows += [rebate_activity(it) for it in rebates if it.address == wallet.address]
@@ -171,7 +171,7 @@ class _Data:
             rows = [row for row in rows if row["condition_id"] in ids]
         newest_first = request.query.get("sort_direction", "DESC") == "DESC"
         rows.sort(key=lambda row: row["timestamp"], reverse=newest_first)
-        return _page(request, rows)
+        return _page(request, rows, dict)
 
     # Markets
 
@@ -208,7 +208,7 @@ class _Data:
         token_id = check_token(request.query.get("token_id"))
         listing = self._exchange.find(token_id)
         if listing is None:
-            return _page(request, [])
+            return _page(request, [], dict)
         is_down = listing.token(token_id)
         rows = [
             {
@@ -218,7 +218,7 @@ class _Data:
             }
             for second, up_e5 in self._glances.prices(listing)
         ]
-        return _page(request, rows)
+        return _page(request, rows, dict)
 
     # Wallets
 
@@ -296,24 +296,29 @@ def _approval(wallet: Wallet | None, asset: str, token: str, spender: str) -> Re
     }
 
 
-def _page(request: web.Request, rows: Sequence[Record]) -> web.Response:
-    """Give one page of a list of the second version."""
+def _page(
+    request: web.Request, found: Sequence[Found], write: Callable[[Found], Record]
+) -> web.Response:
+    """Give one page of a list of the second version; only what is on it is written."""
     cursor = request.query.get("cursor", "0")
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
         raise Refused(INVALID_CURSOR)
     first = int(cursor)
     after = first + _limit(request)
-    has_more = after < len(rows)
+    has_more = after < len(found)
     pagination = {"has_more": has_more, "next_cursor": str(after) if has_more else None}
-    return json_response({"data": rows[first:after], "pagination": pagination})
+    rows = [write(one) for one in found[first:after]]
+    return json_response({"data": rows, "pagination": pagination})
 
 
-def _cut(request: web.Request, rows: list[Record]) -> list[Record]:
+def _cut(
+    request: web.Request, found: Sequence[Found], write: Callable[[Found], Record]
+) -> list[Record]:
     """Give one page of a list of the first version."""
     offset = request.query.get("offset", "0")
     if not (offset.isascii() and offset.isdecimal() and len(offset) < 10):
         raise Refused(Refusal("invalid offset"))
-    return rows[int(offset) :][: _limit(request)]
+    return [write(one) for one in found[int(offset) :][: _limit(request)]]
 
 
 def _limit(request: web.Request) -> int:

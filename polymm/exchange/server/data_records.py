@@ -5,6 +5,7 @@ a position cost is followed over the trades; pairs that were split count half a 
 shares that were merged likewise, and redeemed ones what they paid.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -113,13 +114,15 @@ class Position:
         return self.is_pair and self.status == "OPEN"
 
 
-def legs(exchange: Exchange) -> Iterator[Leg]:
-    """Go through all parties' sides of the mined trades of accounts, newest first."""
+def legs(exchange: Exchange, wallet: Wallet | None = None) -> Iterator[Leg]:
+    """Go through one wallet's sides of the mined trades of accounts, or all, newest first."""
     for trade in exchange.clearing.all_trades():
         if trade.status not in MINED:
             continue
         orders = (trade.taker, *(fill.maker for fill in trade.fills))
         for order, posting in zip(orders, trade.booking.postings, strict=True):
+            if wallet is not None and order.wallet is not wallet:
+                continue
             is_buy = order.side is Side.BUY
             cash_e6 = posting.given_e6 if is_buy else posting.got_e6
             size_e6 = posting.got_e6 if is_buy else posting.given_e6
@@ -132,13 +135,15 @@ def legs(exchange: Exchange) -> Iterator[Leg]:
 
 def positions(exchange: Exchange, wallet: Wallet, now_ns: int) -> list[Position]:
     """Everything a wallet has or had in the markets that are not retired."""
-    own = [leg for leg in legs(exchange) if leg.wallet is wallet]
+    own: defaultdict[str, list[Leg]] = defaultdict(list)
+    for leg in legs(exchange, wallet):
+        own[leg.trade.listing.token_id(leg.token)].append(leg)
     found = []
     for listing in exchange.listings.values():
         glance = Glance.of(listing, now_ns)
         sizes_e6 = [wallet.balances.get(token_id, 0) for token_id in listing.pool.tokens]
         for token in Token:
-            mine = [leg for leg in own if leg.trade.listing is listing and leg.token is token]
+            mine = own.get(listing.token_id(token), [])
             if mine or sizes_e6[token]:
                 found.append(_position(wallet, glance, token, sizes_e6, mine))
     return found
