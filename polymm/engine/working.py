@@ -115,6 +115,7 @@ class WorkingOrders:
         "_live",
         "_next_id",
         "_seen",
+        "_sides",
         "_slug",
         "_wait_ns",
     )  # fmt: skip
@@ -134,6 +135,8 @@ class WorkingOrders:
         self._wait_ns = proof_wait_ns
         self._cancels_max = cancels_max
         self._live: dict[int, WorkingOrder] = {}
+        # The same by side.
+        self._sides: tuple[dict[int, WorkingOrder], dict[int, WorkingOrder]] = ({}, {})
         self._seen: set[tuple[int, int]] = set()
 
     def __len__(self) -> int:
@@ -147,9 +150,9 @@ class WorkingOrders:
         """The order, or None where it is done or was never ours."""
         return self._live.get(order_id)
 
-    def on_side(self, side: int) -> list[WorkingOrder]:
-        """Orders of BID or ASK that may be live, unproven ones included."""
-        return [order for order in self._live.values() if order.side == side]
+    def on_side(self, side: int) -> Collection[WorkingOrder]:
+        """Orders of BID or ASK that may be live, unproven ones included: a view, not a snapshot."""
+        return self._sides[side].values()
 
     def resting(self, side: int) -> tuple[int, int]:
         """Price in Up terms and remaining size that rest as far as we know; (0, 0) for nothing.
@@ -197,7 +200,8 @@ class WorkingOrders:
         """Book a new order and answer the action that sends it."""
         place = Place(self._next_id, self._slug, leg.token, leg.action, leg.price_e4, leg.size_e6)
         self._next_id += 1
-        self._live[place.order_id] = WorkingOrder(place, leg.side, leg.up_price_e4, now_ns)
+        order = WorkingOrder(place, leg.side, leg.up_price_e4, now_ns)
+        self._live[place.order_id] = self._sides[leg.side][place.order_id] = order
         return place
 
     def cancel_all(self, now_ns: int, *, but: Collection[WorkingOrder] = ()) -> list[Cancel]:
@@ -315,14 +319,14 @@ class WorkingOrders:
             order.awaiting = False
         order.state = state
         if state is _DONE:
-            del self._live[order.place.order_id]
+            del self._live[order.place.order_id], self._sides[order.side][order.place.order_id]
         return True
 
     def _level(self, side: int, states: tuple[OrderState, ...]) -> tuple[int, int]:
         """Most aggressive price and summed remaining size of a side's orders in those states."""
         level_e4 = level_e6 = 0
-        for order in self._live.values():
-            if order.side == side and order.state in states:
+        for order in self._sides[side].values():
+            if order.state in states:
                 price_e4 = order.up_price_e4
                 if not level_e4 or (price_e4 > level_e4 if side == BID else price_e4 < level_e4):
                     level_e4 = price_e4
