@@ -4,7 +4,7 @@ One block every few seconds by the clock of the day, whether or not anything is 
 RPC bring transactions here; balances are the exchange's own, so that no second ledger can differ.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,8 +86,9 @@ class Chain:
     """
 
     def __init__(self, hall: Hall) -> None:
-        self.nonces: defaultdict[str, int] = defaultdict(int)
-        self.relay_nonces: defaultdict[str, int] = defaultdict(int)
+        # Asking for one that is 0 keeps nothing.
+        self.nonces: Counter[str] = Counter()
+        self.relay_nonces: Counter[str] = Counter()
         self.receipts: dict[str, Receipt] = {}
         self._hall = hall
         self._block_ns = hall.settings.block_ms * MS

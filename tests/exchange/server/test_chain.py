@@ -70,6 +70,22 @@ def test_shares_and_dollars_are_sent() -> None:
     play(script)
 
 
+def test_asking_after_strangers_keeps_nothing_of_them() -> None:
+    async def script(scene: ChainScene) -> None:
+        chain = Chain(scene.hall)
+        wallets = set(scene.hall.exchange.ledger.wallets)
+        up = int(scene.v1.pool.tokens[0])
+        data = encoded(wire.ERC1155_TRANSFER, STRANGER, WALLETS.proxy, up, SHARE, b"")
+        with pytest.raises(Reverted, match="approved"):
+            chain.view(ContractCall(wire.CONDITIONAL_TOKENS, data), KEY.address)
+        assert set(scene.hall.exchange.ledger.wallets) == wallets
+        assert (chain.nonces[STRANGER], chain.relay_nonces[STRANGER]) == (0, 0)
+        assert not chain.nonces
+        assert not chain.relay_nonces
+
+    play(script)
+
+
 def test_a_market_goes_through_the_contract_of_its_protocol() -> None:
     async def script(scene: ChainScene) -> None:
         chain = Chain(scene.hall)
