@@ -20,6 +20,7 @@ from polymm.exchange.server.app import Served, serving
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.synthetic import fit_flow
 from polymm.exchange.windows import WindowSettings
+from tests.support.fault_matrix import audited
 
 # The first of their windows began five seconds before the exchange did.
 BEGAN_NS = 1_800_000_005 * NS
@@ -124,7 +125,7 @@ async def trading(
     given = {"windows": windows, "flow": flow, "seed": 3} | settings
     async with asyncio.timeout(10), serving(ServerSettings(**given), clock_ns=clock_ns) as served:
         yield served
-        served.hall.exchange.audit()
+        audited(served.hall.exchange)
 
 
 def running(served: Served) -> Listing:

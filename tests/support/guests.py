@@ -24,6 +24,7 @@ from polymm.venues.polymarket.auth import RequestSigner
 from polymm.venues.polymarket.credentials import ApiCredentials, Secret
 from polymm.venues.polymarket.signing import Envelopes, OrderFamily, OrderStamps, Wallet
 from polymm.venues.polymarket.wire import SignatureType
+from tests.support.fault_matrix import audited
 from tests.support.keys import drawn_key, signing_key
 
 SHARE = DOLLAR = 1_000_000
@@ -176,7 +177,7 @@ async def party(**settings: Any) -> AsyncIterator[Party]:
         aiohttp.ClientSession() as session,
     ):
         yield Party(served, session)
-        served.hall.exchange.audit()
+        audited(served.hall.exchange)
 
 
 def play(scene: Callable[[Party], Awaitable[None]], **settings: Any) -> None:

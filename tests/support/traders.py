@@ -20,6 +20,7 @@ from polymm.venues.polymarket.results import NewOrder, PlaceResult, PlaceState
 from polymm.venues.polymarket.settling import Settler, SettleSettings
 from polymm.venues.polymarket.signing import Wallet
 from polymm.venues.polymarket.wire import SignatureType
+from tests.support.fault_matrix import audited
 from tests.support.gateways import SHARE, placed, settings
 from tests.support.keys import drawn_key, signing_key
 from tests.support.loopback import MS, until
@@ -33,6 +34,7 @@ class Trader:
 
     def __init__(self, served: Served, gateway: Gateway, settler: Settler) -> None:
         self.hall = served.hall
+        self.urls = served.urls
         self.gateway = gateway
         self.settler = settler
         self.market = max(
@@ -125,6 +127,6 @@ def play(
         async with asyncio.timeout(10), serving(served_settings) as served:
             async with trader(served, kind, **others) as one:
                 await scene(one)
-            served.hall.exchange.audit()
+            audited(served.hall.exchange)
 
     asyncio.run(run())

@@ -22,6 +22,7 @@ from polymm.venues.polymarket.market_feed import FeedMarket, MarketFeed, MarketF
 from polymm.venues.polymarket.reading import Read
 from polymm.venues.polymarket.reference import PriceKind, ReferenceFeed, ReferenceSettings
 from tests.support.ears import running, trading
+from tests.support.fault_matrix import turns_on
 from tests.support.feeds import PARAMS
 from tests.support.guests import Party, play
 from tests.support.loopback import until
@@ -147,6 +148,7 @@ def test_books_are_true_by_the_other_engine() -> None:
     attend_market(lambda it: it.recover(), engine="picows")
 
 
+@turns_on(Fault.MARKET_SILENT)
 def test_silence_is_seen_on_each_socket_and_replaced() -> None:
     async def scene(it: MarketScene) -> None:
         it.set(Fault.MARKET_SILENT, 1.0, lasts_ms=(60_000, 60_000), limit=2)
@@ -159,6 +161,7 @@ def test_silence_is_seen_on_each_socket_and_replaced() -> None:
     attend_market(scene)
 
 
+@turns_on(Fault.MARKET_BOOK_MISSING)
 def test_first_books_that_are_missing_are_asked_for() -> None:
     async def scene(it: MarketScene) -> None:
         other = max(it.served.hall.by_slug.values(), key=lambda item: item.market.start_ns)
@@ -173,6 +176,7 @@ def test_first_books_that_are_missing_are_asked_for() -> None:
     attend_market(scene)
 
 
+@turns_on(Fault.MARKET_CLOSED)
 def test_torn_connections_are_counted_and_opened_again() -> None:
     async def scene(it: MarketScene) -> None:
         it.set(Fault.MARKET_CLOSED, 0.05)
@@ -182,6 +186,7 @@ def test_torn_connections_are_counted_and_opened_again() -> None:
     attend_market(scene)
 
 
+@turns_on(Fault.MARKET_CROSSED)
 def test_a_crossed_book_is_never_quotable_and_soon_right() -> None:
     async def scene(it: MarketScene) -> None:
         it.set(Fault.MARKET_CROSSED, 1.0, lasts_ms=(100, 300), limit=3)
@@ -198,6 +203,7 @@ def test_a_crossed_book_is_never_quotable_and_soon_right() -> None:
     attend_market(scene)
 
 
+@turns_on(Fault.MARKET_HASH_WRONG)
 def test_wrong_hashes_are_counted_and_nothing_else() -> None:
     async def scene(it: MarketScene) -> None:
         it.set(Fault.MARKET_HASH_WRONG, 1.0)
@@ -208,6 +214,7 @@ def test_wrong_hashes_are_counted_and_nothing_else() -> None:
     attend_market(scene)
 
 
+@turns_on(Fault.MARKET_TICK_CHANGED)
 def test_a_tick_change_is_a_new_epoch_on_the_new_grid() -> None:
     async def scene(it: MarketScene) -> None:
         before = it.market.epoch
@@ -223,6 +230,7 @@ def test_a_tick_change_is_a_new_epoch_on_the_new_grid() -> None:
 # Prices and windows
 
 
+@turns_on(Fault.PRICES_SILENT, Fault.PRICES_CLOSED, Fault.PRICES_DRAINING)
 @pytest.mark.parametrize(
     ("fault", "name"),
     [
@@ -274,6 +282,7 @@ def test_prices_are_those_that_settle_and_come_back(fault: Fault, name: str) -> 
     play(scene, windows=windows)
 
 
+@turns_on(Fault.GAMMA_STALE, Fault.MARKET_NOT_FOUND)
 @pytest.mark.parametrize("fault", [None, Fault.GAMMA_STALE, Fault.MARKET_NOT_FOUND])
 def test_windows_of_two_coins_are_found_ahead(fault: Fault | None) -> None:
     async def scene(party: Party) -> None:

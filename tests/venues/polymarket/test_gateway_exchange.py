@@ -21,6 +21,7 @@ from polymm.venues.polymarket.results import (
     SettleState,
 )
 from polymm.venues.polymarket.wire import SignatureType
+from tests.support.fault_matrix import audited, turns_on
 from tests.support.gateways import SHARE, beaten, cancelled, placed, swept
 from tests.support.keys import signing_key
 from tests.support.loopback import until
@@ -122,7 +123,7 @@ def test_all_kinds_of_wallets_redeem_side_by_side() -> None:
         )
         async with asyncio.timeout(8), serving(made) as served:
             await asyncio.gather(*(redeem(served, kind) for kind in SignatureType))
-            served.hall.exchange.audit()
+            audited(served.hall.exchange)
 
     async def both() -> None:
         await asyncio.gather(scene("v1"), scene("v2"))
@@ -229,6 +230,7 @@ def test_beats_keep_orders_alive_and_a_wrong_id_is_mended() -> None:
     play(scene)
 
 
+@turns_on(Fault.HEARTBEAT_REFUSED)
 def test_a_refused_beat_is_named() -> None:
     async def scene(one: Trader) -> None:
         await beaten(one.gateway)

@@ -8,10 +8,11 @@ import pytest
 
 from polymm.domain.order import Side
 from polymm.errors import VenueError
-from polymm.exchange.faults import SCENES, Fault, Place
+from polymm.exchange.faults import Fault
 from polymm.exchange.trading import Mode
 from polymm.venues.polymarket.results import BeatState, CancelState, PlaceState, SettleState
 from polymm.venues.polymarket.wire import SignatureType
+from tests.support.fault_matrix import turns_on
 from tests.support.gateways import beaten, cancelled, placed, swept
 from tests.support.loopback import MS
 from tests.support.traders import SHARE, Trader, play
@@ -47,16 +48,9 @@ CANCELLING = {
     Fault.EDGE_BLOCKED: ((), CancelState.REJECTED, "blocked", True),
     Fault.EDGE_THROTTLED: ((), CancelState.REJECTED, "throttled", True),
 }
-# Those with a test of their own below, or told by other slices' parts.
-OTHERS = {Fault.BATCH_LEG_UNNAMED, Fault.ORDERS_LATE, Fault.HEARTBEAT_REFUSED}
-MARKETS = {Fault.MARKET_NOT_FOUND}
 
 
-def test_no_switch_of_order_entry_is_forgotten() -> None:
-    rest = {fault for fault, scene in SCENES.items() if scene.place is Place.REST}
-    assert rest <= PLACING.keys() | CANCELLING.keys() | OTHERS | MARKETS
-
-
+@turns_on(*PLACING)
 @pytest.mark.parametrize("fault", PLACING)
 def test_a_placement_meets(fault: Fault) -> None:
     lasts_ms, state, reason, is_open = PLACING[fault]
@@ -77,6 +71,7 @@ def test_a_placement_meets(fault: Fault) -> None:
     play(scene)
 
 
+@turns_on(*CANCELLING)
 @pytest.mark.parametrize("fault", CANCELLING)
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_cancel_meets(fault: Fault, count: int) -> None:
@@ -115,6 +110,7 @@ def test_an_order_that_enters_after_our_deadline_is_unknown_before_it_is_there()
     play(scene, place_ns_max=50 * MS)
 
 
+@turns_on(Fault.BATCH_LEG_UNNAMED, Fault.POST_REPLY_LOST)
 @pytest.mark.parametrize("fault", [Fault.BATCH_LEG_UNNAMED, Fault.POST_REPLY_LOST])
 def test_a_batch_of_which_little_is_known(fault: Fault) -> None:
     async def scene(one: Trader) -> None:
@@ -127,6 +123,7 @@ def test_a_batch_of_which_little_is_known(fault: Fault) -> None:
     play(scene, batch=True)
 
 
+@turns_on(Fault.ORDERS_LATE)
 def test_a_young_order_is_missing_from_the_list_though_it_rests() -> None:
     async def scene(one: Trader) -> None:
         (order,) = await one.rest(40)
@@ -267,11 +264,7 @@ RELAYER = {
 }
 
 
-def test_no_switch_of_the_relayer_is_forgotten() -> None:
-    relayer = {fault for fault, scene in SCENES.items() if scene.place is Place.RELAYER}
-    assert relayer == RELAYER.keys()
-
-
+@turns_on(*RELAYER)
 @pytest.mark.parametrize("fault", RELAYER)
 @pytest.mark.parametrize("kind", [kind for kind in SignatureType if kind])
 def test_a_split_meets(fault: Fault, kind: SignatureType) -> None:

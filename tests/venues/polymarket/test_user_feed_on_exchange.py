@@ -21,6 +21,7 @@ from polymm.venues.polymarket.user_events import (
     own_fills,
 )
 from polymm.venues.polymarket.user_feed import UserFeed, UserFeedSettings
+from tests.support.fault_matrix import turns_on
 from tests.support.guests import CHEAP, Guest, Party, play
 from tests.support.loopback import until
 
@@ -123,23 +124,24 @@ def test_the_taker_hears_of_its_own_side_and_exact_cash() -> None:
     play_user(scene)
 
 
-@pytest.mark.parametrize(
-    ("fault", "news"),
-    [
-        (Fault.USER_DUPLICATED, FillNews.OLD),
-        (Fault.USER_REORDERED, FillNews.BOOKED),
-        (Fault.USER_MINED_FIRST, FillNews.OLD),
-        (Fault.USER_STATUS_SKIPPED, FillNews.BOOKED),
-        (Fault.USER_FILL_LATE, FillNews.BOOKED),
-        (Fault.TRADE_RETRIED, FillNews.STATUS),
-    ],
-)
-def test_however_it_is_told_each_fill_counts_once(fault: Fault, news: FillNews) -> None:
+NEWS = {
+    Fault.USER_DUPLICATED: FillNews.OLD,
+    Fault.USER_REORDERED: FillNews.BOOKED,
+    Fault.USER_MINED_FIRST: FillNews.OLD,
+    Fault.USER_STATUS_SKIPPED: FillNews.BOOKED,
+    Fault.USER_FILL_LATE: FillNews.BOOKED,
+    Fault.TRADE_RETRIED: FillNews.STATUS,
+}
+
+
+@turns_on(*NEWS)
+@pytest.mark.parametrize("fault", NEWS)
+def test_however_it_is_told_each_fill_counts_once(fault: Fault) -> None:
     async def scene(party: Party, heard: Heard, bob: Guest) -> None:
         party.hall.faults.set(fault, 1.0, lasts_ms=(5, 60))
         await meet(heard, bob, times=3)
         await until(lambda: heard.statuses.count(TradeStatus.CONFIRMED) >= 3)
-        await until(lambda: news in heard.news)
+        await until(lambda: NEWS[fault] in heard.news)
         await asyncio.sleep(0.07)
         assert heard.news.count(FillNews.BOOKED) == 3
         assert heard.up_e6 == 30_000_000
@@ -147,6 +149,7 @@ def test_however_it_is_told_each_fill_counts_once(fault: Fault, news: FillNews) 
     play_user(scene)
 
 
+@turns_on(Fault.TRADE_FAILED)
 def test_a_trade_that_fails_is_undone() -> None:
     async def scene(party: Party, heard: Heard, bob: Guest) -> None:
         party.hall.faults.set(Fault.TRADE_FAILED, 1.0)
@@ -157,6 +160,21 @@ def test_a_trade_that_fails_is_undone() -> None:
     play_user(scene)
 
 
+@turns_on(Fault.FILL_SHORT)
+def test_an_order_that_is_done_a_hundredth_early_says_so() -> None:
+    async def scene(party: Party, heard: Heard, bob: Guest) -> None:
+        party.hall.faults.set(Fault.FILL_SHORT, 1.0, limit=1)
+        await meet(heard, bob)
+        await until(lambda: TradeStatus.CONFIRMED in heard.statuses)
+        assert heard.up_e6 == 9_990_000
+        (last,) = (one for one in heard.events if isinstance(one, OrderEvent) and one.matched_e6)
+        assert (last.status, last.matched_e6, last.size_e6) == ("MATCHED", 9_990_000, 10_000_000)
+        assert heard.guest.open_ids() == []
+
+    play_user(scene)
+
+
+@turns_on(Fault.USER_CLOSED)
 def test_a_torn_user_socket_is_a_gap() -> None:
     async def scene(party: Party, heard: Heard, bob: Guest) -> None:
         party.hall.faults.set(Fault.USER_CLOSED, 1.0, limit=1)
@@ -170,6 +188,7 @@ def test_a_torn_user_socket_is_a_gap() -> None:
     play_user(scene)
 
 
+@turns_on(Fault.ORDER_CANCELED, Fault.USER_POST_ONLY_EVENT)
 def test_venue_cancels_and_refusals_are_named() -> None:
     async def scene(party: Party, heard: Heard, bob: Guest) -> None:
         party.hall.faults.set(Fault.ORDER_CANCELED, 1.0, lasts_ms=(5, 10))
