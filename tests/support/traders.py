@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -75,14 +76,19 @@ class Trader:
 
 @asynccontextmanager
 async def trader(
-    served: Served, kind: SignatureType, number: int = 1, **others: object
+    served: Served,
+    kind: SignatureType,
+    number: int = 1,
+    *,
+    tls: ssl.SSLContext | None = None,
+    **others: object,
 ) -> AsyncIterator[Trader]:
     hosts, rng = Hosts.of(served.urls), random.Random(number)
     key = signing_key(drawn_key(rng))
-    given = await create_or_derive_key(hosts, key, rng=rng)
+    given = await create_or_derive_key(hosts, key, rng=rng, tls=tls)
     wallet = Wallet(key=key, signature_type=kind)
     patient = {"place_ns_max": 1_000 * MS, "cancel_ns_max": 1_000 * MS} | others
-    gateway = Gateway(hosts, wallet, given, settings=settings(**patient), rng=rng)
+    gateway = Gateway(hosts, wallet, given, settings=settings(**patient), rng=rng, tls=tls)
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds / HASTE)
@@ -95,6 +101,7 @@ async def trader(
         rng=rng,
         clock_ns=lambda: time.monotonic_ns() * HASTE,
         sleep=sleep,
+        tls=tls,
     )
     await asyncio.gather(gateway.open(), settler.open())
     try:
