@@ -172,7 +172,7 @@ def test_a_sentence_of_the_venue_has_one_meaning(status, text, reason, state):
         # What is not the venue's own sentence may hide one that settles nothing.
         (400, HTML, "unreadable", S.UNKNOWN),
         (400, b'{"error":"order 0x0a is invalid. Dupl', "unreadable", S.UNKNOWN),
-        (400, gzip.compress(b'{"error":"invalid signature"}'), "unreadable", S.UNKNOWN),
+        (400, gzip.compress(b'{"error":"Duplicated."}', mtime=0), "unreadable", S.UNKNOWN),
         (413, b"", "unreadable", S.UNKNOWN),
         (400, b"invalid signature", "signature", S.REJECTED),
         (502, HTML, "server_error", S.UNKNOWN),
