@@ -48,14 +48,9 @@ class _Cycle:
     @property
     def hindrances(self) -> tuple[str, ...]:
         """What stands between the wanted orders and the book."""
-        names = []
-        if self.sides:
-            names.append("awaiting_proof")
-        if self.is_blocked:
-            names.append("cancel_unproven")
-        if self.withheld:
-            names.append(self.withheld)
-        return tuple(names)
+        awaited = ("awaiting_proof",) if self.sides else ()
+        blocked = ("cancel_unproven",) if self.is_blocked else ()
+        return awaited + blocked + ((self.withheld,) if self.withheld else ())
 
     @property
     def outcome(self) -> str:
@@ -390,11 +385,7 @@ class Maker:
         return self._lane.evaluate(now_ns)
 
     def _tell_lane(self) -> bool:
-        """Let the Lane compare with what we mean to have there: pulled orders no longer count.
-
-        Returns:
-            Whether that is something on both sides.
-        """
+        """Tell the Lane what we mean to have there, pulled orders not; whether on both sides."""
         # It refuses shares below 0, after taking note, and then quotes nothing: `bad_inventory`.
         try:  # noqa: SIM105, suppress() takes longer than the call
             self._lane.set_inventory(self.inventory.up_e6, self.inventory.down_e6)
