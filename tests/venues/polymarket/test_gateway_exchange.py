@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from polymm.domain.order import Side, Token
 from polymm.exchange.faults import Fault
 from polymm.exchange.server.app import Served, serving
 from polymm.exchange.server.settings import Buckets, ServerSettings
+from polymm.exchange.synthetic import fit_flow
 from polymm.exchange.windows import WindowSettings
 from polymm.venues.polymarket.geoblock import ask_geoblock
 from polymm.venues.polymarket.hosts import Hosts
@@ -118,8 +120,20 @@ def test_all_kinds_of_wallets_redeem_side_by_side() -> None:
 
     async def scene(version: str) -> None:
         windows = WindowSettings(length_s=1, ahead=1, resolve_delay_ns=0, version=version)
+        # Near its end somebody would take what rests at 99.
+        flow = replace(
+            fit_flow(windows),
+            maker_count=0,
+            noise_order_rate=0.0,
+            noise_take_rate=0.0,
+            informed_count=0,
+        )
         made = ServerSettings(
-            windows=windows, relayed_ms=(20, 40), block_ms=20, pairs_e6=1_000 * SHARE
+            windows=windows,
+            flow=flow,
+            relayed_ms=(20, 40),
+            block_ms=20,
+            pairs_e6=1_000 * SHARE,
         )
         async with asyncio.timeout(8), serving(made) as served:
             await asyncio.gather(*(redeem(served, kind) for kind in SignatureType))
