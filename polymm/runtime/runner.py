@@ -5,7 +5,6 @@ keeps the loop awake, which costs a core and saves the wake-up of each message.
 """
 
 import asyncio
-import gc
 import platform
 import random
 import secrets
@@ -19,6 +18,7 @@ from polymm.research.records import Run
 from polymm.research.tape_facts import market_facts
 from polymm.runtime.access import Access
 from polymm.runtime.clock import Clock
+from polymm.runtime.collector import frozen, tidy
 from polymm.runtime.config import Config
 from polymm.runtime.embedded import embedded_exchange
 from polymm.runtime.public_reads import PublicReads
@@ -102,7 +102,7 @@ def run_real_time(
         VenueError: The venue or the credentials refused.
         KeyboardInterrupt: A second signal came.
     """
-    with _loop_runner() as runner:
+    with loop_runner() as runner:
         try:
             return runner.run(_run(plan, note, watch))
         except asyncio.CancelledError:
@@ -110,7 +110,7 @@ def run_real_time(
             raise KeyboardInterrupt from None
 
 
-def _loop_runner() -> asyncio.Runner:
+def loop_runner() -> asyncio.Runner:
     """A runner on the fastest loop there is."""
     try:
         import uvloop
@@ -146,10 +146,10 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
             store=store,
             rng=rng,
             clock=clock,
-            on_quiet=_tidy,
+            on_quiet=tidy,
             watch=watch,
         )
-        with _signals(session, note) as signalled, _frozen(), _awake(spin=config.session.spin):
+        with _signals(session, note) as signalled, frozen(), _awake(spin=config.session.spin):
             end = await session.run()
         facts |= end.facts | _facts(plan, end)
         return RealTimeEnd(_assemble(plan, store, end, facts), tuple(end.faults), signalled[0])
@@ -194,7 +194,7 @@ def session_settings(config: Config, source: str, *, is_endless: bool = False) -
     )
 
 
-# The loop and the collector
+# The loop
 
 
 @contextmanager
@@ -226,23 +226,6 @@ def _signals(session: Session, note: Callable[[str], None]) -> Iterator[list[int
 def _error_of(context: dict[str, object]) -> BaseException:
     error = context.get("exception")
     return error if isinstance(error, BaseException) else RuntimeError(str(context["message"]))
-
-
-@contextmanager
-def _frozen() -> Iterator[None]:
-    """Keep the collector off the path: what stands now is not looked at again."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
-
-
-def _tidy() -> None:
-    gc.collect()
 
 
 @contextmanager

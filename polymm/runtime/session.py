@@ -27,7 +27,7 @@ from polymm.runtime.doubts import Doubts
 from polymm.runtime.observed import ObservedEntry
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
-from polymm.runtime.soak import Footprint, footprint, least
+from polymm.runtime.soak import Footprint, Footprints
 from polymm.runtime.stage_names import new_stages
 from polymm.runtime.window_run import WindowRun
 from polymm.strategy.base import BaseParameters, raise_order_size
@@ -40,8 +40,6 @@ from polymm.venues.polymarket.slugs import Window, window_at
 
 # Of the window that is open at the start at least so much must be left to be worth a desk.
 OPEN_SHARE_MIN = 0.25
-FOOTPRINTS_MAX = 10_000
-FOOTPRINT_NS = NS
 WATCH_S = 0.25
 
 
@@ -177,7 +175,8 @@ class Session:
         self._on_quiet = on_quiet
         self._watch = watch
         self._watching: asyncio.TimerHandle | None = None
-        self._print_ns = 0
+        self._footprints = Footprints()
+        self.end.footprints = self._footprints.found
         self._stop = asyncio.Event()
         self._done = asyncio.Event()
         self._fault: BaseException | None = None
@@ -354,17 +353,8 @@ class Session:
         now_ns = self._clock.now_ns()
         if self._watch is not None:
             self._watch([_moment(desk, now_ns) for desk in self.desks.values()])
-        if now_ns >= self._print_ns:
-            self._print_ns = now_ns + FOOTPRINT_NS
-            self._note_footprint(now_ns)
-
-    def _note_footprint(self, now_ns: int) -> None:
-        start_s = window_at(self.settings.coins[0], self.settings.window_s, now_ns).start_s
-        prints, now = self.end.footprints, footprint(start_s)
-        if prints and prints[-1].start_s == start_s:
-            prints[-1] = least(prints[-1], now)
-        elif len(prints) < FOOTPRINTS_MAX:
-            prints.append(now)
+        window = window_at(self.settings.coins[0], self.settings.window_s, now_ns)
+        self._footprints.look(window.start_s, now_ns)
 
     def _look_away(self) -> None:
         if self._watching is not None:

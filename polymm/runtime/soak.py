@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+WINDOWS_MAX: Final = 10_000
+SYSTEM_NS: Final = 1_000_000_000
 _OWN: Final = Path("/proc/self")
 
 
@@ -30,19 +32,31 @@ class Footprint:
     resident_bytes: int
 
 
-def footprint(start_s: int) -> Footprint:
-    """Read what this process holds now."""
-    return Footprint(start_s, len(asyncio.all_tasks()), _sockets(), _resident_bytes())
+class Footprints:
+    """Reads what this process holds, window by window.
 
+    Attributes:
+        found: One a window, the oldest first; of `WINDOWS_MAX` windows.
+    """
 
-def least(before: Footprint, now: Footprint) -> Footprint:
-    """What two readings of one window have in common."""
-    return Footprint(
-        now.start_s,
-        min(before.tasks, now.tasks),
-        min(before.sockets, now.sockets),
-        now.resident_bytes,
-    )
+    def __init__(self) -> None:
+        self.found: list[Footprint] = []
+        self._system_ns = 0
+
+    def look(self, start_s: int, now_ns: int) -> None:
+        """Look now, in the window that began at ``start_s``."""
+        last = self.found[-1] if self.found else None
+        tasks = len(asyncio.all_tasks())
+        if last is None or last.start_s != start_s:
+            if len(self.found) < WINDOWS_MAX:
+                self.found.append(Footprint(start_s, tasks, _sockets(), _resident_bytes()))
+            return
+        # The system is asked less often: its answer takes a while.
+        sockets, resident_bytes = last.sockets, last.resident_bytes
+        if now_ns >= self._system_ns:
+            self._system_ns = now_ns + SYSTEM_NS
+            sockets, resident_bytes = min(sockets, _sockets()), _resident_bytes()
+        self.found[-1] = Footprint(start_s, min(last.tasks, tasks), sockets, resident_bytes)
 
 
 def _sockets() -> int:

@@ -9,6 +9,8 @@ import pytest
 from polymm.domain.market import NS
 from polymm.domain.order import Fill
 from polymm.research.records import MarketRun
+from polymm.runtime.collector import frozen
+from polymm.runtime.runner import loop_runner
 from polymm.runtime.session import SessionEnd
 from polymm.runtime.soak import Footprint
 from polymm.venues.polymarket.wire import SignatureType
@@ -16,6 +18,9 @@ from tests.support.live_sessions import Bot, audit, configured, exchange_of, mak
 
 # What a roll may cost beside the stated margin: the first order's way to the venue and back.
 ROLL_S_MAX = 1.0
+# In windows this short a desk of the window before may be settling all the time: its own task and
+# that of its merge, for each coin of one bot.
+PASSING_MAX = 4
 
 
 @asynccontextmanager
@@ -33,7 +38,8 @@ async def rolled(
                 )
                 for kind in kinds
             ]
-            ends = await asyncio.gather(*(bot.run() for bot in bots))
+            with frozen():
+                ends = await asyncio.gather(*(bot.run() for bot in bots))
             assert await audit(child.control) == {"audit": "ok"}
         for bot, end in zip(bots, ends, strict=True):
             check(bot.markets, end, window_s, windows)
@@ -73,9 +79,13 @@ def test_five_windows_of_two_coins_leave_no_order_no_task_and_no_cent() -> None:
     async def scene() -> None:
         async with rolled(6, 5, 60) as bots:
             for bot, end in bots:
-                assert len(held(rolling_prints(bot, end))) == 1, end.footprints
+                prints = rolling_prints(bot, end)
+                assert len({one.sockets for one in prints}) == 1, prints
+                tasks = [one.tasks for one in prints]
+                assert max(tasks) - min(tasks) <= PASSING_MAX, prints
 
-    asyncio.run(scene())
+    with loop_runner() as runner:
+        runner.run(scene())
 
 
 @pytest.mark.slow
@@ -89,4 +99,5 @@ def test_ten_windows_of_a_minute_hold_as_much_at_the_end_as_at_the_third() -> No
                 assert len(held(prints)) == 1, prints
                 assert prints[-1].resident_bytes - prints[0].resident_bytes <= 2 * 2**20
 
-    asyncio.run(scene())
+    with loop_runner() as runner:
+        runner.run(scene())

@@ -11,6 +11,7 @@ import aiohttp
 from polymm.research.records import MarketRun
 from polymm.runtime.access import Access
 from polymm.runtime.clock import Clock
+from polymm.runtime.collector import tidy
 from polymm.runtime.config import Config
 from polymm.runtime.config_source import load_config
 from polymm.runtime.embedded import EmbeddedExchange, embedded_exchange
@@ -92,7 +93,7 @@ async def make_bot(
         store=store,
         rng=rng,
         clock=clock,
-        on_quiet=lambda: None,
+        on_quiet=tidy,
     )
     return Bot(session, store, access)
 
