@@ -28,6 +28,7 @@ from polymm.venues.polymarket.user_feed import UserFeed
 
 BEAT_NS: Final = 5 * NS
 RECONCILE_NS: Final = 10 * NS
+RETRY_NS: Final = NS
 TICK_S: Final = 0.25
 LIVE_S_MAX: Final = 15.0
 # An order is listed a moment after it was placed; a younger one's absence proves nothing.
@@ -96,6 +97,8 @@ class Access:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._beat_ns = self._reconcile_ns = 0
+        self._gaps = 0
+        self._unread_ns: int | None = None
         self._began_ns = clock_ns()
         self._rebates: set[tuple[str, str]] = set()
         self._rebates_start_e6 = 0
@@ -155,6 +158,9 @@ class Access:
             self._book.take_fills(own_fills(event, self._api_key.reveal(), orders, ""))
 
     def _on_gap(self, since_ns: int) -> None:
+        # Quotes stay away until what was missed has been read (FAILURES 39).
+        self._gaps += 1
+        self._unread_ns = since_ns if self._unread_ns is None else min(since_ns, self._unread_ns)
         self._spawn(self._reconcile(since_ns))
 
     # What is done every few seconds
@@ -163,7 +169,7 @@ class Access:
         assert self._book is not None
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         now_ns = self._clock_ns()
-        is_heard = self._user.is_live
+        is_heard = self._user.is_live and self._unread_ns is None
         may_rest = self.gateway.chain.left_ns(now_ns) > 0
         for desk in self._book.desks:
             desk.put_obstacle("no_user_channel", stands=not is_heard)
@@ -178,21 +184,33 @@ class Access:
     def _on_beat(self, result: BeatResult) -> None:
         self.counts[f"beat_{result.state}"] += 1
         if result.state is not BeatState.ACCEPTED:
-            self._beat_ns = 0  # again at the next tick
+            self._beat_ns = self._clock_ns() + RETRY_NS
 
     async def _reconcile(self, since_ns: int) -> None:
-        """Read trades since then and all open orders; doubt what should be there and is not."""
+        """Read trades since then and all open orders; doubt what should be there and is not.
+
+        A gap whose reading failed is read again soon, from its beginning.
+        """
         book = self._book
         assert book is not None
-        asked_ns = self._clock_ns()
+        asked_ns, gaps = self._clock_ns(), self._gaps
+        since_ns = since_ns if self._unread_ns is None else min(since_ns, self._unread_ns)
         try:
-            trades = await self.gateway.trades(after_s=since_ns // NS - OVERLAP_S)
+            after_s = (since_ns + self.gateway.skew.offset_ns) // NS - OVERLAP_S
+            trades = await self.gateway.trades(after_s=after_s)
             listed = {order.order_id: order for order in await self.gateway.open_orders()}
+            fills = [
+                fill
+                for trade in trades
+                for fill in listed_fills(trade, book.orders_of(trade.condition_id))
+            ]
         except VenueError as error:
             self.counts[f"reconcile_{error.reason}"] += 1
+            self._reconcile_ns = min(self._reconcile_ns, asked_ns + RETRY_NS)
             return
-        for trade in trades:
-            book.take_fills(listed_fills(trade, book.orders_of(trade.condition_id)))
+        if gaps == self._gaps:
+            self._unread_ns = None
+        book.take_fills(fills)
         known: set[str] = set()
         for desk in book.desks:
             known.update(desk.dispatch.by_hash)

@@ -44,6 +44,8 @@ ENGINE_REASONS: Final[Mapping[str, str]] = MappingProxyType(
 CLOSED_STATUSES: Final = frozenset({"CANCELED_MARKET_RESOLVED", "CANCELED_MARKET_NOT_FOUND"})
 # Ids of trades are texts, the engine's are numbers.
 MS: Final = 1_000_000
+# The venue rounds matches: an order with no more than this left is done (user-ws notes 2).
+DUST_E6: Final = 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -234,9 +236,13 @@ class Dispatch:
             counter_fee_e6=fee_e6 if fill.is_maker else 0,
         )
         sent.booked_e6 += fill.size_e6
-        if sent.booked_e6 >= place.size_e6 and not sent.end:
+        left_e6 = place.size_e6 - sent.booked_e6
+        is_done = left_e6 <= DUST_E6 and not sent.end
+        if is_done:
             self._end(sent, "filled")
         self._reply(told)
+        if is_done and left_e6 > 0:
+            self._reply(Cancelled(place.order_id, sent.booked_e6, "venue"))
         return told
 
     def find(self, sent: Sent) -> None:

@@ -34,6 +34,7 @@ class Doubts:
         entry: Who is asked.
         book: Takes fills that a listing tells; knows which are new.
         clock_ns: The session's.
+        offset_ns: What to add to it for the venue's.
 
     Attributes:
         counts: What came of it, by name.
@@ -44,11 +45,13 @@ class Doubts:
         entry: OrderEntry,
         book: Callable[[Iterable[OwnFill]], None],
         clock_ns: Callable[[], int],
+        offset_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._entry = entry
         self._book = book
         self._clock_ns = clock_ns
+        self._offset_ns = offset_ns
         self._tasks: set[asyncio.Task[None]] = set()
 
     def raise_of(self, dispatch: Dispatch, sent: Sent) -> None:
@@ -100,9 +103,10 @@ class Doubts:
     async def _look(self, dispatch: Dispatch, sent: Sent) -> bool:
         """Ask for the order and its market's trades; True where the order is listed."""
         found = None if sent.end else await self._entry.order(sent.order_id)
-        after_s = sent.sent_ns // NS - OVERLAP_S
+        after_s = (sent.sent_ns + self._offset_ns()) // NS - OVERLAP_S
         trades = await self._entry.trades(dispatch.market.condition_id, after_s)
-        self._book(fill for trade in trades for fill in listed_fills(trade, dispatch.by_hash))
+        mine = dispatch.by_hash
+        self._book([fill for trade in trades for fill in listed_fills(trade, mine)])
         if found is None or sent.end:
             return bool(sent.end)
         sent.owed_e6 = max(sent.owed_e6, found.matched_e6)
@@ -123,6 +127,9 @@ def listed_fills(trade: TradeRecord, mine: Container[str]) -> list[OwnFill]:
 
     Args:
         mine: Ids of our orders.
+
+    Raises:
+        VenueError: A trade of ours has a status that nobody knows: nothing of it is guessed.
     """
     found = [
         _fill(trade, part.order_id, part.token_id, part.side, part.size_e6, part.price_e4)
@@ -148,12 +155,15 @@ def _fill(
             * (part.price_e4 if part.token_id == token_id else DOLLAR_E4 - part.price_e4)
             for part in trade.fills
         )
-    # Listed trades know one status more, of trades that are on their way to the chain.
-    known = trade.status in TradeStatus.__members__
+    status = TradeStatus.__members__.get(trade.status)
+    if status is None:
+        raise VenueError(
+            "bad_reply", f"status of trade {trade.trade_id} was {trade.status!r:.40}", is_known=True
+        )
     return OwnFill(
         trade_id=trade.trade_id,
         order_id=order_id,
-        status=TradeStatus[trade.status] if known else TradeStatus.MATCHED,
+        status=status,
         condition_id=trade.condition_id,
         token_id=token_id,
         side=side,

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from polymm.runtime.account_book import AccountBook
 from polymm.runtime.dispatch import Dispatch
 from polymm.venues.polymarket.credentials import ApiCredentials, Secret, SigningKey
 from polymm.venues.polymarket.hosts import Hosts
-from polymm.venues.polymarket.results import Balance, PlaceState
+from polymm.venues.polymarket.results import Balance, PlaceState, TradeRecord
 from polymm.venues.polymarket.signing import Wallet
+from polymm.venues.polymarket.skew import ClockSkew
 from polymm.venues.polymarket.wire import SignatureType
 from tests.runtime.test_dispatch import MARKET, SHARE, Scene
 from tests.support.fake_entry import FakeEntry
@@ -29,6 +31,12 @@ class Venue(FakeEntry):
     def __init__(self, *balances_e6: int) -> None:
         super().__init__()
         self.balances_e6 = list(balances_e6)
+        self.skew = ClockSkew()
+        self.asked_s: list[int] = []
+
+    async def trades(self, condition_id: str = "", after_s: int = 0) -> list[TradeRecord]:
+        self.asked_s.append(after_s)
+        return await super().trades(condition_id, after_s)
 
     async def balance(self, token_id: str = "") -> Balance:
         if not self.balances_e6:
@@ -145,3 +153,51 @@ def test_an_order_that_is_not_ours_is_counted(monkeypatch: pytest.MonkeyPatch) -
     work: Any = money.access
     asyncio.run(work._reconcile(60 * NS))
     assert money.access.counts["unknown_orders"] == 1
+
+
+def test_a_gap_that_could_not_be_read_is_read_again_from_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    venue = Venue(DOLLAR)
+    work: Any = Money(venue, monkeypatch).access
+
+    async def scene() -> None:
+        venue.is_down = True
+        work._on_gap(30 * NS)
+        work._on_gap(50 * NS)
+        await asyncio.gather(*work._tasks)
+        assert work._unread_ns == 30 * NS
+        venue.is_down = False
+        await work._reconcile(60 * NS)
+        assert work._unread_ns is None
+
+    asyncio.run(scene())
+    assert venue.asked_s[-1] == 30 - access_module.OVERLAP_S
+
+
+def test_trades_are_asked_for_by_the_venues_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = Venue(DOLLAR)
+    venue.skew.sampled(1_000, asked_ns=2_000 * NS, answered_ns=2_000 * NS)
+    work: Any = Money(venue, monkeypatch).access
+    asyncio.run(work._reconcile(2_060 * NS))
+    assert venue.asked_s[0] in range(1_060 - access_module.OVERLAP_S, 1_062)
+
+
+def test_a_trade_of_unknown_status_books_nothing_and_keeps_the_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(monkeypatch)
+    order_id = scene.place()
+    venue = Venue(DOLLAR)
+    venue.orders = scene.entry.orders
+    venue.list_trade(order_id, 2 * SHARE)
+    venue.traded = [replace(trade, status="PARKED") for trade in venue.traded]
+    money = Money(venue, monkeypatch)
+    desk: Any = OneDesk(scene)
+    money.book.add(desk)
+    work: Any = money.access
+    work._unread_ns = 60 * NS
+    asyncio.run(work._reconcile(60 * NS))
+    assert scene.dispatch.sent[1].booked_e6 == 0
+    assert money.access.counts["reconcile_bad_reply"] == 1
+    assert work._unread_ns == 60 * NS

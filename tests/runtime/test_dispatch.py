@@ -214,6 +214,16 @@ def test_a_cancel_that_never_left_may_be_sent_again(scene: Scene) -> None:
     assert scene.entry.cancels == [order_id, order_id]
 
 
+def test_an_order_that_is_done_a_lot_short_leaves_its_place(scene: Scene) -> None:
+    order_id = scene.place()
+    scene.entry.answer(order_id, PlaceState.LIVE)
+    scene.filled(order_id, 5 * SHARE - 10_000)
+    assert scene.dispatch.open == []
+    assert scene.replies[-1] == Cancelled(1, 5 * SHARE - 10_000, "venue")
+    scene.filled(order_id, 10_000, "the rest")
+    assert scene.dispatch.sent[1].booked_e6 == 5 * SHARE
+
+
 def test_a_new_grid_is_that_of_the_next_order(scene: Scene) -> None:
     place = Place(1, MARKET.slug, Token.UP, Side.BUY, 9_855, 5 * SHARE)
     scene.dispatch.place([place], [0], 10)

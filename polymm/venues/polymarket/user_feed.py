@@ -150,22 +150,29 @@ class UserFeed:
 
     def _on_message(self, frame: bytes, recv_ns: int) -> None:
         since_ns, self._heard_ns = self._heard_ns, recv_ns
-        if not self.is_live:
-            self.is_live = True
-            self.refusals = 0
-            self.counts["gaps"] += 1
-            self._on_gap(since_ns)
         if frame == wire.PONG:
             if self._link is not None:
                 self._link.answered(recv_ns)
+            self._live_since(since_ns)
             return
         told = read_user_frame(frame)
         self.counts["ignored"] += told.ignored
+        if told.events:
+            self._live_since(since_ns)
         for event in told.events:
             self.counts["events"] += 1
             self._on_event(event, recv_ns)
         if told.faults:
             self.counts["malformed"] += len(told.faults)
+            if self.is_live:
+                self._on_gap(since_ns)
+
+    def _live_since(self, since_ns: int) -> None:
+        """Know by an answer or an event, not by any words, that the venue took the credentials."""
+        if not self.is_live:
+            self.is_live = True
+            self.refusals = 0
+            self.counts["gaps"] += 1
             self._on_gap(since_ns)
 
     def _tick(self) -> None:

@@ -138,6 +138,20 @@ def test_refused_credentials_are_counted_in_a_row(stage: Stage) -> None:
     stage(scene())
 
 
+def test_words_before_a_close_are_no_sign_of_life(stage: Stage) -> None:
+    def refuse(talk: Talk, _: Any) -> None:
+        talk.say({"error": "unauthorized"})
+        talk.close(1008)
+
+    async def scene() -> None:
+        async with opened(on_text=refuse, answers_pings=False) as it:
+            await until(lambda: it.feed.refusals == 3)
+            assert not it.feed.is_live
+            assert it.told == []
+
+    stage(scene())
+
+
 def test_a_frame_that_cannot_be_read_is_a_gap_and_spoils_nothing(stage: Stage) -> None:
     async def scene() -> None:
         async with opened(on_text=telling([order(price="x"), order()], b"{")) as it:
