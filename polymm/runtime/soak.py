@@ -1,7 +1,7 @@
 """What must not grow over windows: tasks, sockets, memory.
 
-Looked at often: what passes, such as a merge on its way, is not what a window costs, so the fewest
-tasks and sockets of a window count, and its last reading of memory.
+Looked at often: what passes, such as a merge on its way or a record that is being written, is not
+what a window costs, so the least of a window's readings count.
 """
 
 import asyncio
@@ -55,7 +55,8 @@ class Footprints:
         sockets, resident_bytes = last.sockets, last.resident_bytes
         if now_ns >= self._system_ns:
             self._system_ns = now_ns + SYSTEM_NS
-            sockets, resident_bytes = min(sockets, _sockets()), _resident_bytes()
+            sockets = min(sockets, _sockets())
+            resident_bytes = min(resident_bytes, _resident_bytes())
         self.found[-1] = Footprint(start_s, min(last.tasks, tasks), sockets, resident_bytes)
 
 
