@@ -125,12 +125,16 @@ class Witness:
     A REST book is a witness, not the truth: it counts for nothing when it is older than our last
     event, and when our socket catches up with it in time (FAILURES 8).
 
+    Args:
+        counts: Verdicts, by name.
+        decoder: Reads REST books of all witnesses: one of its own would hold a megabyte each.
+
     Attributes:
         is_asked: By token, whether an answer is awaited.
         is_unknown: Whether the venue says that it does not know the market.
     """
 
-    def __init__(self, market: FeedMarket, counts: Counter[str]) -> None:
+    def __init__(self, market: FeedMarket, counts: Counter[str], decoder: Decoder) -> None:
         facts = market.market
         self.market = market
         self.is_asked = [False, False]
@@ -138,10 +142,14 @@ class Witness:
         self._counts = counts
         self._asked_ns = [0, 0]
         self._doubt: _Doubt | None = None
-        self._decoder = Decoder()
+        self._decoder = decoder
         self._slot = self._decoder.add_market(
             facts.up_token, facts.down_token, tick_e4=market.settled_tick_e4
         )
+
+    def end(self) -> None:
+        """Free its place in the decoder; it may be asked nothing more."""
+        self._decoder.remove_market(self._slot)
 
     def due(self, now_ns: int, settings: MarketFeedSettings) -> list[Token]:
         """List the tokens to ask for now, and note that they are asked for."""

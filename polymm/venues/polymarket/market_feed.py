@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from polymm._core.decode import Decoder
 from polymm.domain.market import Market
 from polymm.domain.order import Token
 from polymm.errors import DialError, InputError
@@ -107,6 +108,7 @@ class MarketFeed:
         self._timer: asyncio.TimerHandle | None = None
         self._has_markets = asyncio.Event()
         self._witnesses: dict[FeedMarket, Witness] = {}
+        self._rest_books = Decoder()
         self._obstacles: dict[FeedMarket, str] = {}
 
     @property
@@ -173,7 +175,7 @@ class MarketFeed:
             mismatch_ns_max=self.settings.mismatch_ns_max,
             now_ns=self._clock_ns(),
         )
-        self._witnesses[found] = Witness(found, self.counts)
+        self._witnesses[found] = Witness(found, self.counts, self._rest_books)
         for line in self._lines:
             line.add(found)
         self.markets.append(found)
@@ -187,7 +189,8 @@ class MarketFeed:
             return
         market.is_removed = True
         self.markets.remove(market)
-        del self._witnesses[market], self._obstacles[market]
+        self._witnesses.pop(market).end()
+        del self._obstacles[market]
         for line in self._lines:
             line.remove(market)
         if not self.markets:
@@ -329,7 +332,8 @@ class MarketFeed:
         facts = witness.market.market
         token_id = facts.down_token if token else facts.up_token
         status, body = await self._read(wire.BOOK_PATH.format(token_id=token_id))
-        witness.take(token, status, body, now_ns, self._clock_ns())
+        if not witness.market.is_removed:
+            witness.take(token, status, body, now_ns, self._clock_ns())
 
     def _resolve(self, market: FeedMarket, winner: Token) -> None:
         if market.winner is None and not market.is_removed:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from polymm._core.decode import Decoder
 from polymm.domain.order import Token
 from polymm.venues.polymarket.book_audit import audit
 from polymm.venues.polymarket.feed_market import View
@@ -151,7 +152,7 @@ def test_a_resolved_market_needs_no_cure() -> None:
 def asked(scene: FeedScene, after_ms: int) -> tuple[Witness, Counter[str]]:
     """A witness that has just asked for both tokens, which were silent."""
     counts: Counter[str] = Counter()
-    witness = Witness(scene.markets[0], counts)
+    witness = Witness(scene.markets[0], counts, Decoder())
     scene.clock.now_ns += after_ms * MS
     assert witness.due(scene.clock.now_ns, SETTINGS) == [Token.UP, Token.DOWN]
     assert witness.due(scene.clock.now_ns + SECOND, SETTINGS) == []
@@ -160,8 +161,15 @@ def asked(scene: FeedScene, after_ms: int) -> tuple[Witness, Counter[str]]:
 
 def test_a_token_is_not_asked_for_while_it_is_heard_of() -> None:
     scene, _, _ = open_scene()
-    witness = Witness(scene.markets[0], Counter())
+    witness = Witness(scene.markets[0], Counter(), Decoder())
     assert witness.due(scene.clock.now_ns + 2_000 * MS, SETTINGS) == []
+
+
+def test_an_ended_witness_leaves_its_place_to_the_next() -> None:
+    scene, _, _ = open_scene()
+    decoder = Decoder()
+    for _ in range(300):
+        Witness(scene.markets[0], Counter(), decoder).end()
 
 
 def test_an_equal_rest_book_proves_its_token_from_the_moment_it_was_asked_for() -> None:
