@@ -1,5 +1,6 @@
 """The command line: parsing only. A verb imports what it needs when it runs."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -8,8 +9,22 @@ from polymm.cli.exits import FAILED, INTERRUPTED, exit_code
 from polymm.errors import NOT_BUILT, PolymmError
 
 
+def fill_streams() -> None:
+    """Put nothing where a standard stream was closed: else a socket of ours would take its place.
+
+    In order, since a system gives the lowest number that is free.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code; our own errors become lines on stderr."""
+    fill_streams()
     try:
         from polymm.cli.app import app
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from polymm.cli.progress import ECHO_WIDTH, REFRESH_HZ, quote_text
 
 if TYPE_CHECKING:
-    from polymm.runtime.session import DeskMoment
+    from polymm.runtime.moments import DeskMoment
 
 COLUMNS = ("market", "state", "window", "bid", "ask", "up", "down", "fills", "merges")
 

@@ -3,15 +3,17 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def note(text: str) -> None:
     """Write one line to whatever stderr is now: a live display puts it above itself.
 
-    Not through ``typer.echo``, which looks for the stream below the display and breaks it.
+    Nobody may be left to read it: that ends nothing. Not through ``typer.echo``, which looks for
+    the stream below the display and breaks it.
     """
-    sys.stderr.write(f"polymm: {text}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"polymm: {text}\n")
 
 
 class StderrLines(logging.Handler):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from polymm.research.records import Run
     from polymm.runtime.config import Config
     from polymm.runtime.config_source import LoadedConfig
-    from polymm.runtime.session import DeskMoment
+    from polymm.runtime.moments import DeskMoment
     from polymm.runtime.tape_runs import Moment, Plan
 
 # Figures are laid out for this width where no terminal says otherwise.

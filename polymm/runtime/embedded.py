@@ -22,12 +22,23 @@ class EmbeddedExchange:
     Args:
         hosts: Of its services.
         control: Of the route that switches it.
-        pid: Its process.
+        process: Its own.
     """
 
     hosts: Hosts
     control: str
-    pid: int
+    process: asyncio.subprocess.Process
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self.process.pid
+
+    async def wait_end(self) -> str:
+        """Wait until it ends by itself; tells how."""
+        code = await self.process.wait()
+        how = f"by signal {-code}" if code < 0 else f"with code {code}"
+        return f"the embedded exchange must last as long as the run, ended {how}"
 
 
 @asynccontextmanager
@@ -65,7 +76,7 @@ async def _find(process: asyncio.subprocess.Process) -> EmbeddedExchange:
         async with asyncio.timeout(START_S_MAX):
             line = await process.stdout.readline()
         urls = json.loads(line)
-        return EmbeddedExchange(Hosts.of(urls), str(urls["control"]), process.pid)
+        return EmbeddedExchange(Hosts.of(urls), str(urls["control"]), process)
     except TimeoutError:
         raise ConfigError(
             f"the embedded exchange must serve within {START_S_MAX:g} s, did not"

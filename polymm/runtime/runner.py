@@ -9,8 +9,8 @@ import platform
 import random
 import secrets
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from polymm import __version__
@@ -20,10 +20,11 @@ from polymm.runtime.access import Access
 from polymm.runtime.clock import Clock
 from polymm.runtime.collector import frozen, tidy
 from polymm.runtime.config import Config
-from polymm.runtime.embedded import embedded_exchange
+from polymm.runtime.embedded import EmbeddedExchange, embedded_exchange
+from polymm.runtime.moments import Watch
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
-from polymm.runtime.session import Session, SessionEnd, SessionSettings, Watch
+from polymm.runtime.session import Session, SessionEnd, SessionSettings
 from polymm.runtime.settings import base_parameters, maker_settings, to_ns
 from polymm.runtime.stage_names import stage_times
 from polymm.venues.polymarket.credentials import Secret, SigningKey
@@ -125,6 +126,7 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
     async with AsyncExitStack() as stack:
         store = stack.enter_context(RunStore())
         hosts, facts = plan.hosts or Hosts(), dict[str, str]()
+        child = None
         if not plan.is_observed:
             child = await stack.enter_async_context(embedded_exchange(exchange_arguments(plan)))
             hosts = child.hosts
@@ -135,7 +137,7 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
             facts["seed"] = "none drawn"
         reads = PublicReads(hosts, rng, clock_ns=clock.now_ns)
         access = None
-        if not plan.is_observed:
+        if child is not None:
             access = await _throwaway_access(hosts, config, reads, rng, clock)
             facts["wallet"] = f"{config.session.wallet}, a throw-away key"
         session = Session(
@@ -149,10 +151,26 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
             on_quiet=tidy,
             watch=watch,
         )
+        if child is not None:
+            await stack.enter_async_context(_minding(child, session))
         with _signals(session, note) as signalled, frozen(), _awake(spin=config.session.spin):
             end = await session.run()
         facts |= end.facts | _facts(plan, end)
         return RealTimeEnd(_assemble(plan, store, end, facts), tuple(end.faults), signalled[0])
+
+
+@asynccontextmanager
+async def _minding(child: EmbeddedExchange, session: Session) -> AsyncIterator[None]:
+    """Have a session end when the exchange that it trades on does."""
+
+    async def mind() -> None:
+        session.lose(await child.wait_end())
+
+    task = asyncio.create_task(mind())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def _throwaway_access(

@@ -7,12 +7,11 @@ which is gone again when its window is settled.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import cache
 
-from polymm._core.layout import ASK, BID
 from polymm._core.stages import Stages
 from polymm.domain.inventory import Portfolio
 from polymm.domain.market import NS
@@ -24,6 +23,7 @@ from polymm.runtime.account_book import AccountBook
 from polymm.runtime.clock import Clock
 from polymm.runtime.desk import Desk, Shared
 from polymm.runtime.doubts import Doubts
+from polymm.runtime.moments import Watch, moment_of
 from polymm.runtime.observed import ObservedEntry
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
@@ -41,48 +41,6 @@ from polymm.venues.polymarket.slugs import Window, window_at
 # Of the window that is open at the start at least so much must be left to be worth a desk.
 OPEN_SHARE_MIN = 0.25
 WATCH_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class DeskMoment:
-    """Where one desk stands.
-
-    Args:
-        elapsed: Share of its window that is over; below 0 before it opens.
-        bid, ask: Price in Up terms and size that rest, 0 for none.
-        shares_e6: Up and Down held.
-        state: A word for people.
-    """
-
-    slug: str
-    elapsed: float
-    bid: tuple[int, int]
-    ask: tuple[int, int]
-    shares_e6: tuple[int, int]
-    fills: int
-    merges: int
-    state: str
-
-
-Watch = Callable[[Sequence[DeskMoment]], None]
-
-
-def _moment(desk: Desk, now_ns: int) -> DeskMoment:
-    market, record = desk.market, desk.record
-    elapsed = (now_ns - market.start_ns) / (market.end_ns - market.start_ns)
-    state = "ahead" if elapsed < 0 else "trades" if elapsed < 1 else "settles"
-    if state == "trades" and desk.sight.obstacles:
-        state = "+".join(sorted(desk.sight.obstacles))
-    return DeskMoment(
-        market.slug,
-        elapsed,
-        desk.best(BID),
-        desk.best(ASK),
-        desk.shares_e6,
-        len(record.fills),
-        len(record.merges),
-        state,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +136,7 @@ class Session:
         self._footprints = Footprints()
         self.end.footprints = self._footprints.found
         self._stop = asyncio.Event()
+        self._lost = asyncio.Event()
         self._done = asyncio.Event()
         self._fault: BaseException | None = None
         self._runs: set[asyncio.Task[None]] = set()
@@ -188,7 +147,12 @@ class Session:
         self._reads = reads
         self._book = AccountBook(clock.now_ns)
         entry = ObservedEntry(clock.now_ns) if access is None else access.gateway
-        self._doubts = Doubts(entry, self._book.take_fills, clock.now_ns)
+        self._doubts = Doubts(
+            entry,
+            self._book.take_fills,
+            clock.now_ns,
+            lambda: 0 if access is None else access.gateway.skew.offset_ns,
+        )
         self._shared = Shared(
             clock=clock,
             entry=entry,
@@ -213,6 +177,12 @@ class Session:
         """Pull everything, verify, count and end."""
         self._stop.set()
         self._done.set()
+
+    def lose(self, why: str) -> None:
+        """End without asking the venue anything: it is gone, and all orders with it."""
+        self.end.faults.append(why)
+        self._lost.set()
+        self.stop()
 
     def fail(self, fault: BaseException) -> None:
         """End like `stop`, and raise what happened afterwards."""
@@ -243,7 +213,7 @@ class Session:
             await self._done.wait()
             await finder.close()
             await asyncio.gather(*self._runs)
-            if self._access is not None:
+            if self._access is not None and not self._lost.is_set():
                 facts, faults = await self._access.check_money()
                 self.end.facts |= facts
                 self.end.faults += faults
@@ -315,7 +285,11 @@ class Session:
 
     async def _lead(self, desk: Desk, window: Window) -> None:
         run = WindowRun(
-            desk, self._reads.winner, self._stop, lambda at_ns: self._pulled(window, at_ns)
+            desk,
+            self._reads.winner,
+            self._stop,
+            self._lost,
+            lambda at_ns: self._pulled(window, at_ns),
         )
         ending = await run.live()
         record = desk.record
@@ -352,7 +326,7 @@ class Session:
         self._watching = asyncio.get_running_loop().call_later(WATCH_S, self._look)
         now_ns = self._clock.now_ns()
         if self._watch is not None:
-            self._watch([_moment(desk, now_ns) for desk in self.desks.values()])
+            self._watch([moment_of(desk, now_ns) for desk in self.desks.values()])
         window = window_at(self.settings.coins[0], self.settings.window_s, now_ns)
         self._footprints.look(window.start_s, now_ns)
 

@@ -57,6 +57,7 @@ class WindowRun:
         desk: Whose.
         ask_winner: Asked for the winner when the feed does not tell it.
         stop: Set when the run is to end before the window does.
+        lost: Set when the venue is gone for good, with ``stop``: nothing is asked of it any more.
         on_pulled: Called when nothing of ours rests any more, with when quoting ended.
 
     Attributes:
@@ -68,12 +69,14 @@ class WindowRun:
         desk: Desk,
         ask_winner: AskWinner,
         stop: asyncio.Event,
+        lost: asyncio.Event,
         on_pulled: Callable[[int], None],
     ) -> None:
         self.desk = desk
         self.closed_ns = 0
         self._ask_winner = ask_winner
         self._stop = stop
+        self._lost = lost
         self._on_pulled = on_pulled
         self._clock = desk.shared.clock
         self._merges: set[asyncio.Task[None]] = set()
@@ -115,9 +118,10 @@ class WindowRun:
         margin_ns = desk.shared.close_margin_ns
         desk.close()
         await self._wait_for(lambda: desk.is_flat, PROOF_SHARE * margin_ns / NS)
-        await self._sweep()
+        if not self._lost.is_set():
+            await self._sweep()
         last_ns = now_ns + margin_ns + AFTER_CLOSE_NS
-        while True:
+        while not self._lost.is_set():
             left = await self._listed()
             if left == 0 and desk.is_flat:
                 return
@@ -125,11 +129,11 @@ class WindowRun:
             if left and now_ns >= market.end_ns:
                 desk.record.defects["orders_after_close"] = left
             if now_ns >= last_ns:
-                desk.record.defects["close_unproven"] = 1
-                return
+                break
             if left:
                 await self._sweep()
             await asyncio.sleep(LOOK_S)
+        desk.record.defects["close_unproven"] = 1
 
     async def _listed(self) -> int | None:
         """How many orders of ours the venue lists in this market, None where it does not say."""
@@ -180,7 +184,7 @@ class WindowRun:
         """Wait until something is true, looking now and then."""
         # Not by time-outs: each would leave a cycle of frames for the collector, which is off.
         last_ns = self._clock.now_ns() + int(wait_s * NS)
-        while not is_true() and self._clock.now_ns() < last_ns:
+        while not is_true() and self._clock.now_ns() < last_ns and not self._lost.is_set():
             await asyncio.sleep(LOOK_S)
 
     # Merges
@@ -236,7 +240,10 @@ class WindowRun:
         run.rebate_e6 = sum(f.counter_fee_e6 for f in fills) * desk.market.fees.rebate_e6 // 10**6
         merged_e6 = sum(pairs_e6 for _, pairs_e6 in run.merges)
         listed_e10 = await self._listed_cash_e10(faults)
-        cash_e6 = listed_e10 // 10_000 + merged_e6
+        # What cannot be read is believed, and told as a fault.
+        cash_e6 = run.pnl_fills_e6 - run.unsettled_value_e6 - payout_e6
+        if listed_e10 is not None:
+            cash_e6 = listed_e10 // 10_000 + merged_e6
         run.cash_end_e6 = cash_e6 + payout_e6
         ledger_e6 = run.cash_end_e6 + run.unsettled_value_e6
         if ledger_e6 != run.pnl_fills_e6:
@@ -252,19 +259,33 @@ class WindowRun:
         settler = self.desk.shared.settler
         if not payout_e6 or settler is None:
             return True
-        result = await settler.redeem(self.desk.market, up_e6=up_e6, down_e6=down_e6)
+        redeeming = asyncio.create_task(
+            settler.redeem(self.desk.market, up_e6=up_e6, down_e6=down_e6)
+        )
+        losing = asyncio.create_task(self._lost.wait())
+        await asyncio.wait((redeeming, losing), return_when=asyncio.FIRST_COMPLETED)
+        losing.cancel()
+        if not redeeming.done():
+            redeeming.cancel()
+            return False
+        result = redeeming.result()
         if result.state is not SettleState.SETTLED:
             self._count_defect(f"redeem_{result.reason}")
         return result.state is SettleState.SETTLED
 
-    async def _listed_cash_e10(self, faults: list[str]) -> int:
-        """Cash moved by this market's trades as the venue lists them, fees taken off."""
+    async def _listed_cash_e10(self, faults: list[str]) -> int | None:
+        """Cash moved by this market's trades as the venue lists them, fees taken off.
+
+        None where it does not; why is among ``faults``, unless the venue is gone for good.
+        """
         desk = self.desk
+        if self._lost.is_set():
+            return None
         try:
             trades = await desk.shared.entry.trades(desk.market.condition_id)
         except VenueError as error:
             faults.append(f"{desk.market.slug}: its trades cannot be read: {error}")
-            return 0
+            return None
         return sum(_cash_e10(desk, trade) for trade in trades if trade.status != "FAILED")
 
     def _count_defect(self, name: str) -> None:

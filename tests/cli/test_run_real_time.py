@@ -78,6 +78,30 @@ def test_a_second_signal_ends_at_once_and_leaves_no_exchange(tmp_path: Path) -> 
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
 
 
+def test_an_exchange_that_dies_ends_the_run_at_once_with_the_report_of_what_ran(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as process:
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        out, err = process.communicate(timeout=10)
+    assert process.returncode == 5, err
+    assert err.splitlines()[-1] == (
+        "polymm: the embedded exchange must last as long as the run, ended by signal 9"
+    )
+    (run,) = json.loads(out)["runs"]
+    assert {market["exclusion"] for market in run["markets"]} == {"stopped"}
+    assert {market["defects"]["close_unproven"] for market in run["markets"]} == {1}
+
+
+def test_closed_standard_streams_are_filled_before_a_socket_takes_their_place() -> None:
+    code = "import socket, sys; from polymm.cli import fill_streams; fill_streams();"
+    code += "print(1); print(2, file=sys.stderr); sys.exit(socket.socket().fileno() <= 2)"
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1])}
+    assert subprocess.run(command, env=environment, check=False).returncode == 0
+
+
 def ended(*faults: str, number: int = 0) -> Callable[..., RealTimeEnd]:
     run: Run = make_run(markets=2)
     return lambda plan, note, watch: RealTimeEnd(run, faults, number)
