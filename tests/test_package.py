@@ -63,7 +63,8 @@ def test_version_is_that_of_the_changelog() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("-c", "from polymm import Decoder"), ("-m", "polymm", "run", "--fast", "--no-report")]
+    "arguments",
+    [("-c", "from polymm import Decoder"), ("-m", "polymm", "run", "--fast", "--no-report")],
 )
 def test_source_without_its_build_says_so(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     source = Path(polymm.__file__).parent
