@@ -88,13 +88,13 @@ def test_a_socket_that_ends_is_opened_again_while_the_other_leads(run: Stage) ->
         async with opened(CALM, on_text=dumping) as it:
             market = it.feed.add(MARKET_ONE, PARAMS)
             await until(lambda: it.is_fresh(market) and len(it.venue.live) == 2)
-            await until(lambda: all(line.is_whole for line in it.feed.lines))
+            await until(lambda: [line.is_whole for line in it.feed.lines] == [True, True])
             for i in range(4):
                 it.venue.live[i % 2].abort()
                 await until(lambda i=i: len(it.venue.talks) == 3 + i)
                 assert market.has_epoch
                 await until(lambda: len(it.venue.live) == 2)
-                await until(lambda: all(line.is_whole for line in it.feed.lines))
+                await until(lambda: [line.is_whole for line in it.feed.lines] == [True, True])
             assert it.feed.counts["ended_closed_1006"] == 4
             assert it.doubts == []
 
