@@ -5,6 +5,7 @@ a page is written; JSON needs neither.
 """
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,13 +55,24 @@ def rounded(value: Any) -> Any:
 def write_html(runs: Sequence[Run], path: Path | str) -> Path:
     """Write one page that needs no network; answers its path.
 
+    All of it or nothing: of two runs that write the same page at once one is there afterwards.
+
     Raises:
         OSError: The file cannot be written.
     """
     from polymm.research.report_html import page
 
-    path = Path(path)
-    path.write_text(page(runs), encoding="utf-8")
+    path, text = Path(path), page(runs)
+    if path.exists() and not path.is_file():  # a pipe, a device
+        path.write_text(text, encoding="utf-8")
+        return path
+    target = path.resolve()
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
     return path
 
 

@@ -54,16 +54,20 @@ async def embedded_exchange(arguments: Sequence[str]) -> AsyncIterator[EmbeddedE
     Raises:
         ConfigError: It does not start; what it said stands on stderr.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        *("-m", "polymm", "exchange", "--port", "0", "--json", "--with-parent"),
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=LINE_BYTES_MAX,
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            *("-m", "polymm", "exchange", "--port", "0", "--json", "--with-parent"),
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=LINE_BYTES_MAX,
+            start_new_session=True,
+        )
+    except OSError as error:
+        text = f"the embedded exchange cannot be started: {error.strerror or error}"
+        raise ConfigError(text) from None
     try:
         yield await _find(process)
     finally:

@@ -244,6 +244,25 @@ def test_page_is_one_file_without_network_and_the_same_bytes_again(tmp_path: Pat
         assert f'id="{name}"' in html
 
 
+def test_a_page_replaces_the_last_one_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("the last one")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_html([make_run()], path)
+    assert path.read_text() == "the last one"
+    write_html([make_run()], path)
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def page_library(html: str) -> str:
     scripts: list[str] = re.findall(r"<script>(.*?)</script>", html, re.S)
     return max(scripts, key=len)

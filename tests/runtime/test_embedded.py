@@ -95,6 +95,33 @@ def test_a_ctrl_c_meets_the_parent_alone() -> None:
     wait_gone(pid)
 
 
+def test_how_it_ended_by_itself_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
+
+    async def scene(number: signal.Signals) -> str:
+        async with asyncio.timeout(20), embedded_exchange(["--window", "60"]) as child:
+            os.kill(child.pid, number)
+            return await child.wait_end()
+
+    assert asyncio.run(scene(signal.SIGKILL)).endswith("ended by signal 9")
+    assert asyncio.run(scene(signal.SIGTERM)).endswith("ended with code 0")
+
+
+def test_no_room_for_a_process_is_an_error_of_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    async def scene() -> None:
+        async with embedded_exchange([]):
+            raise AssertionError("nothing runs")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    with pytest.raises(ConfigError, match="cannot be started: Too many open files"):
+        asyncio.run(scene())
+
+
 def test_one_that_does_not_start_is_an_error_of_configuration(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
