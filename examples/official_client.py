@@ -30,8 +30,10 @@ def exchange() -> Iterator[dict[str, str]]:
 
 def trade(urls: dict[str, str]) -> tuple[str, str]:
     """Buy a dime's worth of Up far below the market, look at the order, cancel it."""
-    with urlopen(urls["gamma"] + "/events?closed=false&limit=1") as reply:
-        market = json.load(reply)[0]["markets"][0]
+    with urlopen(urls["gamma"] + "/events?closed=false") as reply:
+        events = json.load(reply)
+    # The last one listed: nobody trades there yet.
+    market = max(events, key=lambda event: event["slug"])["markets"][0]
     up = dict(zip(json.loads(market["outcomes"]), json.loads(market["clobTokenIds"]), strict=True))
     client = ClobClient(urls["clob"], 137, key=KEY)
     creds: ApiCreds = client.create_or_derive_api_key()
