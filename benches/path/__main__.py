@@ -150,11 +150,12 @@ def tick_goals(spreads: Spreads) -> list[Goal]:
     ours, bare = spreads[tick_to_trade.POLYMM], spreads[tick_to_trade.TRANSPORT]
     goals = [
         Goal(
-            text="tick to trade, µs added to bare transport",
+            text="tick to trade, added to bare transport",
             value=(ours.p50_ns - bare.p50_ns) / 1e3,
             floor=40.0,
             aim=30.0,
             at_most=True,
+            unit="µs",
         )
     ]
     if (peer := spreads.get(tick_to_trade.POLY_MAKER)) is not None:

@@ -256,7 +256,7 @@ def no_quote_figures(runs: Sequence[Json]) -> list[tuple[str, Read]]:
 
     rows = [(name, seconds([name])) for name in reasons[:REASONS_MAX]]
     others = reasons[REASONS_MAX:]
-    return [*rows, (f"{len(others)} other reasons", seconds(others))] if others else rows
+    return [*rows, (f"{len(others)} more", seconds(others))] if others else rows
 
 
 def no_quote_reasons(runs: Sequence[Json]) -> list[str]:

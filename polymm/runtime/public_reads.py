@@ -54,7 +54,8 @@ class PublicReads:
         status, body = await self.clob(wire.TIME_PATH)
         if status != 200:
             reason = body.decode(errors="replace")[:80] if status == NO_ANSWER else "refused"
-            text = f"the venue must answer at {self._url}, did not (status {status})"
+            told = "did not" if status == NO_ANSWER else f"answered with status {status}"
+            text = f"the venue must answer at {self._url}, {told}"
             raise VenueError(reason, text, is_known=True, status=status)
 
     async def winner(self, slug: str) -> Token | None:

@@ -307,11 +307,11 @@ def _facts(plan: RealTimePlan, end: SessionEnd) -> dict[str, str]:
     prints = end.footprints
     if prints:
         last = prints[-1]
-        growth = (last.resident_bytes - prints[min(2, len(prints) - 1)].resident_bytes) / 2**20
-        facts["held, last window"] = (
-            f"{last.tasks} tasks, {last.sockets} sockets, {last.resident_bytes / 2**20:,.1f} MiB,"
-            f" {growth:+.1f} MiB since the third"
-        )
+        held = f"{last.tasks} tasks, {last.sockets} sockets, {last.resident_bytes / 2**20:,.1f} MiB"
+        if len(prints) > 3:
+            growth = (last.resident_bytes - prints[2].resident_bytes) / 2**20
+            held += f", {growth:+.1f} MiB since the third window"
+        facts["held, last window"] = held
     if end.faults:
         facts["does not add up"] = "; ".join(end.faults)
     return facts
