@@ -106,4 +106,4 @@ class LiveRun:
 
 def quote_text(price_e4: int, size_e6: int) -> str:
     """Size at price, or a dash where there is none."""
-    return f"{size_e6 / 1e6:g} at {price_e4 / 1e4:g}" if size_e6 else "-"
+    return f"{size_e6 / 1e6:g}@{price_e4 / 1e4:g}" if size_e6 else "-"
