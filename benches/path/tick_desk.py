@@ -66,16 +66,20 @@ def hosts(port: int) -> Hosts:
 class StagedEntry:
     """A gateway that notes the stages of the first order of each tick.
 
+    Args:
+        on_done: Called when all orders of a tick are answered.
+
     Attributes:
         recv_ns: When the frame was received that is decided upon, 0 where none is; ``decoded_ns``
             when the books had it.
     """
 
-    def __init__(self, gateway: Gateway, samples: Samples) -> None:
+    def __init__(self, gateway: Gateway, samples: Samples, on_done: Callable[[], object]) -> None:
         self.recv_ns = 0
         self.decoded_ns = 0
         self._placements = gateway.placements
         self._samples = samples
+        self._on_done = on_done
         self.prepare = gateway.prepare
         self.forget = gateway.forget
         self.cancel = gateway.cancel
@@ -90,12 +94,17 @@ class StagedEntry:
         """Place orders; see `Gateway.place`."""
         recv_ns, decoded_ns = self.recv_ns, self.decoded_ns
         ids: list[str] = []
+        left = len(orders)
 
         def answered(result: PlaceResult) -> None:
             assert result.reason == "post_only_crosses", result
             if recv_ns and result.order_id == ids[0]:
                 self._note(result, recv_ns, decoded_ns)
             on_result(result)
+            nonlocal left
+            left -= 1
+            if not left:
+                self._on_done()
 
         ids += self._placements.place(orders, answered)
         return ids
@@ -120,11 +129,14 @@ async def _no_witness(_: str) -> tuple[int, bytes]:
 
 
 @asynccontextmanager
-async def trading(port: int, signature_type: int, samples: Samples) -> AsyncIterator[None]:
+async def trading(
+    port: int, signature_type: int, samples: Samples, on_done: Callable[[], object]
+) -> AsyncIterator[None]:
     """Run one desk on the bench's venue; it quotes from shortly after the first tick on.
 
     Args:
         samples: By stage; gets the durations of first orders, ns.
+        on_done: Called when all orders of a tick are answered.
     """
     clock, rng = Clock(), random.Random(1)
     wallet = Wallet(key=SigningKey(Secret(KEY)), signature_type=SignatureType(signature_type))
@@ -133,7 +145,7 @@ async def trading(port: int, signature_type: int, samples: Samples) -> AsyncIter
     gateway = Gateway(
         hosts(port), wallet, credentials, settings=settings, rng=rng, clock_ns=clock.now_ns
     )
-    entry = StagedEntry(gateway, samples)
+    entry = StagedEntry(gateway, samples, on_done)
     desks: dict[FeedMarket, Desk] = {}
 
     def on_change(market: FeedMarket, flags: int, recv_ns: int) -> None:

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Protocol
 
 import aiohttp
 from py_clob_client_v2 import (
@@ -40,7 +41,14 @@ MARKET = Workload(
 )  # fmt: skip
 
 Post = Callable[[float], Awaitable[None]]
-Ask = Callable[[int], Awaitable[list[int]]]
+
+
+class Asker(Protocol):
+    """Who is told that a tick is dealt with, and asked for samples."""
+
+    def done(self) -> None: ...
+
+    async def ticks(self, count: int) -> list[int]: ...
 
 
 def official_client(port: int) -> ClobClient:
@@ -85,7 +93,7 @@ def post_by_aiohttp(port: int, session: aiohttp.ClientSession) -> Post:
 
 
 async def run_peer(
-    port: int, loads: Callable[[bytes], object], post: Post, ask: Ask, count: int
+    port: int, loads: Callable[[bytes], object], post: Post, asker: Asker, count: int
 ) -> list[int]:
     """One run: connect, then quote until the venue has its samples."""
     books = Loaded(MARKET, SortedDictBook, loads)
@@ -101,9 +109,10 @@ async def run_peer(
                 answer = quote_sorted(up.bids, up.asks, 0.0, 0.0)
                 if answer is not None and answer.bid_size:
                     await post(answer.bid)
+                    asker.done()
 
         quoting = asyncio.create_task(quote())
-        asking = asyncio.create_task(ask(count))
+        asking = asyncio.create_task(asker.ticks(count))
         await asyncio.wait({quoting, asking}, return_when=asyncio.FIRST_COMPLETED)
         quoting.cancel()
         if not asking.done():

@@ -2,7 +2,8 @@
 
 One process, one clock: a sample is from handing the frame to the first socket until the last byte
 of the first order (``POST /order``) that answers it has come. Every order is refused, as post-only
-orders that cross are, so that no contender has anything to cancel before the next tick.
+orders that cross are, so that no contender has anything to cancel before the next tick. It says
+when it is done with one; the next comes at once, or after a pause in which all fall asleep.
 """
 
 import asyncio
@@ -30,7 +31,6 @@ ANSWERS = {
     "/version": b'{"version":2}',
     "/fee-rate": b'{"base_fee":0}',
 }
-QUIET_NS = 2_000_000  # after the last order: its answer is read
 PATIENCE_S = 1.0
 
 
@@ -83,10 +83,10 @@ class Venue:
         self.feeds: list[asyncio.Transport] = []
         self.number = 0
         self.sent_ns = 0
-        self.came_ns = 0
         self.missing = 0
         self.samples: list[int] = []
         self.answered = asyncio.Event()
+        self.ready = asyncio.Event()
 
     def open_feed(self, transport: asyncio.Transport) -> None:
         self.feeds.append(transport)
@@ -95,18 +95,18 @@ class Venue:
             transport.write(frame(message))
 
     def order_came(self) -> None:
-        self.came_ns = monotonic_ns()
         if self.sent_ns:
-            self.samples.append(self.came_ns - self.sent_ns)
+            self.samples.append(monotonic_ns() - self.sent_ns)
             self.sent_ns = 0
         self.missing -= 1
         if not self.missing:
             self.answered.set()
 
-    async def tick(self, count: int, orders: int) -> list[int]:
-        """Send so many ticks, each after the orders that answer the one before; samples, ns.
+    async def tick(self, count: int, orders: int, pause_us: int) -> list[int]:
+        """Send so many ticks; samples, ns.
 
-        One more is sent first and not counted: it finds a contender that has just connected.
+        Each is sent a pause after the contender said that it is done with the one before. One more
+        is sent first and not counted: it finds a contender that has just connected.
         """
         for i in range(count + 1):
             if i == 1:
@@ -116,23 +116,26 @@ class Venue:
             message = frame(tick_frame(self.number))
             self.answered.clear()
             self.missing = orders
-            while (left_ns := self.came_ns + QUIET_NS - monotonic_ns()) > 0:
-                await asyncio.sleep(left_ns / 1e9)
+            self.ready.clear()
+            if pause_us:
+                await asyncio.sleep(pause_us / 1e6)
             self.sent_ns = monotonic_ns()
             for feed in self.feeds:
                 feed.write(message)
             async with asyncio.timeout(PATIENCE_S):
                 await self.answered.wait()
+                await self.ready.wait()
         return self.samples
 
 
 class VenueConnection(asyncio.Protocol):
-    """A feed after an upgrade, else requests one after the other."""
+    """A feed after an upgrade, a line for "done" after its request, else requests in turn."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._data = b""
         self._is_feed = False
+        self._is_done_line = False
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -146,6 +149,9 @@ class VenueConnection(asyncio.Protocol):
         if self._is_feed:
             if data[0] & 0x0F == 8:
                 self._transport.close()
+            return
+        if self._is_done_line:
+            self._venue.ready.set()
             return
         self._data += data
         while (head_end := self._data.find(b"\r\n\r\n")) >= 0:
@@ -167,6 +173,8 @@ class VenueConnection(asyncio.Protocol):
         elif path == "/order" and method == "POST":
             self._venue.order_came()
             self._answer(400, REFUSED)
+        elif path == "/done":
+            self._is_done_line = True
         elif path == "/ticks":
             self._task = asyncio.get_running_loop().create_task(
                 self._tick(*map(int, query.split("&")))
@@ -176,8 +184,8 @@ class VenueConnection(asyncio.Protocol):
         else:
             self._answer(200, ANSWERS.get(path, b"{}"))
 
-    async def _tick(self, count: int, orders: int) -> None:
-        samples = await self._venue.tick(count, orders)
+    async def _tick(self, count: int, orders: int, pause_us: int) -> None:
+        samples = await self._venue.tick(count, orders, pause_us)
         self._answer(200, json.dumps(samples).encode())
 
     def _answer(self, status: int, body: bytes) -> None:

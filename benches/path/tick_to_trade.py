@@ -8,7 +8,7 @@ ahead, through the same frame cutter and connections: the limit.
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import orjson
@@ -28,25 +28,39 @@ POLYMM_TYPE_3 = "polymm, deposit wallet (type 3)"
 TRANSPORT = "transport only"
 PATIENCE_NS = 2 * NS
 
-Ask = Callable[[int], object]
-
 
 class Asker:
-    """Asks the venue for ticks on a connection of its own."""
+    """Asks the venue for ticks, on connections of its own.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        pause_us: From a contender's word that it is done to the next tick.
+    """
+
+    def __init__(self, port: int, pause_us: int) -> None:
         self._port = port
+        self._pause_us = pause_us
+        self._line: asyncio.StreamWriter | None = None
+
+    def done(self, *_: object) -> None:
+        """Say that the last tick is dealt with."""
+        if self._line is not None:
+            self._line.write(b".")
 
     async def ticks(self, count: int, orders: int = 1) -> list[int]:
         """Wait until so many ticks were answered by so many orders each; samples, ns."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        _, self._line = await asyncio.open_connection("127.0.0.1", self._port)
+        self._line.write(b"GET /done HTTP/1.1\r\nhost: bench\r\n\r\n")
         try:
-            writer.write(b"GET /ticks?%d&%d HTTP/1.1\r\nhost: bench\r\n\r\n" % (count, orders))
+            asked = f"{count}&{orders}&{self._pause_us}"
+            writer.write(f"GET /ticks?{asked} HTTP/1.1\r\nhost: bench\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
             size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
             samples = orjson.loads(await reader.readexactly(size))
         finally:
             writer.close()
+            self._line.close()
+            self._line = None
         assert isinstance(samples, list)
         return samples
 
@@ -70,14 +84,14 @@ def stages_text(title: str, samples: Samples) -> str:
 
 
 async def run_ours(
-    port: int, signature_type: SignatureType, samples: Samples, count: int
+    port: int, signature_type: SignatureType, samples: Samples, asker: Asker, count: int
 ) -> list[int]:
     """One run of polymm: connect, then quote until the venue has its samples."""
-    async with trading(port, signature_type, samples):
-        return await Asker(port).ticks(count, orders=2)
+    async with trading(port, signature_type, samples, asker.done):
+        return await asker.ticks(count, orders=2)
 
 
-async def run_transport(port: int, count: int) -> list[int]:
+async def run_transport(port: int, asker: Asker, count: int) -> list[int]:
     """Answer each frame with a request made ahead, as long as one of ours."""
     endpoint = endpoint_of(f"http://127.0.0.1:{port}")
     body = b"x" * 747
@@ -94,11 +108,11 @@ async def run_transport(port: int, count: int) -> list[int]:
         if opened:
             opened -= 1
             return
-        pool.send(request, deadline_ns=recv_ns + PATIENCE_NS, on_outcome=lambda _: None)
+        pool.send(request, deadline_ns=recv_ns + PATIENCE_NS, on_outcome=asker.done)
 
     receiver = Receiver(on_message=on_message, on_close=lambda _: None)
     socket = await open_websocket(f"ws://127.0.0.1:{port}/feed", receiver)
-    samples = await Asker(port).ticks(count)
+    samples = await asker.ticks(count)
     socket.abort()
     await socket.wait_closed()
     await pool.close()
@@ -106,21 +120,25 @@ async def run_transport(port: int, count: int) -> list[int]:
 
 
 @asynccontextmanager
-async def tick_contenders(port: int, stages: Samples) -> AsyncIterator[dict[str, Run]]:
+async def tick_contenders(
+    port: int, stages: Samples, pause_us: int = 0
+) -> AsyncIterator[dict[str, Run]]:
     """Make all contenders; the peers where they are installed.
 
     Args:
         stages: Gets what each stage took of polymm with a wallet of type 0, ns.
+        pause_us: Between two ticks; 0 for back to back.
     """
+    asker = Asker(port, pause_us)
 
     async def ours(count: int) -> list[int]:
-        return await run_ours(port, SignatureType.EOA, stages, count)
+        return await run_ours(port, SignatureType.EOA, stages, asker, count)
 
     async def ours_type_3(count: int) -> list[int]:
-        return await run_ours(port, SignatureType.POLY_1271, new_samples(), count)
+        return await run_ours(port, SignatureType.POLY_1271, new_samples(), asker, count)
 
     async def transport(count: int) -> list[int]:
-        return await run_transport(port, count)
+        return await run_transport(port, asker, count)
 
     runs: dict[str, Run] = {TRANSPORT: transport, POLYMM: ours, POLYMM_TYPE_3: ours_type_3}
     try:
@@ -130,15 +148,14 @@ async def tick_contenders(port: int, stages: Samples) -> AsyncIterator[dict[str,
         return
     import aiohttp
 
-    ask = Asker(port).ticks
     async with aiohttp.ClientSession() as session:
         post = peers.post_by_aiohttp(port, session)
         client_post = peers.post_by_client(port)
 
         async def by_aiohttp(count: int) -> list[int]:
-            return await peers.run_peer(port, orjson.loads, post, ask, count)
+            return await peers.run_peer(port, orjson.loads, post, asker, count)
 
         async def by_client(count: int) -> list[int]:
-            return await peers.run_peer(port, json.loads, client_post, ask, count)
+            return await peers.run_peer(port, json.loads, client_post, asker, count)
 
         yield runs | {peers.AIOHTTP: by_aiohttp, POLY_MAKER: by_client}
