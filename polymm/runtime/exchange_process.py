@@ -10,7 +10,8 @@ from contextlib import ExitStack
 import uvloop
 
 from polymm.domain.tape import Tape
-from polymm.errors import ConfigError
+from polymm.errors import ConfigError, InputError
+from polymm.exchange.faults import Faults
 from polymm.exchange.server.app import HOST, serving
 from polymm.exchange.server.settings import ServerSettings
 from polymm.runtime.throwaway_ca import throwaway_certificate
@@ -44,8 +45,8 @@ def serve_exchange(
         with_parent: End when standard input ends, which it does when the parent is gone.
 
     Raises:
-        ConfigError: The port is taken, or what ``tls`` needs is missing.
-        InputError: A fault's name or rate is wrong.
+        ConfigError: The port is taken, a fault's name or rate is wrong, or what ``tls`` needs is
+            missing.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         served = _serve(settings, on_serving, tapes, faults or {}, tls=tls, with_parent=with_parent)
@@ -80,13 +81,20 @@ async def _serve(
             extra = {"ca": str(ca_path)}
         try:
             async with serving(settings, tapes=tapes, tls=context) as served:
-                for name, rate in faults.items():
-                    served.hall.faults.set(name, rate)
+                _switch_on(served.hall.faults, faults)
                 calm_collector()
                 on_serving(served.urls | extra)
                 await ended.wait()
         except OSError as error:
             raise ConfigError(f"--port {settings.port}: {error.strerror or error}") from None
+
+
+def _switch_on(switches: Faults, rates: Mapping[str, float]) -> None:
+    try:
+        for name, rate in rates.items():
+            switches.set(name, rate)
+    except InputError as error:
+        raise ConfigError(f"--fault: {error}") from None
 
 
 class _UntilEof(asyncio.Protocol):
