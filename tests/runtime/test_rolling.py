@@ -137,7 +137,7 @@ def test_five_windows_of_two_coins_leave_no_order_no_task_and_no_cent() -> None:
         runner.run(scene())
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ten_windows_of_a_minute_hold_as_much_at_the_end_as_at_the_third() -> None:
     async def scene() -> None:
         # One more, so that the tenth has a next one too.
