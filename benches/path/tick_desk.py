@@ -104,7 +104,8 @@ class StagedEntry:
             nonlocal left
             left -= 1
             if not left:
-                self._on_done()
+                # After what the desk still has to do with the answer.
+                asyncio.get_running_loop().call_soon(self._on_done)
 
         ids += self._placements.place(orders, answered)
         return ids
