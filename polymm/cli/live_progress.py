@@ -2,16 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.constrain import Constrain
-from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from polymm.cli.progress import ECHO_WIDTH, REFRESH_HZ, quote_text
+from polymm.cli.live_display import LiveDisplay
+from polymm.cli.progress import ECHO_WIDTH, quote_text
 
 if TYPE_CHECKING:
     from polymm.runtime.moments import DeskMoment
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 COLUMNS = ("market", "state", "window", "bid", "ask", "up", "down", "fills", "merges")
 
 
-class LiveDesks:
+class LiveDesks(LiveDisplay):
     """Shows the desks at work; leaves nothing behind but the report.
 
     Args:
@@ -27,7 +26,6 @@ class LiveDesks:
     """
 
     def __init__(self, console: Console, seconds: float | None) -> None:
-        self._console = console
         self._began_s = time.monotonic()
         self._moments: Sequence[DeskMoment] = ()
         self._progress = Progress(
@@ -40,24 +38,7 @@ class LiveDesks:
             console=console,
         )
         self._task = self._progress.add_task("", total=seconds)
-        self._live = Live(
-            console=console,
-            refresh_per_second=REFRESH_HZ,
-            transient=True,
-            get_renderable=self._render,
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.stop()
+        super().__init__(console)
 
     def watch(self, moments: "Sequence[DeskMoment]") -> None:
         """Take note of where the desks stand; the terminal is drawn on its own beat."""

@@ -1,21 +1,19 @@
 """What a terminal shows while tapes run: a bar with rate and time left, and a table that lives."""
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.constrain import Constrain
-from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from polymm.cli.live_display import LiveDisplay
 from polymm.research.report_rows import shortened
 
 if TYPE_CHECKING:
     from polymm.runtime.tape_runs import Moment, Plan, Variant
 
-REFRESH_HZ = 4
 # The terminal echoes ^C at the cursor; a full last line would move the display's own lines.
 ECHO_WIDTH = 3
 # Below this many columns a slug keeps its kind and its start.
@@ -31,12 +29,11 @@ class RateColumn(ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:,.0f}x real time")
 
 
-class LiveRun:
+class LiveRun(LiveDisplay):
     """Shows a run on a terminal while it lasts; leaves nothing behind but the report."""
 
     def __init__(self, console: Console, plan: "Plan") -> None:
         self._plan = plan
-        self._console = console
         self._rows: dict[Variant, tuple[str, ...]] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -47,24 +44,7 @@ class LiveRun:
             console=console,
         )
         self._task = self._progress.add_task(self._description(1), total=plan.seconds)
-        self._live = Live(
-            console=console,
-            refresh_per_second=REFRESH_HZ,
-            transient=True,
-            get_renderable=self._render,
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.stop()
+        super().__init__(console)
 
     def watch(self, moment: "Moment") -> None:
         """Take note of a moment; the terminal is drawn on its own beat."""
