@@ -124,9 +124,7 @@ def test_an_order_in_the_taker_delay_is_answered_delayed():
         assert reply["status"] == "delayed"
         answer = taker.cancel_order(OrderPayload(orderID=reply["orderID"]))
         assert list(answer["not_canceled"]) == [reply["orderID"]]
-        until = time.monotonic() + 3
-        while not taker.get_trades() and time.monotonic() < until:
-            time.sleep(0.01)
+        desk.wait(0.15)
         (trade,) = taker.get_trades()
         assert trade["taker_order_id"] == reply["orderID"]
 
@@ -213,9 +211,8 @@ def test_orders_die_with_the_heart():
         client = desk.client()
         desk.place(client, "BUY", 0.10, 10)
         client.post_heartbeat()
-        until = time.monotonic() + 8
-        while client.get_open_orders() and time.monotonic() < until:
-            time.sleep(0.05)
+        assert client.get_open_orders() != []
+        desk.wait(2)
         assert client.get_open_orders() == []
 
     use(work, heartbeat_s_max=1, heartbeat_check_s=1)
@@ -268,7 +265,7 @@ def test_a_window_that_ended_takes_no_orders_and_says_so():
         client = desk.client()
         listing = min(desk.hall.by_slug.values(), key=lambda item: item.market.end_ns)
         order = desk.limit(client, "BUY", 0.10, 10, listing.market.up_token)
-        time.sleep(max(0.0, (listing.market.end_ns - desk.hall.now_ns()) / NS) + 0.02)
+        desk.wait((listing.market.end_ns - desk.hall.now_ns()) / NS)
         status, error = refused(lambda: client.post_order(order))
         text = "the market is not yet ready to process new orders"
         assert (status, error["error"]) == (400, text)

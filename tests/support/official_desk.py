@@ -13,38 +13,36 @@ from py_clob_client_v2.client import ClobClient
 from py_clob_client_v2.clob_types import OrderArgs
 from py_clob_client_v2.exceptions import PolyApiException
 
-from polymm.exchange.listing import Listing
+from polymm.domain.market import NS
 from polymm.exchange.rules import Rules
 from polymm.exchange.server.app import Served, serving
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.windows import WindowSettings
 from tests.support.keys import drawn_key
+from tests.support.last_window import LastWindow
 
 SHARE = DOLLAR = 1_000_000
 # It waits for the transactions of what it matched: they come at once here.
 SWIFT = Rules(mined_ms=(1, 2), confirmed_ms=(1, 2))
 
 
-class Desk:
+class Desk(LastWindow):
     """One exchange, and clients that trade in its last window, where no one else is."""
 
     def __init__(self, served: Served) -> None:
-        self.served = served
-        self.hall = served.hall
+        super().__init__(served)
+        self._loop = asyncio.get_running_loop()
         self.host = served.urls["clob"]
         self._keys = 0
 
-    @property
-    def listing(self) -> Listing:
-        return max(self.hall.by_slug.values(), key=lambda item: item.market.start_ns)
+    def wait(self, seconds: float) -> None:
+        """Let the exchange's time pass at once, on its own loop."""
 
-    @property
-    def up(self) -> str:
-        return self.listing.market.up_token
+        async def pass_time() -> None:
+            self.hall.exchange.advance(self.hall.now_ns() + round(seconds * NS))
+            self.hall.pump.flush()
 
-    @property
-    def down(self) -> str:
-        return self.listing.market.down_token
+        asyncio.run_coroutine_threadsafe(pass_time(), self._loop).result(5)
 
     def stranger(self, **more: Any) -> ClobClient:
         """A client that has a key and no credentials yet."""

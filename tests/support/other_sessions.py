@@ -5,12 +5,12 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from polymm.exchange.listing import Listing
 from polymm.exchange.server.app import Served, serving
 from polymm.exchange.server.derive import derive_wallets
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.windows import WindowSettings
 from tests.support.keys import drawn_key, signing_key
+from tests.support.last_window import LastWindow
 from tests.support.other_clients import OtherProgram, other_program
 
 SHARE = DOLLAR = 1_000_000
@@ -90,26 +90,13 @@ class OtherStream:
         await self._program.tell(do="close", stream=self.name)
 
 
-class OtherDesk:
+class OtherDesk(LastWindow):
     """One exchange and clients that trade in its last window, where no one else is."""
 
     def __init__(self, served: Served, program: OtherProgram) -> None:
-        self.served = served
-        self.hall = served.hall
+        super().__init__(served)
         self._program = program
         self._clients = 0
-
-    @property
-    def listing(self) -> Listing:
-        return max(self.hall.by_slug.values(), key=lambda item: item.market.start_ns)
-
-    @property
-    def up(self) -> str:
-        return self.listing.market.up_token
-
-    @property
-    def down(self) -> str:
-        return self.listing.market.down_token
 
     async def visitor(self) -> OtherClient:
         """A client without an account."""
