@@ -77,11 +77,6 @@ class FillFigures:
         return self.fill.size_e6 / 1e6
 
 
-def notional_e10(fill: Fill) -> int:
-    """Dollars that changed hands, in 1e-10 dollars: price in the token's own terms times size."""
-    return fill.price_e4 * fill.size_e6
-
-
 def settled_pnl_e10(fills: Sequence[Fill], payout_up: float) -> int:
     """PnL of a settled market before rebates, in 1e-10 dollars: cash + UP*o + DOWN*(1-o) - initial.
 
