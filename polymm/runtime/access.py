@@ -6,13 +6,14 @@ What is missed is read again: whenever the user channel was away, and every few 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Final
 
 from polymm.domain.market import NS, Market
 from polymm.errors import VenueError
+from polymm.net.tasks import Background
 from polymm.runtime.account_book import AccountBook
 from polymm.runtime.doubts import OVERLAP_S, listed_fills
 from polymm.runtime.public_reads import PublicReads
@@ -94,7 +95,7 @@ class Access:
         )
         self._book: AccountBook | None = None
         self._stack = AsyncExitStack()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Background()
         self._timer: asyncio.TimerHandle | None = None
         self._beat_ns = self._reconcile_ns = 0
         self._gaps = 0
@@ -130,10 +131,7 @@ class Access:
         """End all connections."""
         if self._timer is not None:
             self._timer.cancel()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
         await self._stack.aclose()
 
     async def _wait_live(self) -> None:
@@ -161,7 +159,7 @@ class Access:
         # Quotes stay away until what was missed has been read (FAILURES 39).
         self._gaps += 1
         self._unread_ns = since_ns if self._unread_ns is None else min(since_ns, self._unread_ns)
-        self._spawn(self._reconcile(since_ns))
+        self._tasks.start(self._reconcile(since_ns))
 
     # What is done every few seconds
 
@@ -179,7 +177,7 @@ class Access:
             self._beat_ns = now_ns + BEAT_NS
         if now_ns >= self._reconcile_ns:
             self._reconcile_ns = now_ns + RECONCILE_NS
-            self._spawn(self._reconcile(now_ns - RECONCILE_NS))
+            self._tasks.start(self._reconcile(now_ns - RECONCILE_NS))
 
     def _on_beat(self, result: BeatResult) -> None:
         self.counts[f"beat_{result.state}"] += 1
@@ -283,11 +281,6 @@ class Access:
         first_s, now_s = self._began_ns // NS, self._clock_ns() // NS
         days = range(first_s // DAY_S, now_s // DAY_S + 1)
         return sum([await self._reads.rebates_e6(self.wallet.funder, _date(day)) for day in days])
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _date(day: int) -> str:

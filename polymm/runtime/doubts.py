@@ -13,6 +13,7 @@ from polymm.domain.amounts import DOLLAR_E4
 from polymm.domain.market import NS
 from polymm.domain.order import Side
 from polymm.errors import VenueError
+from polymm.net.tasks import Background
 from polymm.runtime.dispatch import Dispatch, Sent
 from polymm.runtime.ports import OrderEntry
 from polymm.venues.polymarket.results import TradeRecord
@@ -52,20 +53,15 @@ class Doubts:
         self._book = book
         self._clock_ns = clock_ns
         self._offset_ns = offset_ns
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Background()
 
     def raise_of(self, dispatch: Dispatch, sent: Sent) -> None:
         """Begin to ask about an order."""
-        task = asyncio.get_running_loop().create_task(self._ask(dispatch, sent))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._ask(dispatch, sent))
 
     async def close(self) -> None:
         """Ask no more."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
 
     async def _ask(self, dispatch: Dispatch, sent: Sent) -> None:
         absences = 0

@@ -12,6 +12,7 @@ from typing import Final
 from polymm.domain.market import NS
 from polymm.domain.order import Side, Token
 from polymm.errors import VenueError
+from polymm.net.tasks import Background
 from polymm.research.records import MarketRun, OrderTotals
 from polymm.research.tape_money import marked_e6, pnl_of_fills_e6
 from polymm.runtime.desk import Desk
@@ -79,7 +80,7 @@ class WindowRun:
         self._lost = lost
         self._on_pulled = on_pulled
         self._clock = desk.shared.clock
-        self._merges: set[asyncio.Task[None]] = set()
+        self._merges = Background()
         desk.on_merge = self._merge
 
     async def live(self) -> Ending:
@@ -176,9 +177,7 @@ class WindowRun:
         await self._wait_for(
             lambda: desk.settled.is_all and not self._merges and desk.is_flat, SETTLE_S_MAX
         )
-        for task in list(self._merges):
-            task.cancel()
-        await asyncio.gather(*self._merges, return_exceptions=True)
+        await self._merges.close()
 
     async def _wait_for(self, is_true: Callable[[], bool], wait_s: float) -> None:
         """Wait until something is true, looking now and then."""
@@ -192,9 +191,7 @@ class WindowRun:
     def _merge(self, pairs_e6: int) -> None:
         if self.desk.shared.settler is None:
             return
-        task = asyncio.get_running_loop().create_task(self._carry_out(pairs_e6))
-        self._merges.add(task)
-        task.add_done_callback(self._merges.discard)
+        self._merges.start(self._carry_out(pairs_e6))
 
     async def _carry_out(self, pairs_e6: int) -> None:
         """Merge pairs once they are on the chain; what fails is left to the redemption."""

@@ -165,7 +165,7 @@ def test_a_gap_that_could_not_be_read_is_read_again_from_its_beginning(
         venue.is_down = True
         work._on_gap(30 * NS)
         work._on_gap(50 * NS)
-        await asyncio.gather(*work._tasks)
+        await work._tasks.wait()
         assert work._unread_ns == 30 * NS
         venue.is_down = False
         await work._reconcile(60 * NS)

@@ -16,6 +16,7 @@ from typing import Final
 from polymm.domain.market import NS
 from polymm.errors import MarketError
 from polymm.net.pacing import Backoff
+from polymm.net.tasks import Background
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.catalog import MS, CatalogEntry, join
 from polymm.venues.polymarket.reading import NO_ANSWER, Read
@@ -148,7 +149,7 @@ class WindowFinder:
         self._taker_delay_ns = taker_delay_ns
         # By coin, the start of the last window that was begun: those after it are still to come.
         self._begun_s: dict[str, int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Background()
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
@@ -160,10 +161,7 @@ class WindowFinder:
         """Look no more; no callback comes afterwards."""
         if self._timer is not None:
             self._timer.cancel()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
 
     def due(self, now_ns: int) -> list[Window]:
         """List the windows to begin with now, and note that they are begun."""
@@ -192,9 +190,7 @@ class WindowFinder:
         now_ns = self._clock_ns()
         for window in self.due(now_ns):
             self.searching[window] = ""
-            task = loop.create_task(self._find(window), name=f"find {window.slug}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._find(window), f"find {window.slug}")
         turn_ns = self._length_s * NS - now_ns % (self._length_s * NS)
         wait_s = min(max(turn_ns / 1e9, _ROUND_S_MIN), _ROUND_S_MAX)
         self._timer = loop.call_later(wait_s, self._round)

@@ -17,6 +17,7 @@ from polymm.domain.market import Market
 from polymm.domain.order import Token
 from polymm.errors import DialError, InputError
 from polymm.net.pacing import Backoff
+from polymm.net.tasks import Background
 from polymm.net.websocket import ENGINES
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.book_audit import audit
@@ -104,7 +105,7 @@ class MarketFeed:
         self._clock_ns = clock_ns
         self._seats: list[_Seat] = []
         self._lines: list[MarketLine] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Background()
         self._timer: asyncio.TimerHandle | None = None
         self._has_markets = asyncio.Event()
         self._witnesses: dict[FeedMarket, Witness] = {}
@@ -126,7 +127,7 @@ class MarketFeed:
                 cap_ns=self.settings.backoff_ns_max,
             )
             self._seats.append(_Seat(backoff))
-            self._spawn(self._keep(self._seats[i]), f"market line {i}")
+            self._tasks.start(self._keep(self._seats[i]), f"market line {i}")
         self._tick()
 
     async def close(self) -> None:
@@ -134,15 +135,12 @@ class MarketFeed:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
         for market in list(self.markets):
             market.is_removed = True
         lines = list(self._lines)
         for line in lines:
             line.link.end("closed")
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
         await asyncio.gather(*(line.link.wait_closed() for line in lines))
 
     def add(
@@ -276,7 +274,7 @@ class MarketFeed:
             self._retire(seat, now_ns)
         for market, witness in list(self._witnesses.items()):
             for token in witness.due(now_ns, self.settings):
-                self._spawn(self._ask(witness, token, now_ns), "market witness")
+                self._tasks.start(self._ask(witness, token, now_ns), "market witness")
             self._doubt(market, witness, now_ns)
             self._audit(market, now_ns)
             self._tell_obstacle(market, now_ns)
@@ -340,8 +338,3 @@ class MarketFeed:
             market.winner = winner
             if self._on_resolved is not None:
                 self._on_resolved(market, winner)
-
-    def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
