@@ -16,8 +16,9 @@ from polymm.runtime.embedded import embedded_exchange
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(polymm.__file__).parents[1])}
 
+# A job in the background of a script is started with Ctrl-C ignored, and hands that on.
 PARENT = """
-import asyncio, sys
+import asyncio, signal
 from polymm.runtime.embedded import embedded_exchange
 
 async def main():
@@ -25,6 +26,7 @@ async def main():
         print(child.pid, flush=True)
         await asyncio.sleep(60)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 
