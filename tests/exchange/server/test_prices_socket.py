@@ -274,7 +274,8 @@ def test_who_falls_behind_is_told_how_much_it_missed(monkeypatch: pytest.MonkeyP
         assert (await ear.hear())["op"] == "subscribed"
         monkeypatch.undo()
         message = await ear.hear()
-        assert (message["seq"], message["dropped"]) == (1, 1)
+        assert message["seq"] == 1
+        assert message["dropped"] >= 1, "one at least; on a busy machine more came due meanwhile"
         assert "dropped" not in await ear.hear()
 
     authed(scene)
