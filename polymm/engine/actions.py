@@ -1,0 +1,120 @@
+"""What the engine asks for; whoever drives it carries it out, in order, and tells what became of it.
+
+Nothing here is ever carried out twice: a request that was lost is answered as unknown, and the
+engine decides what follows.
+"""
+
+from typing import NamedTuple, final
+
+from polymm.domain.order import Place
+
+
+@final
+class Post(NamedTuple):
+    """Sign these orders, put their hashes into the journal, and only then write them.
+
+    Before the bytes are handed over `RiskGate.is_open` is asked once more. Answered by Signed and
+    Written, then by one PlaceAnswered an order.
+    """
+
+    market: str
+    places: tuple[Place, ...]
+
+
+@final
+class CancelOrders(NamedTuple):
+    """Cancel orders by hash, at most 100 at a time. Answered by CancelWritten, CancelAnswered."""
+
+    orders: tuple[str, ...]
+
+
+@final
+class Sweep(NamedTuple):
+    """Cancel all orders of a market, "" for all of the account. Answered by Swept."""
+
+    market: str
+
+
+@final
+class ReadOpen(NamedTuple):
+    """List open orders, all pages; "" for all markets. Answered by OpenListed or ReadFailed."""
+
+    market: str
+
+
+@final
+class ReadOrder(NamedTuple):
+    """Ask for one order. Answered by OrderRead or ReadFailed."""
+
+    order: str
+
+
+@final
+class ReadTrades(NamedTuple):
+    """List trades from a time on, all pages. Answered by TradesRead or ReadFailed."""
+
+    market: str
+    after_ns: int
+
+
+@final
+class ReadBalances(NamedTuple):
+    """Read cash and the shares of these markets. Answered by BalancesRead or ReadFailed."""
+
+    markets: tuple[str, ...]
+
+
+@final
+class ReadPreflight(NamedTuple):
+    """Look at version, contracts, skew and key policy. Answered by PreflightRead or ReadFailed."""
+
+
+@final
+class Beat(NamedTuple):
+    """Send a heartbeat. Answered by BeatAnswered."""
+
+
+@final
+class MergePairs(NamedTuple):
+    """Turn confirmed pairs into cash. Answered by Merged or MergeFailed, each pair once."""
+
+    market: str
+    pairs_e6: int
+
+
+@final
+class Alarm(NamedTuple):
+    """Tell people; ``name`` is one of `polymm.engine.alarms.ALARMS`."""
+
+    name: str
+    subject: str
+    text: str
+
+
+@final
+class Finished(NamedTuple):
+    """The engine is done; ``left`` are orders that may still be live.
+
+    Args:
+        code: ``stopped``, ``halted`` or ``unproven``.
+    """
+
+    code: str
+    left: tuple[str, ...]
+    reason: str
+
+
+Action = (
+    Post
+    | CancelOrders
+    | Sweep
+    | ReadOpen
+    | ReadOrder
+    | ReadTrades
+    | ReadBalances
+    | ReadPreflight
+    | Beat
+    | MergePairs
+    | Alarm
+    | Finished
+)
