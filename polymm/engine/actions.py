@@ -1,4 +1,4 @@
-"""What the engine asks for; whoever drives it carries it out, in order, and tells what became of it.
+"""What the engine asks for; whoever drives it carries it out in order and tells what became of it.
 
 Nothing here is ever carried out twice: a request that was lost is answered as unknown, and the
 engine decides what follows.
