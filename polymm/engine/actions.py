@@ -104,6 +104,8 @@ class Finished(NamedTuple):
     reason: str
 
 
+Read = ReadOpen | ReadOrder | ReadTrades | ReadBalances | ReadPreflight
+
 Action = (
     Post
     | CancelOrders

@@ -1,6 +1,10 @@
 """What a maker needs of the compiled core, so that it can be driven by a scripted twin in tests."""
 
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from polymm.domain.order import Place
+from polymm.engine.actions import Alarm, Finished, Read
 
 
 class BookView(Protocol):
@@ -63,3 +67,48 @@ class LaneView(Protocol):
     ) -> None: ...
 
     def evaluate(self, now_ns: int) -> int: ...
+
+
+class MarketView(BookView, LaneView, Protocol):
+    """One market's book and lane, with how long ago each token's book was known to be true."""
+
+    @property
+    def proven_ns(self) -> Sequence[int]: ...  # by token
+
+
+class SignedOrder(NamedTuple):
+    """An order that is signed and not yet written.
+
+    Args:
+        order: The venue's hash of it.
+        request: What `Venue.write` takes; nobody else looks into it.
+    """
+
+    place: Place
+    order: str
+    request: object
+
+
+class Venue(Protocol):
+    """Where a driver carries actions out. What became of each comes back as an event, later.
+
+    No call waits, and none tells its result before it returns.
+    """
+
+    def sign(self, market: str, places: Sequence[Place]) -> Iterable[SignedOrder]: ...
+
+    def write(self, signed: SignedOrder) -> int: ...  # hands the bytes over; ns, 0 where it cannot
+
+    def cancel(self, orders: Sequence[str]) -> int: ...  # likewise
+
+    def sweep(self, market: str) -> None: ...
+
+    def read(self, action: Read) -> None: ...
+
+    def beat(self) -> None: ...
+
+    def merge(self, market: str, pairs_e6: int) -> None: ...
+
+    def alarm(self, alarm: Alarm) -> None: ...
+
+    def finish(self, finished: Finished) -> None: ...
