@@ -11,6 +11,7 @@ PolymmError
 ├── VenueError            a venue's answer, or its absence, where a value was asked for
 ├── CredentialError       a key or credential that is missing, malformed or readable by others
 ├── QuoterError           a user's quoter that does not compile or has the wrong signature
+├── JournalError          a journal that cannot be written, read or locked
 └── LedgerError           money or shares that do not add up; never expected, never hidden
 
 Any layer may import this module; it imports nothing.
@@ -131,6 +132,10 @@ class CredentialError(PolymmError, ValueError):
 
 class QuoterError(PolymmError, TypeError):
     """A user's quoter does not compile or has the wrong signature."""
+
+
+class JournalError(PolymmError):
+    """A journal cannot be written, read or locked; whatever it held is untouched."""
 
 
 class LedgerError(PolymmError, AssertionError):

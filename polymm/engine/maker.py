@@ -128,6 +128,20 @@ class Maker:
         return self.orders.resting(BID), self.orders.resting(ASK)
 
     @property
+    def price_x2_e4(self) -> int:
+        """Twice the last price of Up that a cycle went by, 1e-4 dollars; 0 before the first."""
+        return self._price_x2_e4
+
+    def owns(self, order_id: int) -> bool:
+        """Whether the maker placed this order; others are those of an earlier run."""
+        return self.orders.is_own(order_id)
+
+    def adopt(self, fill: Fill) -> None:
+        """Book a fill of an order that an earlier run placed."""
+        self.inventory.apply_fill(fill)
+        self.counts["adopted_fill"] += 1
+
+    @property
     def is_suspended(self) -> bool:
         """Whether a cycle waits for the proofs of its cancels."""
         return self._cycle is not None

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from polymm.domain.order import Place
-from polymm.engine.actions import Alarm, Finished, Read
+from polymm.engine.actions import Action, Alarm, Finished, Read
+from polymm.engine.evidence import Event
 
 
 class BookView(Protocol):
@@ -112,3 +113,17 @@ class Venue(Protocol):
     def alarm(self, alarm: Alarm) -> None: ...
 
     def finish(self, finished: Finished) -> None: ...
+
+
+class JournalPort(Protocol):
+    """Where a driver writes everything down; what is told first stands first.
+
+    Raises:
+        JournalError: Nothing can be written; `plan` then guarantees that its order is not sent.
+    """
+
+    def plan(self, now_ns: int, market: str, place: Place, order: str) -> None:
+        """Write an order down before its first byte leaves."""
+        ...
+
+    def note(self, now_ns: int, event: Event, actions: Sequence[Action]) -> None: ...

@@ -150,6 +150,10 @@ class WorkingOrders:
         """The order, or None where it is done or was never ours."""
         return self._live.get(order_id)
 
+    def is_own(self, order_id: int) -> bool:
+        """Whether an order of that number was ever booked here."""
+        return self._first_id <= order_id < self._next_id
+
     def on_side(self, side: int) -> Collection[WorkingOrder]:
         """Orders of BID or ASK that may be live, unproven ones included: a view, not a snapshot."""
         return self._sides[side].values()

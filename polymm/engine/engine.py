@@ -1,0 +1,332 @@
+"""The whole of trading one account, without I/O: `Engine.step(now_ns, event)` answers actions.
+
+Makers decide what to quote, the risk gate what of it may go out, the order manager what is
+believed of every order, the reconciler what must be read and proven before anything is quoted.
+The engine only joins them: it hands each event to whom it concerns, and goes on until nobody has
+anything left to say. It takes no clock, no socket and no random number of its own.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from polymm._core.layout import REQUOTE
+from polymm.domain.inventory import Portfolio
+from polymm.domain.market import Market
+from polymm.domain.order import Cancel, Fill, Merge, Place, Rejected, Reply
+from polymm.domain.order import Merged as MakerMerged
+from polymm.engine import evidence as ev
+from polymm.engine.actions import Action, MergePairs, Post
+from polymm.engine.beating import Beating, BeatSettings
+from polymm.engine.events import NEVER_NS, BookChanged, Closing, Timer
+from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.limits import RiskLimits
+from polymm.engine.maker import Maker
+from polymm.engine.order_life import OrderSettings
+from polymm.engine.order_manager import OrderManager
+from polymm.engine.ports import BudgetView, MarketView
+from polymm.engine.reconcile import Reconciler, ReconcileSettings
+from polymm.engine.risk import RiskGate
+from polymm.engine.settings import SECOND, MakerSettings
+from polymm.engine.sight import Sight
+
+# Engine numbers of one market; makers of one account need ranges apart.
+IDS_A_MARKET: Final = 1_000_000
+# What one event may set off before something runs in circles.
+ROUNDS_MAX: Final = 1_000
+MARK_NS: Final = SECOND
+_LOOK: Final = BookChanged(REQUOTE)
+_ORDER: Final = {  # cancels leave before placements, reads after both
+    "CancelOrders": 0,
+    "Sweep": 0,
+    "Post": 1,
+    "MergePairs": 2,
+    "Beat": 2,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How one engine works.
+
+    Args:
+        limits: The gate's own, beside the strategy's.
+        close_margin_ns: How long before a window's end everything is pulled.
+    """
+
+    limits: RiskLimits
+    close_margin_ns: int
+    maker: MakerSettings = field(default_factory=MakerSettings)
+    orders: OrderSettings = field(default_factory=OrderSettings)
+    reconcile: ReconcileSettings = field(default_factory=ReconcileSettings)
+    beats: BeatSettings = field(default_factory=BeatSettings)
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """One market and its maker.
+
+    Attributes:
+        is_open: Its window has begun.
+        merging_e6: Pairs the maker wants merged and that are not all on the chain yet.
+        timer_ns: When the maker wants to be woken.
+        marked_ns: When its price was last told to the gate.
+    """
+
+    market: Market
+    maker: Maker
+    sight: Sight
+    view: MarketView
+    is_open: bool = False
+    merging_e6: int = 0
+    timer_ns: int = NEVER_NS
+    marked_ns: int = 0
+
+
+class Engine:
+    """Trades one account.
+
+    Args:
+        settings: How.
+        budget: The mirror of the venue's token buckets.
+        first_order_id: Above every number that a journal told of.
+
+    Attributes:
+        orders: The belief about every order.
+        fills: The belief about every fill.
+        gate: What may go out.
+        reconciler: What must be read and proven.
+        beating: The dead man's switch.
+        seats: Markets and makers by condition id.
+        portfolio: Marked value of all positions.
+        on_reply: Told of each reply a maker gets, for reports.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, *, budget: BudgetView, first_order_id: int = 1
+    ) -> None:
+        self.settings = settings
+        self.fills = FillLedger()
+        self.orders = OrderManager(self.fills, settings.orders)
+        self.gate = RiskGate(settings.limits, self.orders, self.fills, budget)
+        self.reconciler = Reconciler(self.orders, self.fills, self.gate, settings.reconcile)
+        self.beating = Beating(self.orders, self.gate, settings.beats)
+        self.seats: dict[str, Seat] = {}
+        self.portfolio = Portfolio()
+        self.on_reply: Callable[[str, Reply], None] | None = None
+        self._first_id = first_order_id
+        self._replies: list[tuple[str, Reply]] = []
+        self._actions: list[Action] = []
+        self._was_pulled: frozenset[str] = frozenset()
+
+    # Life
+
+    def start(self, now_ns: int) -> Sequence[Action]:
+        """Begin: the gate is closed until the reconciler has proven everything."""
+        self.reconciler.start(now_ns)
+        self.beating.start(now_ns)
+        return self._settle(now_ns)
+
+    def add_market(self, now_ns: int, market: Market, view: MarketView) -> Maker:
+        """Take a market in; quotes begin with MarketOpened, once it is ready.
+
+        What is held of it by the ledger is its maker's inventory.
+        """
+        sight = Sight(view)
+        maker = Maker(
+            market,
+            sight,
+            sight,
+            self.settings.maker,
+            first_order_id=self._first_id,
+            portfolio=self.portfolio,
+        )
+        self._first_id += IDS_A_MARKET
+        self.seats[market.condition_id] = Seat(market, maker, sight, view)
+        self.reconciler.add_market(now_ns, market, self.settings.close_margin_ns)
+        return maker
+
+    def remove_market(self, market: str) -> None:
+        """Forget a market that is settled; its orders are all final."""
+        seat = self.seats.pop(market)
+        self.portfolio.drop(seat.market.slug)
+        self.reconciler.remove_market(market)
+        self.gate.forget(market)
+        self.orders.forget(market)
+        self.fills.forget(market)
+
+    @property
+    def next_timer_ns(self) -> int:
+        """When to step with Timer at the latest."""
+        next_ns = min(
+            self.orders.next_timer_ns,
+            self.reconciler.next_timer_ns,
+            self.beating.next_timer_ns,
+            self.gate.next_timer_ns,
+        )
+        for seat in self.seats.values():
+            next_ns = min(next_ns, seat.timer_ns)
+        return next_ns
+
+    # Steps
+
+    def step(self, now_ns: int, event: ev.Event) -> Sequence[Action]:
+        """Take one event and answer what to do, cancels before placements.
+
+        Args:
+            now_ns: Never falling.
+        """
+        kind = type(event)
+        if kind is ev.BookChanged:
+            seat = self.seats.get(event.market)
+            if seat is not None and seat.is_open:
+                self._take(now_ns, seat, BookChanged(event.flags))
+        elif kind is not ev.Timer:
+            self._hand_on(now_ns, event)
+        return self._settle(now_ns)
+
+    def _hand_on(self, now_ns: int, event: ev.Event) -> None:
+        """Give an event to everybody it concerns."""
+        self.orders.apply(now_ns, event)
+        self.gate.note(now_ns, event)
+        self.reconciler.apply(now_ns, event)
+        self.beating.apply(now_ns, event)
+        match event:
+            case ev.Obstacle(market, name, stands):
+                for seat in self._named(market):
+                    self._obstruct(now_ns, seat, name, stands=stands)
+            case ev.MarketOpened(market):
+                for seat in self._named(market):
+                    seat.is_open = True
+                    self._take(now_ns, seat, Timer())
+            case ev.MarketClosed(market):
+                for seat in self._named(market):
+                    self._take(now_ns, seat, Closing())
+            case ev.Merged(market, pairs_e6):
+                for seat in self._named(market):
+                    self._replies.append((market, MakerMerged(seat.market.slug, pairs_e6)))
+            case ev.MarketSettled(market):
+                if market in self.seats:
+                    self.remove_market(market)
+            case _:
+                pass
+
+    def _named(self, market: str) -> Iterable[Seat]:
+        """The seat of a market, or all of them for "", also while they change."""
+        if not market:
+            return list(self.seats.values())
+        seat = self.seats.get(market)
+        return () if seat is None else (seat,)
+
+    def _settle(self, now_ns: int) -> Sequence[Action]:
+        """Let time pass for everybody who waits, and go on until nobody has anything to say."""
+        for _ in range(ROUNDS_MAX):
+            self._tick(now_ns)
+            self._look_at_gate(now_ns)
+            if not self._tell_makers(now_ns):
+                break
+        else:
+            raise AssertionError("one event set off too much")
+        return self._drain()
+
+    def _tick(self, now_ns: int) -> None:
+        for part in (self.orders, self.reconciler, self.beating, self.gate):
+            if now_ns >= part.next_timer_ns:
+                part.tick(now_ns)
+        for seat in list(self.seats.values()):
+            if now_ns >= seat.timer_ns:
+                self._take(now_ns, seat, Timer())
+
+    def _look_at_gate(self, now_ns: int) -> None:
+        """Pull the quotes of every market that may not be quoted, and quote again where it may."""
+        for condition_id, seat in list(self.seats.items()):
+            if self.reconciler.is_closing(condition_id):
+                if not seat.maker.is_closing:
+                    self._take(now_ns, seat, Closing())
+            else:
+                is_shut = not self.gate.may_quote(condition_id)
+                is_shut = is_shut or not self.reconciler.is_ready(condition_id)
+                if is_shut != ("gate" in seat.sight.obstacles):
+                    self._obstruct(now_ns, seat, "gate", stands=is_shut)
+
+    def _obstruct(self, now_ns: int, seat: Seat, name: str, *, stands: bool) -> None:
+        if seat.sight.put(name, stands=stands) and seat.is_open:
+            self._take(now_ns, seat, _LOOK)
+
+    def _tell_makers(self, now_ns: int) -> bool:
+        """Hand out the replies that have collected; False where there were none."""
+        replies = self._replies + self.orders.replies
+        if not replies:
+            return False
+        self._replies.clear()
+        self.orders.replies.clear()
+        for market, reply in replies:
+            seat = self.seats.get(market)
+            if seat is None:
+                continue
+            if isinstance(reply, Fill) and not seat.maker.owns(reply.order_id):
+                seat.maker.adopt(reply)
+            else:
+                self._take(now_ns, seat, reply)
+            if self.on_reply is not None:
+                self.on_reply(market, reply)
+            self._merge_settled(seat)
+        return True
+
+    # Makers
+
+    def _take(self, now_ns: int, seat: Seat, event: BookChanged | Timer | Closing | Reply) -> None:
+        """Step a maker and take what it wants through the gate."""
+        maker = seat.maker
+        places: list[Place] = []
+        for action in maker.step(now_ns, event):
+            match action:
+                case Place():
+                    places.append(action)
+                case Cancel():
+                    self.orders.want_cancel(now_ns, action.order_id)
+                case Merge():
+                    seat.merging_e6 += action.pairs_e6
+                    self._merge_settled(seat)
+        if places:
+            self._post(now_ns, seat, places)
+        seat.timer_ns = maker.next_timer_ns if seat.is_open else NEVER_NS
+        if now_ns - seat.marked_ns >= MARK_NS and maker.price_x2_e4:
+            seat.marked_ns = now_ns
+            mark = ev.Mark(seat.market.condition_id, maker.price_x2_e4)
+            self.gate.note(now_ns, mark)
+
+    def _post(self, now_ns: int, seat: Seat, places: Sequence[Place]) -> None:
+        """Plan what the gate lets pass; what it refuses is told like a refusal of the venue."""
+        condition_id = seat.market.condition_id
+        passed = []
+        for place in places:
+            refusal = self.gate.check(now_ns, seat.market, place, seat.view)
+            if refusal:
+                self._replies.append((condition_id, Rejected(place.order_id, refusal)))
+            else:
+                self.orders.plan(now_ns, condition_id, place)
+                passed.append(place)
+        if passed:
+            self._actions.append(Post(condition_id, tuple(passed)))
+
+    def _merge_settled(self, seat: Seat) -> None:
+        """Ask for the merge that the maker wants as soon as all its pairs are on the chain."""
+        pairs_e6 = seat.merging_e6
+        condition_id = seat.market.condition_id
+        if pairs_e6 and self.fills.pairs_confirmed_e6(condition_id) >= pairs_e6:
+            seat.merging_e6 = 0
+            self._actions.append(MergePairs(condition_id, pairs_e6))
+
+    def _drain(self) -> Sequence[Action]:
+        actions = self._actions
+        for part in (self.orders, self.reconciler, self.beating, self.gate):
+            if part.actions:
+                actions += part.actions
+                part.actions.clear()
+        if len(actions) < 2:
+            self._actions = []
+            return actions
+        self._actions = []
+        actions.sort(key=lambda action: _ORDER.get(type(action).__name__, 3))
+        return actions
