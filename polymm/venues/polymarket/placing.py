@@ -134,7 +134,7 @@ class Placements:
             InputError: One of them cannot be signed; then nothing was sent.
         """
         ids: list[str] = []
-        for posting in self._postings(orders):
+        for posting in self.postings(orders):
             ids += posting.order_ids
             self._write(posting, on_result)
         return ids
@@ -147,7 +147,7 @@ class Placements:
         Raises:
             InputError: One of them cannot be signed.
         """
-        return list(self._postings(orders))
+        return list(self.postings(orders))
 
     def submit(self, postings: Sequence[Posting], on_result: OnPlaced) -> None:
         """Write signed requests, each once.
@@ -158,8 +158,12 @@ class Placements:
         for posting in postings:
             self._write(posting, on_result)
 
-    def _postings(self, orders: Sequence[NewOrder]) -> Iterator[Posting]:
-        """Sign as the caller asks for the next; all that can be refused is before the first."""
+    def postings(self, orders: Sequence[NewOrder]) -> Iterator[Posting]:
+        """Sign each as the caller asks for it, so that the first can be written before the second.
+
+        Raises:
+            InputError: One of them cannot be signed; before the first is given.
+        """
         decided_ns = self._clock_ns()
         now_ns = self._requests.venue_ns()
         drafts = [self._draft(order) for order in orders]

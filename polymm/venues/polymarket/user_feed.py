@@ -57,6 +57,7 @@ class UserFeed:
         on_gap: Called whenever a socket is proven to be heard by the venue, the first one too:
             what happened since the given time must be read by REST. Also called when a frame could
             not be read.
+        on_lost: Called when a socket that was heard has ended, with when it was heard last.
         rng: Jitter of the back-off.
         clock_ns: Stamps what is received; never falls.
 
@@ -73,6 +74,7 @@ class UserFeed:
         on_event: OnEvent,
         on_gap: OnGap,
         *,
+        on_lost: OnGap | None = None,
         rng: random.Random,
         settings: UserFeedSettings | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
@@ -95,6 +97,7 @@ class UserFeed:
         self._credentials = credentials
         self._on_event = on_event
         self._on_gap = on_gap
+        self._on_lost = on_lost
         self._rng = rng
         self._clock_ns = clock_ns
         self._heard_ns = clock_ns()
@@ -140,9 +143,11 @@ class UserFeed:
                 self.counts[f"ended_{await link.wait_end()}"] += 1
                 if self.is_live:
                     backoff.succeed()
+                    self.is_live = False
+                    if self._on_lost is not None:
+                        self._on_lost(self._heard_ns)
                 elif link.end_reason != "mute":
                     self.refusals += 1
-                self.is_live = False
             await asyncio.sleep(backoff.next_ns() / 1e9)
 
     def _greet(self) -> list[bytes]:

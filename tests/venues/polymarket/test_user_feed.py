@@ -34,6 +34,7 @@ class Scene:
     feed: UserFeed
     told: list[Any] = field(default_factory=list)
     gaps: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
 
     @property
     def events(self) -> list[UserEvent]:
@@ -47,6 +48,7 @@ async def opened(
     async with feed_venue(**options) as venue:
         told: list[Any] = []
         gaps: list[int] = []
+        lost: list[int] = []
 
         def on_gap(since_ns: int) -> None:
             told.append("gap")
@@ -57,12 +59,13 @@ async def opened(
             CREDENTIALS,
             lambda event, _: told.append(event),
             on_gap,
+            on_lost=lost.append,
             rng=random.Random(1),
             settings=settings,
         )
         await feed.open()
         try:
-            yield Scene(venue, feed, told, gaps)
+            yield Scene(venue, feed, told, gaps, lost)
         finally:
             await feed.close()
             assert not feed.is_live
@@ -120,6 +123,7 @@ def test_each_reconnect_is_a_gap_since_the_last_sign_of_life(run: Stage) -> None
                 it.venue.live[0].abort()
                 await until(lambda i=i: len(it.gaps) == i + 1)
                 assert it.gaps[i - 1] < it.gaps[i] < aborted_ns
+                assert it.lost == it.gaps[1:]  # told at once, not when it is heard again
             assert it.feed.counts["ended_closed_1006"] == 3
             assert it.feed.refusals == 0
 
@@ -147,7 +151,7 @@ def test_words_before_a_close_are_no_sign_of_life(stage: Stage) -> None:
         async with opened(on_text=refuse, answers_pings=False) as it:
             await until(lambda: it.feed.refusals == 3)
             assert not it.feed.is_live
-            assert it.told == []
+            assert it.told == it.lost == []
 
     stage(scene())
 

@@ -1,0 +1,337 @@
+"""Where the engine's actions are carried out live: order entry, reads, merges, as events back.
+
+Nothing here decides anything. A read is whole or it is `ReadFailed`, within a deadline of its own;
+what the venue says of our orders becomes evidence in `polymm.runtime.venue_words`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Protocol
+
+from polymm.domain.market import NS, Market
+from polymm.domain.order import Place
+from polymm.engine import evidence as ev
+from polymm.engine.actions import (
+    Alarm,
+    Finished,
+    Read,
+    ReadBalances,
+    ReadOpen,
+    ReadOrder,
+    ReadPreflight,
+    ReadTrades,
+)
+from polymm.engine.ports import SignedOrder
+from polymm.errors import InputError, VenueError
+from polymm.net.tasks import Background
+from polymm.runtime import venue_words as words
+from polymm.runtime.ports import Settler
+from polymm.venues.polymarket.gateway import Gateway
+from polymm.venues.polymarket.placing import Posting
+from polymm.venues.polymarket.results import (
+    BeatResult,
+    CancelResult,
+    NewOrder,
+    PlaceResult,
+    SettleState,
+    SweepResult,
+)
+from polymm.venues.polymarket.user_events import OrderEvent, UserEvent
+
+# A read that has no answer by then is worth nothing any more: its question is asked anew.
+READ_S_MAX: Final = 5.0
+# Trades are listed by second of match, and the clocks are not the same.
+OVERLAP_S: Final = 5
+MERGE_TRIES: Final = 3
+MERGE_RETRY_S: Final = 1.0
+# Markets that are over; what is still told of their orders is late, and nobody else's.
+OVER_MAX: Final = 1_000
+
+OnEvent = Callable[[ev.Event], None]
+
+
+class HasTick(Protocol):
+    """The grid of a market as its book knows it now."""
+
+    @property
+    def tick_e4(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Listed:
+    """A market that is traded, and the book that knows its tick; None where nothing is placed."""
+
+    market: Market
+    book: HasTick | None
+
+
+class LiveVenue:
+    """One account at the venue; a `polymm.engine.ports.Venue`.
+
+    Args:
+        gateway: Order entry, open.
+        settler: Merges.
+        api_key: Owner of our orders.
+        clock_ns: The session's.
+
+    Attributes:
+        take: Takes every event; set it before anything is sent.
+        my_orders: Hashes of all orders the engine knows.
+        on_placed: Told of each placement's answer, for its time stamps.
+        on_alarm, on_finish: Told what the engine tells people, and that it is done.
+        counts: What was odd, by name.
+    """
+
+    def __init__(
+        self, gateway: Gateway, settler: Settler, api_key: str, clock_ns: Callable[[], int]
+    ) -> None:
+        self.take: OnEvent = _nobody
+        self.my_orders: Container[str] = ()
+        self.on_placed: Callable[[PlaceResult], None] = _nobody
+        self.on_alarm: Callable[[Alarm], None] = _nobody
+        self.on_finish: Callable[[Finished], None] = _nobody
+        self.counts: Counter[str] = Counter()
+        self._gateway = gateway
+        self._settler = settler
+        self._api_key = api_key
+        self._clock_ns = clock_ns
+        self._listed: dict[str, Listed] = {}
+        self._over: dict[str, None] = {}
+        self._tasks = Background()
+
+    # Markets
+
+    def add_market(self, market: Market, book: HasTick | None) -> None:
+        """Take a market in: its orders can be signed, its fills be read."""
+        self._listed[market.condition_id] = Listed(market, book)
+        self._gateway.prepare(market)
+
+    def remove_market(self, market: Market) -> None:
+        """Forget a market that is settled."""
+        if self._listed.pop(market.condition_id, None) is not None:
+            self._gateway.forget(market)
+            self._over[market.condition_id] = None
+            if len(self._over) > OVER_MAX:
+                del self._over[next(iter(self._over))]
+
+    async def close(self) -> None:
+        """Ask nothing any more."""
+        await self._tasks.close()
+
+    # Order entry
+
+    def sign(self, market: str, places: Sequence[Place]) -> Iterator[SignedOrder]:
+        """Sign orders, each as it is asked for."""
+        listed = self._listed[market]
+        assert listed.book is not None, "orders are placed where there is a book"
+        facts = listed.market
+        tick_e4 = listed.book.tick_e4
+        if tick_e4 != facts.tick_e4:
+            facts = listed.market = replace(facts, tick_e4=tick_e4)
+        orders = [
+            NewOrder(facts, place.token, place.side, place.price_e4, place.size_e6)
+            for place in places
+        ]
+        postings = self._gateway.placements.postings(orders)
+        for place, posting in zip(places, postings, strict=True):
+            (order,) = posting.order_ids
+            yield SignedOrder(place, order, posting)
+
+    def write(self, signed: SignedOrder) -> int:
+        """Hand the bytes of an order over, once."""
+        posting = signed.request
+        assert isinstance(posting, Posting), "a request is what was signed here"
+        self._gateway.submit((posting,), self._on_placed)
+        return self._clock_ns()
+
+    def cancel(self, orders: Sequence[str]) -> int:
+        """Hand the bytes of a cancel over."""
+        self._gateway.cancel(orders, self._on_cancelled)
+        return self._clock_ns()
+
+    def sweep(self, market: str) -> None:
+        """Cancel everything, or everything in a market; what waits to be placed first."""
+        on_swept = partial(self._on_swept, market)
+        if market:
+            self._gateway.cancel_market(market, on_swept)
+            return
+        self._gateway.withdraw()
+        self._gateway.cancel_all(on_swept)
+
+    def beat(self) -> None:
+        """Send a heartbeat."""
+        if not self._gateway.beat(self._on_beat):
+            now_ns = self._clock_ns()
+            busy = ev.BeatAnswered(is_accepted=False, reason="busy", sent_ns=0, recv_ns=now_ns)
+            asyncio.get_running_loop().call_soon(self.take, busy)
+
+    def _on_placed(self, result: PlaceResult) -> None:
+        self.take(words.place_answered(result))
+        self.on_placed(result)
+
+    def _on_cancelled(self, result: CancelResult) -> None:
+        self.take(words.cancel_answered(result))
+
+    def _on_swept(self, market: str, result: SweepResult) -> None:
+        self.take(words.swept(market, result, self._clock_ns()))
+
+    def _on_beat(self, result: BeatResult) -> None:
+        self.take(words.beat_answered(result, self._clock_ns()))
+
+    # For people
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Tell people."""
+        self.on_alarm(alarm)
+
+    def finish(self, finished: Finished) -> None:
+        """Know that the engine is done."""
+        self.on_finish(finished)
+
+    # The user channel
+
+    def hear(self, event: UserEvent, recv_ns: int) -> None:
+        """Take what the user channel tells; what cannot be read for certain is missing."""
+        market = event.condition_id
+        if isinstance(event, OrderEvent):
+            if market in self._over:
+                self.counts["late_orders"] += 1
+            else:
+                self.take(words.order_told(event, recv_ns))
+            return
+        listed = self._listed.get(market)
+        if listed is None:
+            self.counts["late_fills" if market in self._over else "fills_elsewhere"] += 1
+            return
+        try:
+            fills = words.fills_told(event, listed.market, self._api_key, self.my_orders, recv_ns)
+        except VenueError as error:
+            self.counts[f"heard_{error.reason}"] += 1
+            self.miss(recv_ns)
+            return
+        for fill in fills:
+            self.take(fill)
+
+    def lose(self, since_ns: int) -> None:
+        """Know that nothing is heard any more since then."""
+        self.take(ev.UserChannel(is_live=False, since_ns=since_ns))
+
+    def miss(self, since_ns: int) -> None:
+        """Know that the user channel is heard, and that what it told since then may be missing."""
+        self.take(ev.UserChannel(is_live=False, since_ns=since_ns))
+        self.take(ev.UserChannel(is_live=True, since_ns=since_ns))
+
+    # Reads
+
+    def read(self, action: Read) -> None:
+        """Ask the venue something, in the background; answered or failed within a deadline."""
+        match action:
+            case ReadOpen(market):
+                self._start(ev.ReadKind.OPEN, market, self._read_open(market))
+            case ReadOrder(order):
+                self._start(ev.ReadKind.ORDER, order, self._read_order(order))
+            case ReadTrades(market, after_ns):
+                self._start(ev.ReadKind.TRADES, market, self._read_trades(market, after_ns))
+            case ReadBalances(markets):
+                self._start(ev.ReadKind.BALANCES, "", self._read_balances(markets))
+            case ReadPreflight():
+                self._start(ev.ReadKind.PREFLIGHT, "", self._read_preflight())
+
+    def _start(self, kind: ev.ReadKind, subject: str, asking: Awaitable[ev.Event]) -> None:
+        self._tasks.start(self._ask(kind, subject, self._clock_ns(), asking))
+
+    async def _ask(
+        self, kind: ev.ReadKind, subject: str, began_ns: int, asking: Awaitable[ev.Event]
+    ) -> None:
+        answer: ev.Event
+        try:
+            async with asyncio.timeout(READ_S_MAX):
+                answer = await asking
+        except TimeoutError:
+            answer = ev.ReadFailed(kind, subject, "timeout", began_ns, self._clock_ns())
+        except VenueError as error:
+            answer = ev.ReadFailed(kind, subject, error.reason, began_ns, self._clock_ns())
+        except InputError:
+            # The version of a token's market went with the market.
+            answer = ev.ReadFailed(kind, subject, "unprepared", began_ns, self._clock_ns())
+        self.take(answer)
+
+    async def _read_open(self, market: str) -> ev.Event:
+        began_ns = self._clock_ns()
+        orders = await self._gateway.open_orders(market)
+        seen = tuple(words.open_seen(order) for order in orders)
+        return ev.OpenListed(market, seen, began_ns, self._clock_ns())
+
+    async def _read_order(self, order: str) -> ev.Event:
+        began_ns = self._clock_ns()
+        found = await self._gateway.order(order)
+        seen = None if found is None else words.open_seen(found)
+        return ev.OrderRead(order, seen, began_ns, self._clock_ns())
+
+    async def _read_trades(self, market: str, after_ns: int) -> ev.Event:
+        began_ns = self._clock_ns()
+        after_s = (after_ns + self._gateway.skew.offset_ns) // NS - OVERLAP_S
+        trades = await self._gateway.trades(market, max(after_s, 0))
+        recv_ns = self._clock_ns()
+        fills: list[ev.FillTold] = []
+        for trade in trades:
+            listed = self._listed.get(trade.condition_id)
+            if listed is None:
+                self.counts["trades_elsewhere"] += 1
+            else:
+                fills += words.fills_listed(
+                    trade, listed.market, self._api_key, self.my_orders, recv_ns
+                )
+        return ev.TradesRead(market, after_ns, tuple(fills), began_ns, recv_ns)
+
+    async def _read_balances(self, markets: Sequence[str]) -> ev.Event:
+        began_ns = self._clock_ns()
+        cash = await self._gateway.balance()
+        shares = []
+        for condition_id in markets:
+            listed = self._listed.get(condition_id)
+            if listed is None:
+                raise InputError(f"balances want a market that is traded, was {condition_id!r}")
+            for token_id in (listed.market.up_token, listed.market.down_token):
+                held = await self._gateway.balance(token_id)
+                token = words.token_of(listed.market, token_id)
+                shares.append((condition_id, token, held.balance_e6))
+        return ev.BalancesRead(cash.balance_e6, tuple(shares), began_ns, self._clock_ns())
+
+    async def _read_preflight(self) -> ev.Event:
+        began_ns = self._clock_ns()
+        skew_ns = await self._gateway.measure_skew()
+        faults = []
+        if await self._gateway.closed_only():
+            faults.append("closed_only")
+        balance = await self._gateway.balance()
+        if not any(balance.allowances_e6.values()):
+            faults.append("no_allowance")
+        return ev.PreflightRead(tuple(faults), skew_ns, began_ns, self._clock_ns())
+
+    # Merges
+
+    def merge(self, market: str, pairs_e6: int) -> None:
+        """Turn confirmed pairs into cash; told once, when it is certain."""
+        self._tasks.start(self._merge(market, pairs_e6))
+
+    async def _merge(self, market: str, pairs_e6: int) -> None:
+        """A merge that may have run and may not is told as failed: balances tell the truth."""
+        facts = self._listed[market].market
+        for attempt in range(1, MERGE_TRIES + 1):
+            result = await self._settler.merge(facts, pairs_e6)
+            if result.state is SettleState.SETTLED:
+                self.take(ev.Merged(market, pairs_e6))
+                return
+            self.counts[f"merge_{result.reason}"] += 1
+            if not result.may_retry or attempt == MERGE_TRIES:
+                self.take(ev.MergeFailed(market, pairs_e6, result.reason))
+                return
+            await asyncio.sleep(MERGE_RETRY_S)
+
+
+def _nobody(*_: object) -> None:
+    """Stand for nobody who listens."""
