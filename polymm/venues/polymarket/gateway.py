@@ -50,6 +50,9 @@ class GatewaySettings:
         place_ns_max: From writing, or waiting for a connection, to the whole answer.
         cancel_ns_max: The same for cancels, ``beat_ns_max`` for heartbeats and ``query_ns_max``
             for each request of a query.
+        ahead_ticks: Orders this many ticks around the last ones are signed ahead of their need; 0
+            for none. A venue must be known to take orders whose time stamp is so old.
+        ahead_age_ns_max: One that was signed longer ago is signed anew.
         pages_max: A list that is longer is an error, never cut short.
         orders: Connections for placements, and so on for the others.
     """
@@ -61,6 +64,8 @@ class GatewaySettings:
     cancel_ns_max: int = 5 * _SECOND_NS
     beat_ns_max: int = 4 * _SECOND_NS
     query_ns_max: int = 15 * _SECOND_NS
+    ahead_ticks: int = 0
+    ahead_age_ns_max: int = 5 * _SECOND_NS
     pages_max: int = 100
     # What an order was decided on is old after a second.
     orders: PoolSettings = field(
@@ -147,6 +152,8 @@ class Gateway:
             in_batches=settings.batch,
             builder=settings.builder,
             wait_ns=settings.place_ns_max,
+            ahead_ticks=settings.ahead_ticks,
+            ahead_age_ns_max=settings.ahead_age_ns_max,
             clock_ns=clock_ns,
         )
         self.cancels = Cancels(

@@ -1,16 +1,18 @@
 """Placements: orders signed ahead of their sending, written once, and what became of each."""
 
+import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
-from polymm.domain.amounts import Amounts, limit_amounts, market_amounts
+from polymm.domain.amounts import DOLLAR_E4, Amounts, limit_amounts, market_amounts
 from polymm.domain.market import Market
 from polymm.domain.order import Side, Token
 from polymm.net.http_outcome import Outcome, Reply
 from polymm.venues.polymarket import replies, wire
+from polymm.venues.polymarket.ahead import Ready, SignedAhead
 from polymm.venues.polymarket.budget import Budget
 from polymm.venues.polymarket.credentials import Secret, Unprintable
 from polymm.venues.polymarket.replies import stamps
@@ -32,6 +34,15 @@ _SELL: Final = Side.SELL
 OnPlaced = Callable[[PlaceResult], None]
 # An order that can be signed: its family, what it gives and gets, and what makes its body.
 _Draft = tuple[NewOrder, OrderFamily, Amounts, Seal]
+
+
+class _Wish(NamedTuple):
+    """A resting order that may be wanted next."""
+
+    token_id: str
+    side: Side
+    price_e4: int
+    size_e6: int
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -63,7 +74,12 @@ class Placements:
         in_batches: Send orders that are placed together as batches of up to 15.
         builder: Builder code of every order.
         wait_ns: From writing, or waiting for a connection, to the whole answer.
+        ahead_ticks: Sign orders so many ticks around the last ones ahead of their need, 0 for none.
+        ahead_age_ns_max: One that was signed longer ago is not sent.
         clock_ns: Of stamps.
+
+    Attributes:
+        ahead: What is signed ahead.
     """
 
     def __init__(
@@ -78,8 +94,16 @@ class Placements:
         in_batches: bool,
         builder: str,
         wait_ns: int,
+        ahead_ticks: int,
+        ahead_age_ns_max: int,
         clock_ns: Callable[[], int],
     ) -> None:
+        self.ahead = SignedAhead[_Wish](self._sign_ahead, ahead_age_ns_max)
+        self._ahead_ticks = ahead_ticks
+        self._placed_last: Sequence[NewOrder] = ()
+        self._ahead_handle: asyncio.Handle | None = None
+        # Whose markets the tokens are, for what is signed ahead.
+        self._markets: dict[str, Market] = {}
         self._service = service
         self._requests = requests
         self._wallet = wallet
@@ -101,8 +125,11 @@ class Placements:
                 self._family(market, token, side)
 
     def forget(self, market: Market) -> None:
-        """Drop what was prepared."""
-        for token_id in (market.up_token, market.down_token):
+        """Drop what was prepared, and what was signed ahead."""
+        tokens = (market.up_token, market.down_token)
+        self.ahead.forget(lambda wish: wish.token_id in tokens)
+        for token_id in tokens:
+            self._markets.pop(token_id, None)
             for is_sell in (False, True):
                 self._families.pop((token_id, is_sell), None)
 
@@ -166,7 +193,11 @@ class Placements:
         """
         decided_ns = self._clock_ns()
         now_ns = self._requests.venue_ns()
-        drafts = [self._draft(order) for order in orders]
+        if self._ahead_ticks:
+            drafts = [self._ready(order, decided_ns) or self._draft(order) for order in orders]
+            self._prepare_next(orders)
+        else:
+            drafts = [self._draft(order) for order in orders]
         if self._in_batches and len(drafts) > 1:
             for i in range(0, len(drafts), wire.BATCH_MAX):
                 yield self._batch(drafts[i : i + wire.BATCH_MAX], now_ns, decided_ns)
@@ -193,13 +224,15 @@ class Placements:
         seal = self._envelopes.seal(order.kind, order.expiration_s, post_only=order.post_only)
         return order, family, _amounts(order), seal
 
-    def _batch(self, drafts: Sequence[_Draft], now_ns: int, decided_ns: int) -> Posting:
+    def _batch(self, drafts: Sequence[_Draft | Ready], now_ns: int, decided_ns: int) -> Posting:
         ids, bodies = zip(*(self._body(draft, now_ns) for draft in drafts), strict=True)
         body = b"[" + b",".join(bodies) + b"]"
         request = self._requests.make("POST", wire.ORDERS_PATH, body, now_ns=now_ns)
         return Posting(ids, request, decided_ns, self._clock_ns())
 
-    def _body(self, draft: _Draft, now_ns: int) -> tuple[str, bytes]:
+    def _body(self, draft: _Draft | Ready, now_ns: int) -> tuple[str, bytes]:
+        if isinstance(draft, Ready):
+            return draft.order_id, draft.body
         order, family, amounts, seal = draft
         signed = family.sign(
             amounts,
@@ -208,6 +241,53 @@ class Placements:
             expiration_s=order.expiration_s,
         )
         return signed.order_id, seal(signed)
+
+    # Ahead of need
+
+    def _ready(self, order: NewOrder, now_ns: int) -> Ready | None:
+        """Give what was signed ahead for an order; None where nothing was."""
+        if order.kind != wire.GTC or not order.post_only:
+            return None
+        market = order.market
+        token_id = market.up_token if order.token is _UP else market.down_token
+        wish = _Wish(token_id, order.side, order.price_e4, order.size_e6)
+        return self.ahead.take(wish, now_ns)
+
+    def _prepare_next(self, orders: Sequence[NewOrder]) -> None:
+        """Sign what may follow these, once the loop has nothing better to do."""
+        self._placed_last = orders
+        if self._ahead_handle is None:
+            loop = asyncio.get_running_loop()
+            self._ahead_handle = loop.call_soon(self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        wishes: list[_Wish] = []
+        for distance in range(self._ahead_ticks + 1):
+            for order in self._placed_last:
+                market = order.market
+                token_id = market.up_token if order.token is _UP else market.down_token
+                self._markets[token_id] = market
+                step_e4 = distance * market.tick_e4
+                # Twice the same for a distance of 0, which the keys make one.
+                for price_e4 in (order.price_e4 - step_e4, order.price_e4 + step_e4):
+                    if market.tick_e4 <= price_e4 <= DOLLAR_E4 - market.tick_e4:
+                        wishes.append(_Wish(token_id, order.side, price_e4, order.size_e6))
+        self.ahead.want(wishes, self._clock_ns())
+        self._work_ahead()
+
+    def _work_ahead(self) -> None:
+        self._ahead_handle = None
+        if self.ahead.work():
+            loop = asyncio.get_running_loop()
+            self._ahead_handle = loop.call_soon(self._work_ahead)
+
+    def _sign_ahead(self, wish: _Wish) -> Ready:
+        market = self._markets[wish.token_id]
+        token = _UP if wish.token_id == market.up_token else Token.DOWN
+        order = NewOrder(market, token, wish.side, wish.price_e4, wish.size_e6)
+        now_ns = self._requests.venue_ns()
+        order_id, body = self._body(self._draft(order), now_ns)
+        return Ready(order_id, body, self._clock_ns())
 
     def _placed(self, posting: Posting, on_result: OnPlaced, outcome: Outcome) -> None:
         results = replies.read_place(
