@@ -11,7 +11,10 @@ PolymmError
 ├── VenueError            a venue's answer, or its absence, where a value was asked for
 ├── CredentialError       a key or credential that is missing, malformed or readable by others
 ├── QuoterError           a user's quoter that does not compile or has the wrong signature
-├── JournalError          a journal that cannot be written, read or locked
+├── HaltedError           an engine that stopped for good; a person must look first
+├── JournalError          a journal that cannot be written, read or locked; carries the offset
+│   ├── LockedError       another engine runs this account; carries its process id
+│   └── ReplayError       a run that is repeated asks for what was not noted
 └── LedgerError           money or shares that do not add up; never expected, never hidden
 
 Any layer may import this module; it imports nothing.
@@ -134,8 +137,36 @@ class QuoterError(PolymmError, TypeError):
     """A user's quoter does not compile or has the wrong signature."""
 
 
+class HaltedError(PolymmError):
+    """An engine stopped for good, by a limit or by its kill switch: do not restart it unseen."""
+
+
 class JournalError(PolymmError):
-    """A journal cannot be written, read or locked; whatever it held is untouched."""
+    """A journal cannot be written, read or locked; whatever it held is untouched.
+
+    Attributes:
+        offset: Byte offset of the fault in its file, -1 where there is none.
+    """
+
+    def __init__(self, message: str, offset: int = -1) -> None:
+        super().__init__(f"{message} (offset {offset})" if offset >= 0 else message)
+        self.offset = offset
+
+
+class LockedError(JournalError):
+    """Another engine runs this account; nothing was written.
+
+    Attributes:
+        pid: Its process, 0 where it is not known.
+    """
+
+    def __init__(self, message: str, pid: int = 0) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class ReplayError(JournalError):
+    """A run that is repeated asks for what was not noted: it is not the same run."""
 
 
 class LedgerError(PolymmError, AssertionError):

@@ -68,7 +68,7 @@ RULES = {
     ),
     "polymm.runtime": rule(
         "_core domain strategy engine net venues exchange research",
-        "uvloop pydantic pydantic_core structlog zstandard prometheus_client trustme",
+        "uvloop pydantic pydantic_core structlog zstandard prometheus_client trustme orjson",
     ),
     "polymm.dashboard": rule("runtime research exchange", "aiohttp"),
     "polymm.cli": rule("runtime research exchange", "typer rich"),

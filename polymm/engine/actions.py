@@ -7,6 +7,7 @@ engine decides what follows.
 from typing import NamedTuple, final
 
 from polymm.domain.order import Place
+from polymm.engine.evidence import Correction
 
 
 @final
@@ -104,6 +105,29 @@ class Finished(NamedTuple):
     reason: str
 
 
+@final
+class OrderEnded(NamedTuple):
+    """Write down that an order is final.
+
+    Args:
+        how: Name of its last state; "" where it turns out not to be final after all.
+    """
+
+    order: str
+    how: str
+    matched_e6: int
+
+
+@final
+class TradesKnown(NamedTuple):
+    """Write down that every trade matched before ``until_ns`` was told (venue time)."""
+
+    until_ns: int
+
+
+# Nothing else is to be done about these: the journal takes them out of what a step answered.
+Memo = OrderEnded | TradesKnown | Correction
+
 Read = ReadOpen | ReadOrder | ReadTrades | ReadBalances | ReadPreflight
 
 Action = (
@@ -119,4 +143,7 @@ Action = (
     | MergePairs
     | Alarm
     | Finished
+    | OrderEnded
+    | TradesKnown
+    | Correction
 )

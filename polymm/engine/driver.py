@@ -17,8 +17,10 @@ from polymm.engine.actions import (
     CancelOrders,
     Finished,
     MergePairs,
+    OrderEnded,
     Post,
     Sweep,
+    TradesKnown,
 )
 from polymm.engine.engine import Engine
 from polymm.engine.ports import JournalPort, SignedOrder, Venue
@@ -117,6 +119,8 @@ class Driver:
                 venue.alarm(action)
             case Finished():
                 venue.finish(action)
+            case OrderEnded() | TradesKnown() | ev.Correction():
+                pass  # the journal finds it in what the step answered
             case _:
                 venue.read(action)
 

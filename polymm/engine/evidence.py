@@ -238,6 +238,29 @@ class BalancesRead(NamedTuple):
     recv_ns: int
 
 
+@final
+class Correction(NamedTuple):
+    """The venue's balances showed what the ledger did not know; from now on the ledger agrees.
+
+    Args:
+        correction: Its id: says what it corrects, so that the same one is never booked twice.
+        market: Condition id.
+        before_e6, after_e6: Confirmed shares by the ledger before and from now on.
+    """
+
+    correction: str
+    market: str
+    token: Token
+    before_e6: int
+    after_e6: int
+    recv_ns: int
+
+    @property
+    def delta_e6(self) -> int:
+        """Shares that it adds."""
+        return self.after_e6 - self.before_e6
+
+
 class ReadKind(IntEnum):
     """What was to be read."""
 
@@ -412,6 +435,7 @@ Event = (
     | OrderRead
     | TradesRead
     | BalancesRead
+    | Correction
     | ReadFailed
     | PreflightRead
     | BeatAnswered

@@ -1,0 +1,133 @@
+"""What the journal keeps beside the evidence itself.
+
+Items of `polymm.engine.evidence` are kept as they are where they say all there is to say: Written,
+CancelWritten, FillTold, Merged, MarketSettled, BalancesRead, Correction.
+"""
+
+from typing import NamedTuple, final
+
+from polymm.domain.market import Market
+from polymm.domain.order import Place
+from polymm.engine import evidence as ev
+from polymm.engine.actions import Action, OrderEnded, TradesKnown
+
+# One look of a maker at its market or of the gate at its budget: see `polymm.engine.looks`.
+Look = tuple[int, ...]
+
+
+@final
+class RunBegun(NamedTuple):
+    """A process took the account over.
+
+    Args:
+        version: Of polymm.
+        config: Digest of the configuration, without secrets.
+    """
+
+    version: str
+    config: str
+    account: str
+    started_ns: int
+
+
+@final
+class MarketKnown(NamedTuple):
+    """A market was taken in."""
+
+    market: Market
+    at_ns: int
+
+
+@final
+class OrderPlanned(NamedTuple):
+    """An order is about to be sent; no byte of it had left when this was written."""
+
+    order: str
+    market: str
+    place: Place
+    planned_ns: int
+
+
+@final
+class OrderKept(NamedTuple):
+    """All that is known of one order, as a checkpoint carries it on.
+
+    Args:
+        sent_ns: When its bytes were handed over, 0 where that is not known: they may have been.
+        cancel_ns: When a cancel of it was last handed over, 0 where none was.
+        how: Name of its final state, "" while it may be live.
+        matched_e6: What was matched when it ended.
+    """
+
+    plan: OrderPlanned
+    sent_ns: int
+    cancel_ns: int
+    how: str
+    matched_e6: int
+
+
+@final
+class Checkpoint(NamedTuple):
+    """Everything that earlier records told and that is still needed.
+
+    Args:
+        merged: Pairs that became cash, by market.
+        trades_known_ns: Every trade matched before is in here; 0 where that was never proven.
+        next_order_id: Above every number used so far.
+    """
+
+    markets: tuple[MarketKnown, ...]
+    settled: tuple[ev.MarketSettled, ...]
+    orders: tuple[OrderKept, ...]
+    fills: tuple[ev.FillTold, ...]
+    merged: tuple[tuple[str, int], ...]
+    corrections: tuple[ev.Correction, ...]
+    balances: ev.BalancesRead | None
+    trades_known_ns: int
+    next_order_id: int
+    last_ns: int
+
+
+@final
+class StepInput(NamedTuple):
+    """All that one step of the engine was given.
+
+    The first of a run is the engine's start.
+
+    Args:
+        looks: What was read through ports during the step, in order.
+    """
+
+    now_ns: int
+    event: ev.Event
+    looks: tuple[Look, ...]
+
+
+@final
+class StepOutput(NamedTuple):
+    """What the step before answered; there is none where it answered nothing."""
+
+    actions: tuple[Action, ...]
+
+
+@final
+class Gap(NamedTuple):
+    """So many steps are missing here: the journal could not be written."""
+
+    steps: int
+
+
+Kept = (
+    MarketKnown
+    | OrderPlanned
+    | ev.Written
+    | ev.CancelWritten
+    | ev.FillTold
+    | OrderEnded
+    | ev.Merged
+    | ev.MarketSettled
+    | ev.BalancesRead
+    | TradesKnown
+    | ev.Correction
+)
+Record = RunBegun | Checkpoint | Kept | StepInput | StepOutput | Gap

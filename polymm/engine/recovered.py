@@ -1,0 +1,212 @@
+"""What is known after reading a journal back; also what its writer knows while it writes.
+
+Applying records is idempotent where they have a key of their own: orders by hash, fills by
+(trade, order, leg) with their highest status, corrections by id.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from polymm.engine import evidence as ev
+from polymm.engine.actions import OrderEnded, TradesKnown
+from polymm.engine.records import (
+    Checkpoint,
+    MarketKnown,
+    OrderKept,
+    OrderPlanned,
+    Record,
+    RunBegun,
+)
+from polymm.engine.settings import SECOND
+
+# A settled market's orders are told apart from foreign ones for so long after its end: trades are
+# read from ten minutes before what is known, and payouts took up to 316 s (markets-5m notes).
+REMEMBER_NS: Final = 1_800 * SECOND
+
+
+@dataclass(slots=True)
+class Recovered:
+    """Orders, fills and markets, as far as records told.
+
+    Attributes:
+        run: The run that began last.
+        runs: How many began since the oldest record.
+        markets: By condition id.
+        settled: Markets that are counted and paid.
+        orders: By hash, in the order of their planning.
+        fills: By key, each with the highest status it was seen with.
+        merged_e6: Pairs that became cash, by market.
+        corrections: By id.
+        balances: What the venue said last.
+        trades_known_ns: Every trade matched before is in `fills`; 0 where that was never proven.
+        next_order_id: Above every number used so far.
+        last_ns: Newest time of any record that has one.
+        faults: Records that contradict others, by name; each was taken as far as it goes.
+    """
+
+    run: RunBegun | None = None
+    runs: int = 0
+    markets: dict[str, MarketKnown] = field(default_factory=dict)
+    settled: dict[str, ev.MarketSettled] = field(default_factory=dict)
+    orders: dict[str, OrderKept] = field(default_factory=dict)
+    fills: dict[tuple[str, str, int], ev.FillTold] = field(default_factory=dict)
+    merged_e6: dict[str, int] = field(default_factory=dict)
+    corrections: dict[str, ev.Correction] = field(default_factory=dict)
+    balances: ev.BalancesRead | None = None
+    trades_known_ns: int = 0
+    next_order_id: int = 1
+    last_ns: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def open_orders(self) -> list[OrderKept]:
+        """Orders that may be live."""
+        return [kept for kept in self.orders.values() if not kept.how]
+
+    def apply(self, record: Record) -> None:
+        """Take a record in; steps tell nothing that other records do not."""
+        apply = _APPLY.get(type(record))
+        if apply is not None:
+            apply(self, record)
+
+    def is_news(self, fill: ev.FillTold) -> bool:
+        """Whether a fill was not told yet with this status or a higher one."""
+        known = self.fills.get(fill.key)
+        return known is None or fill.status > known.status
+
+    def checkpoint(self) -> Checkpoint:
+        """Put everything that is still needed into one record."""
+        self.forget_settled()
+        return Checkpoint(
+            tuple(self.markets.values()),
+            tuple(self.settled.values()),
+            tuple(self.orders.values()),
+            tuple(self.fills.values()),
+            tuple(self.merged_e6.items()),
+            tuple(self.corrections.values()),
+            self.balances,
+            self.trades_known_ns,
+            self.next_order_id,
+            self.last_ns,
+        )
+
+    def forget_settled(self) -> None:
+        """Drop settled markets that nobody asks about any more, unless an order may be live."""
+        before_ns = self.last_ns - REMEMBER_NS
+        gone = {m for m in self.settled if self._end_ns(m) < before_ns}
+        gone -= {kept.plan.market for kept in self.open_orders}
+        if not gone:
+            return
+        for by_market in (self.markets, self.settled, self.merged_e6):
+            for market in gone:
+                by_market.pop(market, None)
+        orders, fills, corrections = self.orders, self.fills, self.corrections
+        self.orders = {k: v for k, v in orders.items() if v.plan.market not in gone}
+        self.fills = {k: v for k, v in fills.items() if v.market not in gone}
+        self.corrections = {k: v for k, v in corrections.items() if v.market not in gone}
+
+    def _end_ns(self, market: str) -> int:
+        known = self.markets.get(market)
+        return 0 if known is None else known.market.end_ns
+
+    # One function a record
+
+    def _run(self, record: RunBegun) -> None:
+        self.run = record
+        self.runs += 1
+        self.last_ns = max(self.last_ns, record.started_ns)
+
+    def _checkpoint(self, record: Checkpoint) -> None:
+        """Begin anew with what a checkpoint carries on."""
+        self.markets = {known.market.condition_id: known for known in record.markets}
+        self.settled = {settled.market: settled for settled in record.settled}
+        self.orders = {kept.plan.order: kept for kept in record.orders}
+        self.fills = {fill.key: fill for fill in record.fills}
+        self.merged_e6 = dict(record.merged)
+        self.corrections = {item.correction: item for item in record.corrections}
+        self.balances = record.balances
+        self.trades_known_ns = record.trades_known_ns
+        self.next_order_id = record.next_order_id
+        self.last_ns = record.last_ns
+
+    def _market(self, record: MarketKnown) -> None:
+        self.markets[record.market.condition_id] = record
+        self.last_ns = max(self.last_ns, record.at_ns)
+
+    def _planned(self, record: OrderPlanned) -> None:
+        if record.order in self.orders:
+            self.faults["planned_twice"] += 1
+            return
+        self.orders[record.order] = OrderKept(record, 0, 0, "", 0)
+        order_id = record.place.order_id
+        if order_id >= self.next_order_id:
+            self.next_order_id = order_id + 1
+        if record.planned_ns > self.last_ns:
+            self.last_ns = record.planned_ns
+
+    def _written(self, record: ev.Written) -> None:
+        for order in record.orders:
+            kept = self._kept(order)
+            if kept is not None:
+                self.orders[order] = kept._replace(sent_ns=record.sent_ns)
+
+    def _cancel_written(self, record: ev.CancelWritten) -> None:
+        for order in record.orders:
+            kept = self._kept(order)
+            if kept is not None:
+                self.orders[order] = kept._replace(cancel_ns=max(kept.cancel_ns, record.sent_ns))
+
+    def _ended(self, record: OrderEnded) -> None:
+        kept = self._kept(record.order)
+        if kept is not None:
+            self.orders[record.order] = kept._replace(how=record.how, matched_e6=record.matched_e6)
+
+    def _kept(self, order: str) -> OrderKept | None:
+        kept = self.orders.get(order)
+        if kept is None:
+            self.faults["order_unplanned"] += 1
+        return kept
+
+    def _fill(self, record: ev.FillTold) -> None:
+        known = self.fills.get(record.key)
+        if known is None:
+            self.fills[record.key] = record
+        elif record.status > known.status:
+            # Amounts are those that were told first, as in the ledger.
+            self.fills[record.key] = known._replace(status=record.status)
+
+    def _merged(self, record: ev.Merged) -> None:
+        self.merged_e6[record.market] = self.merged_e6.get(record.market, 0) + record.pairs_e6
+
+    def _settled(self, record: ev.MarketSettled) -> None:
+        self.settled[record.market] = record
+        self.forget_settled()
+
+    def _balances(self, record: ev.BalancesRead) -> None:
+        self.balances = record
+        self.last_ns = max(self.last_ns, record.recv_ns)
+
+    def _trades_known(self, record: TradesKnown) -> None:
+        self.trades_known_ns = max(self.trades_known_ns, record.until_ns)
+
+    def _corrected(self, record: ev.Correction) -> None:
+        self.corrections.setdefault(record.correction, record)
+
+
+_APPLY: Final[dict[type, Callable[[Recovered, Any], None]]] = {
+    RunBegun: Recovered._run,
+    Checkpoint: Recovered._checkpoint,
+    MarketKnown: Recovered._market,
+    OrderPlanned: Recovered._planned,
+    ev.Written: Recovered._written,
+    ev.CancelWritten: Recovered._cancel_written,
+    OrderEnded: Recovered._ended,
+    ev.FillTold: Recovered._fill,
+    ev.Merged: Recovered._merged,
+    ev.MarketSettled: Recovered._settled,
+    ev.BalancesRead: Recovered._balances,
+    TradesKnown: Recovered._trades_known,
+    ev.Correction: Recovered._corrected,
+}
