@@ -4,6 +4,8 @@ from polymm.errors import (
     ConfigError,
     CredentialError,
     DialError,
+    HaltedError,
+    JournalError,
     LedgerError,
     PolymmError,
     VenueError,
@@ -36,4 +38,6 @@ def exit_code(error: PolymmError) -> int:
         return CONFIGURATION
     if isinstance(error, VenueError | CredentialError | DialError):
         return REFUSED
-    return INTEGRITY if isinstance(error, LedgerError) else FAILED
+    if isinstance(error, HaltedError):
+        return HALTED
+    return INTEGRITY if isinstance(error, LedgerError | JournalError) else FAILED

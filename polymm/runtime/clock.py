@@ -31,11 +31,15 @@ class Clock:
         """Ns since the epoch."""
         return self._monotonic_ns() + self._offset_ns
 
+    def lead_ns(self) -> int:
+        """How far the clock of the day is ahead of this one, ns; below 0 where it was set back."""
+        return self._wall_ns() - self._monotonic_ns() - self._offset_ns
+
     def follow(self) -> int:
         """Take over what the clock of the day has gained; answers its lead, ns.
 
         A clock that was set back is not followed: its lag is answered, below 0.
         """
-        lead_ns = self._wall_ns() - self._monotonic_ns() - self._offset_ns
+        lead_ns = self.lead_ns()
         self._offset_ns += max(lead_ns, 0)
         return lead_ns

@@ -69,7 +69,7 @@ def _read_all(environ: Mapping[str, str], faults: list[str]) -> dict[str, Secret
         if text and path:
             faults.append(f"set {variable} or {variable}_FILE, not both")
         elif path:
-            secret = _read_file(path, f"{variable}_FILE", faults)
+            secret = read_secret_file(path, f"{variable}_FILE", faults)
             if secret is not None:
                 found[name] = secret
         elif text.strip():
@@ -77,7 +77,7 @@ def _read_all(environ: Mapping[str, str], faults: list[str]) -> dict[str, Secret
     return found
 
 
-def _read_file(path: str, variable: str, faults: list[str]) -> Secret | None:
+def read_secret_file(path: str, variable: str, faults: list[str]) -> Secret | None:
     """Read a file that only its owner can read; what is checked is what is read."""
     content, fault = b"", ""
     try:

@@ -1,4 +1,4 @@
-"""The engine's actions carried out over loopback: what is written, and what comes back as events."""
+"""The engine's actions carried out over loopback: what is written, and what comes back."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,6 +38,7 @@ from tests.venues.polymarket.test_account import ORDER, TRADE, page
 
 T = TypeVar("T")
 M = MARKET.condition_id
+PARKED = page([TRADE | {"status": "PARKED"}])
 READ_NONE = json_reply({"balance": "0", "allowances": {}})
 
 
@@ -231,7 +232,7 @@ def test_trades_are_read_with_overlap_and_only_those_of_our_markets(run: Stage) 
         (ReadOpen(M), ev.ReadKind.OPEN, M, [page([ORDER], "MTAw")], "unreadable"),
         (ReadOpen(""), ev.ReadKind.OPEN, "", [page([ORDER], "MTAw"), None], "closed"),
         (ReadOrder(ORDER_A), ev.ReadKind.ORDER, ORDER_A, [json_reply([1])], "unreadable"),
-        (ReadTrades(M, 0), ev.ReadKind.TRADES, M, [page([TRADE | {"status": "PARKED"}])], "bad_reply"),
+        (ReadTrades(M, 0), ev.ReadKind.TRADES, M, [PARKED], "bad_reply"),
         (ReadBalances(("0xstrange",)), ev.ReadKind.BALANCES, "", [READ_NONE], "unprepared"),
         (ReadPreflight(), ev.ReadKind.PREFLIGHT, "", [json_reply({}, "500 Oops")], "server_error"),
     ],

@@ -22,6 +22,7 @@ from polymm.exchange.server.rtds_socket import rtds_socket_routes
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.server.trading_routes import trading_routes
 from polymm.exchange.server.user_socket import user_socket_routes
+from polymm.venues.polymarket import wire
 
 HOST = "127.0.0.1"
 BODY_BYTES_MAX = 1 << 20
@@ -41,18 +42,7 @@ ROUTES: tuple[MakeRoutes, ...] = (
 )
 
 # Where each service is, beside the order-entry routes, which are at the root.
-PATHS = {
-    "clob": ("http", ""),
-    "ws_market": ("ws", "/ws/market"),
-    "ws_user": ("ws", "/ws/user"),
-    "gamma": ("http", "/gamma"),
-    "data": ("http", "/data-api"),
-    "relayer": ("http", "/relayer"),
-    "prices": ("ws", "/ws/prices"),
-    "rtds": ("ws", "/ws/rtds"),
-    "rpc": ("http", "/rpc"),
-    "control": ("http", "/control"),
-}
+PATHS = {**wire.LOCAL_SERVICES, "control": ("http", "/control")}
 
 
 def make_app(hall: Hall) -> web.Application:

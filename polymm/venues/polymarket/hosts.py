@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from polymm.errors import InputError
 from polymm.venues.polymarket import wire
@@ -51,3 +53,37 @@ class Hosts:
                 raise InputError(f"{field.name} must be an address, was {url!r:.80}")
             found[field.name] = url.rstrip("/")
         return cls(**found)
+
+    @classmethod
+    def at(cls, url: str) -> "Hosts":
+        """Find all services of a local exchange by its one address.
+
+        Raises:
+            InputError: No address of this machine, such as http://127.0.0.1:4321.
+        """
+        try:
+            parts = urlsplit(url)
+            name, port = parts.hostname or "", parts.port
+        except ValueError:
+            name, port = "", None
+        if not port or parts.scheme not in ("http", "https") or not _is_local(name):
+            raise InputError(
+                f"an exchange must be an address like http://127.0.0.1:4321, was {url!r:.80}"
+            )
+        tls = "s" if parts.scheme == "https" else ""
+        return cls.of(
+            {
+                service: f"{scheme}{tls}://{parts.netloc}{path}"
+                for service, (scheme, path) in wire.LOCAL_SERVICES.items()
+            }
+        )
+
+
+def _is_local(name: str) -> bool:
+    """Whether a name is this machine's own, whatever a resolver says."""
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

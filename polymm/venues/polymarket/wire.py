@@ -20,6 +20,20 @@ PRICES_URL: Final = "wss://ws-live-v2.polymarket.com/ws"
 RTDS_URL: Final = "wss://ws-live-data.polymarket.com"
 RPC_URL: Final = "https://polygon-rpc.com"
 SITE_URL: Final = "https://polymarket.com"
+# A local exchange is all of them at one address, told apart by path.
+LOCAL_SERVICES: Final = MappingProxyType(
+    {
+        "clob": ("http", ""),
+        "ws_market": ("ws", "/ws/market"),
+        "ws_user": ("ws", "/ws/user"),
+        "gamma": ("http", "/gamma"),
+        "data": ("http", "/data-api"),
+        "relayer": ("http", "/relayer"),
+        "prices": ("ws", "/ws/prices"),
+        "rtds": ("ws", "/ws/rtds"),
+        "rpc": ("http", "/rpc"),
+    }
+)
 
 # Chains (signing notes 1 and 3).
 POLYGON: Final = 137
