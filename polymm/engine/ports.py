@@ -76,6 +76,20 @@ class MarketView(BookView, LaneView, Protocol):
     @property
     def proven_ns(self) -> Sequence[int]: ...  # by token
 
+    @property
+    def reference_ns(self) -> int: ...  # of the newest reference price, 0 where none is used
+
+
+class BudgetView(Protocol):
+    """The mirror of the venue's token buckets."""
+
+    @property
+    def bursts(self) -> tuple[int, int]: ...  # most tokens for orders and for cancels
+
+    def tokens(self, now_ns: int) -> tuple[int, int]: ...  # for orders and for cancels
+
+    def reserve(self, live: int) -> int: ...  # cancel tokens to keep while so many orders may rest
+
 
 class SignedOrder(NamedTuple):
     """An order that is signed and not yet written.
