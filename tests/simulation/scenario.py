@@ -1,0 +1,216 @@
+"""What one seed means: markets, settings, faults with their times, crashes. All is drawn at once.
+
+The seed is split into streams by subject and by fault, so that a switch more or less in one run
+leaves everything else in it as it was.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import exp, log
+from random import Random
+from typing import Any
+
+from polymm.domain.market import NS, Market
+from polymm.exchange.faults import Fault
+from tests.simulation.faults import MS, SWITCHES, AnyFault, ProcessFault, WireFault
+
+START_NS = 1_800_000_000 * NS
+HEAL_NS = 65 * NS
+LENGTHS_S = (60, 120, 180, 300)
+COINS = ("btc", "eth", "sol")
+# Nothing below is harmless enough for every run: so many switches are turned in one.
+FAULTS_USUAL = (0, 1, 2, 3, 4, 6, 8, 12, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A switch that is on for a while."""
+
+    fault: Fault | WireFault
+    rate: float
+    from_ns: int
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that befalls the process at a time."""
+
+    fault: ProcessFault
+    at_ns: int
+    lasts_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """All that is drawn before a run.
+
+    Args:
+        seed: Also seeds what is drawn during the run.
+        end_ns: When the run ends; from ``heal_ns`` on nothing goes wrong any more.
+        markets: In the order of their windows.
+        acts_per_s: Of the crowd, in each market.
+        latency_ms: Least and mean time of one way of a request.
+        feed_ms: Of a frame.
+        resolve_ns: From a window's end to its resolution.
+        maker, lane: Settings of the maker and of its quote, where they are not the usual ones.
+    """
+
+    seed: int
+    start_ns: int
+    heal_ns: int
+    end_ns: int
+    markets: tuple[Market, ...]
+    acts_per_s: float
+    latency_ms: tuple[float, float]
+    feed_ms: int
+    resolve_ns: int
+    maker: dict[str, Any]
+    lane: dict[str, Any]
+    cash_e6: int
+    episodes: tuple[Episode, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    tags: tuple[str, ...] = field(default=())
+
+    def describe(self) -> str:
+        """Say in a few lines what the run was made of."""
+        lines = [
+            f"seed {self.seed} {' '.join(self.tags)}: {len(self.markets)} windows of"
+            f" {sorted({(m.end_ns - m.start_ns) // NS for m in self.markets})} s,"
+            f" {self.acts_per_s:.1f} acts/s each, latency {self.latency_ms} ms,"
+            f" maker {self.maker}, lane {self.lane}"
+        ]
+        for one in self.episodes:
+            lines.append(
+                f"  {one.fault} {one.rate:.4f} from {self._s(one.from_ns)} to"
+                f" {self._s(one.until_ns)} s"
+            )
+        for trouble in self.troubles:
+            lines.append(
+                f"  {trouble.fault} at {self._s(trouble.at_ns)} s for {trouble.lasts_ns / NS:.3f} s"
+            )
+        return "\n".join(lines)
+
+    def _s(self, ns: int) -> str:
+        return f"{(ns - self.start_ns) / NS:.1f}"
+
+
+def draw(seed: int, minutes: float = 3.0) -> Scenario:
+    """Draw a run: a random subset of all faults, then peace."""
+    rng = Random(f"{seed} faults")
+    how_many = rng.choice(FAULTS_USUAL)
+    names: list[AnyFault] = sorted(SWITCHES)
+    chosen = sorted(rng.sample(names, how_many))
+    return _draw(seed, minutes, chosen, heals=True)
+
+
+def permanent(seed: int, fault: AnyFault, minutes: float = 3.0) -> Scenario:
+    """Draw a run in which one fault lasts from its beginning to its end."""
+    return _draw(seed, minutes, [fault], heals=False)
+
+
+def _draw(seed: int, minutes: float, faults: Iterable[AnyFault], *, heals: bool) -> Scenario:
+    end_ns = START_NS + int(minutes * 60) * NS
+    heal_ns = max(end_ns - HEAL_NS, START_NS + (end_ns - START_NS) // 3) if heals else end_ns
+    rng = Random(f"{seed} world")
+    coins = rng.choice((1, 1, 2, 3))
+    markets = _markets(rng, seed, coins, end_ns)
+    episodes: list[Episode] = []
+    troubles: list[Trouble] = []
+    for fault in faults:
+        own = Random(f"{seed} {fault} plan")
+        if isinstance(fault, ProcessFault):
+            troubles += _troubles(own, fault, heal_ns)
+        elif heals:
+            episodes += _episodes(own, fault, heal_ns)
+        else:
+            high = SWITCHES[fault].high
+            episodes.append(Episode(fault, high, START_NS, end_ns))
+    troubles.sort(key=lambda one: one.at_ns)
+    settings = Random(f"{seed} settings")
+    return Scenario(
+        seed=seed,
+        start_ns=START_NS,
+        heal_ns=heal_ns,
+        end_ns=end_ns,
+        markets=markets,
+        acts_per_s=rng.choice((9.0, 12.0, 16.0))
+        / len({one.slug.partition("-")[0] for one in markets}),
+        latency_ms=rng.choice(((2.0, 3.0), (10.0, 10.0), (30.0, 40.0))),
+        feed_ms=rng.choice((2, 10, 40)),
+        resolve_ns=rng.randint(2, 25) * NS,
+        maker=_maker(settings),
+        lane=_lane(settings),
+        cash_e6=settings.choice((60, 200, 1_000)) * 1_000_000,
+        episodes=tuple(episodes),
+        troubles=tuple(troubles),
+        tags=() if heals else ("permanent",),
+    )
+
+
+def _markets(rng: Random, seed: int, coins: int, end_ns: int) -> tuple[Market, ...]:
+    """Windows of one length side by side, back to back, from before the start to past the end."""
+    length_ns = rng.choice(LENGTHS_S) * NS
+    # The last roll leaves time to see quotes again.
+    first_ns = START_NS - rng.randint(0, length_ns // (2 * NS)) * NS
+    markets = []
+    start_ns = first_ns
+    while start_ns < end_ns:
+        for coin in COINS[:coins]:
+            number = Random(f"{seed} {coin} {start_ns} ids").getrandbits
+            markets.append(
+                Market(
+                    slug=f"{coin}-updown-{length_ns // NS}s-{start_ns // NS}",
+                    condition_id=f"0x{number(256):064x}",
+                    up_token=str(10**76 + number(250)),
+                    down_token=str(10**76 + number(250)),
+                    start_ns=start_ns,
+                    end_ns=start_ns + length_ns,
+                    taker_delay_ns=0,
+                )
+            )
+        start_ns += length_ns
+    return tuple(markets)
+
+
+def _episodes(rng: Random, fault: Fault | WireFault, heal_ns: int) -> list[Episode]:
+    """Turn a switch on once, twice or thrice, at a rate drawn by order of magnitude."""
+    switch = SWITCHES[fault]
+    episodes = []
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        from_ns = rng.randint(START_NS, heal_ns)
+        until_ns = min(from_ns + rng.randint(3, 90) * NS, heal_ns)
+        rate = exp(rng.uniform(log(switch.low), log(switch.high)))
+        episodes.append(Episode(fault, round(rate, 5), from_ns, until_ns))
+    return episodes
+
+
+def _troubles(rng: Random, fault: ProcessFault, heal_ns: int) -> list[Trouble]:
+    switch = SWITCHES[fault]
+    low, high = switch.lasts_ms
+    times = rng.randint(int(switch.low), int(switch.high))
+    return [
+        Trouble(fault, rng.randint(START_NS + NS, heal_ns), rng.randint(low, high) * MS)
+        for _ in range(times)
+    ]
+
+
+def _maker(rng: Random) -> dict[str, Any]:
+    """Settings of the cycle."""
+    return {
+        "cycle": rng.choice(("timer", "event", "event")),
+        "requote": rng.choice(("cancel_replace", "diff", "diff")),
+        "merge_enabled": rng.random() < 0.5,
+        "cycle_ns": rng.choice((1, 1, 2, 5)) * NS,
+    }
+
+
+def _lane(rng: Random) -> dict[str, Any]:
+    """Settings of the quote."""
+    order_e6 = rng.choice((5, 5, 8, 10)) * 1_000_000
+    return {
+        "order_size_e6": order_e6,
+        "max_position_e6": order_e6 * rng.choice((1, 2, 3)),
+        "ask_mode": rng.choice(("buy_complement", "sell_first")),
+        "requote_interval_min_ns": rng.choice((250, 500, 1_000)) * MS,
+    }

@@ -1,0 +1,113 @@
+"""What befalls the engine's process: stalls, clocks, disks, the end of it, and its next start."""
+
+from collections import Counter
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from polymm.domain.market import NS
+from polymm.engine import evidence as ev
+from tests.simulation.faults import MS, ProcessFault
+from tests.simulation.life import Life
+from tests.simulation.scenario import Trouble
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+# A supervisor waits so long for the end that it asked for, then kills.
+STOP_NS_MAX = 30 * NS
+RESTART_NS = 1_000 * MS
+
+
+class Troubles:
+    """Carries the drawn troubles out.
+
+    Attributes:
+        struck: How often each came.
+        disk_full_until_ns, sync_fails_until_ns: What the disk refuses.
+    """
+
+    def __init__(self, world: "World") -> None:
+        self.struck: Counter[str] = Counter()
+        self.disk_full_until_ns = 0
+        self.sync_fails_until_ns = 0
+        self._world = world
+        self._rng = Random(f"{world.scenario.seed} restarts")
+        self._jump_ns = 0
+        self._restart_ns = 0
+
+    def plan(self) -> None:
+        """Put all of them on the heap."""
+        for trouble in self._world.scenario.troubles:
+            self._world.at(trouble.at_ns, partial(self._befall, trouble))
+
+    def heal(self) -> None:
+        """Let nothing of it last; an engine that is away comes back now."""
+        self.disk_full_until_ns = self.sync_fails_until_ns = 0
+        world = self._world
+        if world.life is None and world.lives:
+            self._begin_at(world.now_ns)
+
+    def _befall(self, trouble: Trouble, now_ns: int) -> None:
+        world = self._world
+        life = world.life
+        if life is None or world.is_healed:
+            return
+        until_ns = now_ns + trouble.lasts_ns
+        self.struck[trouble.fault] += 1
+        world.senses.fault_ns = now_ns
+        match trouble.fault:
+            case ProcessFault.LOOP_STALLED:
+                life.freeze(now_ns, until_ns)
+            case ProcessFault.CLOCK_JUMPED:
+                self._jump(trouble.lasts_ns)
+                world.at(until_ns, lambda _: self._jump(-trouble.lasts_ns))
+            case ProcessFault.DISK_FULL:
+                self.disk_full_until_ns = until_ns
+            case ProcessFault.SYNC_FAILED:
+                self.sync_fails_until_ns = until_ns
+            case ProcessFault.KILLED:
+                self._kill(until_ns, lost_tail=False)
+            case ProcessFault.POWER_LOST:
+                self._kill(until_ns, lost_tail=True)
+            case ProcessFault.KILL_SWITCH:
+                self._ask_to_end(now_ns, life, ev.Kill("file"))
+            case ProcessFault.STOPPED:
+                self._ask_to_end(now_ns, life, ev.Stop("SIGTERM"))
+
+    def _jump(self, delta_ns: int) -> None:
+        self._jump_ns += delta_ns
+        self._world.senses.skew_ns = self._jump_ns
+        self._world.tell(ev.ClockJumped(delta_ns))
+
+    def _kill(self, until_ns: int, *, lost_tail: bool) -> None:
+        self._world.end_life(lost_tail=lost_tail)
+        self._begin_at(until_ns)
+
+    def _ask_to_end(self, now_ns: int, life: Life, event: ev.Event) -> None:
+        life.take(event)
+        self._world.at(now_ns + STOP_NS_MAX, lambda ns: self._lose_patience(ns, life))
+
+    def _lose_patience(self, now_ns: int, life: Life) -> None:
+        if not life.is_dead:
+            self._kill(now_ns + RESTART_NS, lost_tail=False)
+
+    def ended(self, life: Life) -> None:
+        """Take the process away that said it is done, after this step; start it again later."""
+        world = self._world
+        world.at(world.now_ns, lambda ns: self._take_away(ns, life))
+
+    def _take_away(self, now_ns: int, life: Life) -> None:
+        if life.is_dead:
+            return
+        self.struck[f"ended_{life.finished.code if life.finished else ''}"] += 1
+        self._kill(now_ns + RESTART_NS + self._rng.randint(0, 4_000) * MS, lost_tail=False)
+
+    def _begin_at(self, ns: int) -> None:
+        """Start the process at a time, unless a later plan replaces this one."""
+        self._restart_ns = ns
+        self._world.at(ns, self._begin)
+
+    def _begin(self, now_ns: int) -> None:
+        if self._world.life is None and now_ns >= self._restart_ns:
+            self._world.begin_life()

@@ -1,0 +1,224 @@
+"""One run: virtual time, the venue and its crowd, the network between, and the engine's lives.
+
+Everything that happens is an act at a time of one heap, or of the exchange's own timers; acts of
+one moment run in the order in which they were asked for. Nothing looks at a real clock.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+from random import Random
+
+from polymm.engine.actions import Action
+from polymm.engine.evidence import Event
+from polymm.exchange.exchange import SPENDER, Exchange
+from polymm.exchange.faults import Fault, Faults
+from polymm.exchange.rules import Rules
+from polymm.exchange.trading import Mode
+from polymm.exchange.user_channel import UserMessage
+from tests.simulation.faults import FEED_FAULTS, MS, SWITCHES, WireFault, WireFaults
+from tests.simulation.life import Life, MakeProcess
+from tests.simulation.scenario import Episode, Scenario
+from tests.simulation.senses import Senses
+from tests.simulation.troubles import Troubles
+from tests.simulation.venue_day import VenueDay
+from tests.simulation.wire import Wire
+
+ADDRESS = "0x" + "a1" * 20
+# Acts at one moment before something runs in circles.
+CIRCLES_MAX = 20_000
+
+
+class RunsInCircles(AssertionError):
+    """Time stands still."""
+
+
+class World:
+    """A scenario at work.
+
+    Args:
+        scenario: What was drawn.
+        make_process: Makes the engine's process of each life.
+
+    Attributes:
+        now_ns: Virtual time.
+        exchange: The venue.
+        wire: The network; its ``log`` is everything that left the engine.
+        senses: What came through, for the checker.
+        life: The engine's current life, None between two.
+        lives: How many began.
+        steps: Of all engines so far.
+        on_step: Called after each step with its time, event and actions.
+        on_started: Called with a life before its start; ``on_ended`` after its end, with whether
+            the end of its journal may be lost.
+    """
+
+    def __init__(self, scenario: Scenario, make_process: MakeProcess) -> None:
+        seed = scenario.seed
+        self.scenario = scenario
+        self.now_ns = scenario.start_ns
+        self.steps = 0
+        self.step_kinds: Counter[str] = Counter()
+        self.struck: Counter[str] = Counter()
+        self.on_step: Callable[[int, Event, Sequence[Action]], None] | None = None
+        self.on_started: Callable[[Life], None] = _ignore
+        self.on_ended: Callable[[Life, bool], None] = _ignore
+        self.on_healed: Callable[[int], None] = _ignore
+        self.is_healed = False
+        self.senses = Senses()
+        self.exchange = Exchange(
+            rules=Rules(retire_after_s=100_000), faults=Faults(seed), seed=seed
+        )
+        self.exchange.advance(self.now_ns)
+        self.faults = WireFaults(seed)
+        wallet = self.exchange.ledger.open_wallet(ADDRESS)
+        wallet.allow(SPENDER)
+        self.exchange.ledger.deposit(wallet, scenario.cash_e6)
+        self._heap: list[tuple[int, int, Callable[[int], None]]] = []
+        self._order = count()
+        self.wire = Wire(
+            self.exchange,
+            wallet,
+            self.faults,
+            self.at,
+            Random(f"{seed} latency"),
+            scenario.latency_ms,
+            self.senses,
+            self.now_ns,
+        )
+        self.life: Life | None = None
+        self.lives = 0
+        self._make_process = make_process
+        self.day = VenueDay(self)
+        self.troubles = Troubles(self)
+        self._plan()
+
+    def _plan(self) -> None:
+        """Put everything that was drawn before the run on the heap."""
+        scenario = self.scenario
+        self.day.plan()
+        self.troubles.plan()
+        for episode in scenario.episodes:
+            self.at(episode.from_ns, partial(self._turn, episode, episode.rate))
+            self.at(episode.until_ns, partial(self._turn, episode, 0.0))
+        self.at(scenario.start_ns + MS, lambda _: self.begin_life())
+        if scenario.heal_ns < scenario.end_ns:
+            self.at(scenario.heal_ns, self._heal)
+
+    # Time
+
+    def at(self, ns: int, act: Callable[[int], None]) -> None:
+        """Let something happen later; a past time counts as now."""
+        now_ns = self.now_ns
+        heapq.heappush(self._heap, (ns if ns > now_ns else now_ns, next(self._order), act))
+
+    def run(self, until_step: int | None = None) -> None:
+        """Let time pass until the end, or up to a step.
+
+        Raises:
+            RunsInCircles: Time stands still.
+        """
+        heap, pop = self._heap, heapq.heappop
+        exchange = self.exchange
+        timers, outbox = exchange.timers, exchange.outbox
+        end_ns = self.scenario.end_ns
+        circles, last_ns = 0, 0
+        while until_step is None or self.steps < until_step:
+            ns = heap[0][0] if heap else end_ns
+            venue_ns = timers.next_ns
+            life = self.life
+            due_ns = life.due_ns if life is not None else end_ns
+            next_ns = min(ns, due_ns, end_ns if venue_ns is None else venue_ns)
+            if next_ns >= end_ns:
+                break
+            if next_ns > last_ns:
+                self.now_ns = last_ns = next_ns
+                circles = 0
+            circles += 1
+            if circles > CIRCLES_MAX:
+                raise RunsInCircles(f"time stands still at {self.now_ns}")
+            if venue_ns is not None and venue_ns <= last_ns:
+                exchange.advance(last_ns)
+            elif life is not None and due_ns <= last_ns:
+                life.wake()
+            else:
+                pop(heap)[2](last_ns)
+            if outbox:
+                self._hand_on()
+        else:
+            return
+        self.now_ns = end_ns
+
+    def clock_ns(self) -> int:
+        """Virtual time, as everybody's clock."""
+        return self.now_ns
+
+    def _hand_on(self) -> None:
+        """Send what the exchange said to the engine that lives now."""
+        life = self.life
+        for message in self.exchange.drain():
+            if life is not None and type(message) is UserMessage:
+                life.hearing.publish(message)
+
+    # Faults
+
+    def _turn(self, episode: Episode, rate: float, _: int) -> None:
+        if self.is_healed:
+            return
+        if episode.fault in FEED_FAULTS:
+            self.faults.feed_switches += 1 if rate else -1
+        if isinstance(episode.fault, WireFault):
+            self.faults.set(episode.fault, rate)
+        else:
+            self.exchange.faults.set(episode.fault, rate, lasts_ms=_lasts_ms(episode.fault))
+
+    def _heal(self, now_ns: int) -> None:
+        """End all faults for good."""
+        self.is_healed = True
+        self.faults.clear()
+        self.exchange.faults.clear()
+        self.exchange.trading.set(Mode.NORMAL)
+        self.wire.heal()
+        self.troubles.heal()
+        if self.life is not None:
+            self.life.heal()
+        self.senses.fault_ns = now_ns
+        self.on_healed(now_ns)
+
+    def count_struck(self) -> Counter[str]:
+        """Count every fault that struck so far, by name."""
+        struck = Counter({str(name): n for name, n in self.exchange.faults.struck.items()})
+        return struck + self.faults.struck + self.troubles.struck
+
+    # Lives
+
+    def begin_life(self) -> None:
+        """Start the engine's process."""
+        assert self.life is None, "one engine at a time"
+        self.lives += 1
+        self.life = Life(self, self.lives, self._make_process)
+        self.on_started(self.life)
+        self.life.start()
+
+    def end_life(self, *, lost_tail: bool) -> None:
+        """Drop the engine's process."""
+        life, self.life = self.life, None
+        if life is not None:
+            life.is_dead = True
+            self.on_ended(life, lost_tail)
+
+    def tell(self, event: Event) -> None:
+        """Tell the engine of something, if there is one."""
+        if self.life is not None:
+            self.life.take(event)
+
+
+def _lasts_ms(fault: Fault) -> tuple[int, int] | None:
+    lasts_ms = SWITCHES[fault].lasts_ms
+    return lasts_ms if any(lasts_ms) else None
+
+
+def _ignore(*_: object) -> None:
+    """Stand for nobody who listens."""
