@@ -41,6 +41,15 @@ class Inventory:
             self.down_e6 += sign * fill.size_e6
         self.cash_e10 -= sign * fill.price_e4 * fill.size_e6 + fill.fee_e6 * 10_000
 
+    def revert_fill(self, fill: Fill) -> None:
+        """Take a fill back that never happened. The caller sees to it that each comes here once."""
+        sign = 1 if fill.side is Side.BUY else -1
+        if fill.token is Token.UP:
+            self.up_e6 -= sign * fill.size_e6
+        else:
+            self.down_e6 -= sign * fill.size_e6
+        self.cash_e10 += sign * fill.price_e4 * fill.size_e6 + fill.fee_e6 * 10_000
+
     def mergeable_e6(self, *, selling_up_e6: int = 0, selling_down_e6: int = 0) -> int:
         """Pairs that back neither an open sell nor a merge on its way."""
         pairs = min(self.up_e6 - selling_up_e6, self.down_e6 - selling_down_e6)

@@ -160,6 +160,13 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Voided:
+    """A fill that was told never happened: its settlement failed. Its order stays as it is."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
 class Merged:
     """Pairs became cash."""
 
@@ -167,7 +174,7 @@ class Merged:
     pairs_e6: int
 
 
-Reply = Accepted | Rejected | Cancelled | CancelRefused | Fill | Merged
+Reply = Accepted | Rejected | Cancelled | CancelRefused | Fill | Voided | Merged
 
 
 class OrderState(IntEnum):

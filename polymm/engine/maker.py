@@ -8,8 +8,6 @@ name, stands in `polymm.engine.outcomes`.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from polymm._core.layout import ASK, BID, REQUOTE, reason_names
 from polymm.domain.inventory import Inventory, Portfolio
@@ -23,7 +21,10 @@ from polymm.domain.order import (
     Merge,
     Merged,
     Rejected,
+    Reply,
+    Voided,
 )
+from polymm.engine.cycle import BOTH, Cycle
 from polymm.engine.events import NEVER_NS, NOTHING, BookChanged, Closing, Event, Timer, says_closed
 from polymm.engine.placing import SELF_MATCH, Placer
 from polymm.engine.planning import is_safe, price_exit, reference_price, silence_reason, wanted_legs
@@ -31,34 +32,6 @@ from polymm.engine.ports import BookView, LaneView, QuoteView
 from polymm.engine.settings import MakerSettings
 from polymm.engine.working import Leg, WorkingOrders
 from polymm.errors import InputError
-
-_BOTH: Final = 1 << BID | 1 << ASK
-
-
-@dataclass(slots=True)
-class _Cycle:
-    """A cycle with `sides` still to be placed; `held` of them await the proof of the other."""
-
-    sides: int = _BOTH
-    held: int = 0
-    placed: int = 0
-    is_blocked: bool = False
-    withheld: str = ""
-
-    @property
-    def hindrances(self) -> tuple[str, ...]:
-        """What stands between the wanted orders and the book."""
-        awaited = ("awaiting_proof",) if self.sides else ()
-        blocked = ("cancel_unproven",) if self.is_blocked else ()
-        return awaited + blocked + ((self.withheld,) if self.withheld else ())
-
-    @property
-    def outcome(self) -> str:
-        if self.placed:
-            return "placed"
-        if self.is_blocked:
-            return "cancel_unproven"
-        return "withheld" if self.withheld else "kept"
 
 
 class Maker:
@@ -114,7 +87,7 @@ class Maker:
         self._book = book
         self._lane = lane
         self._per_side = settings.requote == "diff"
-        self._cycle: _Cycle | None = None
+        self._cycle: Cycle | None = None
         self._closing = False
         self._why: tuple[str, ...] = self.no_quote_reasons
         self._price_x2_e4 = 0
@@ -212,14 +185,15 @@ class Maker:
             return [*actions, *self._begin(now_ns)]
         return actions
 
-    def _on_reply(
-        self, now_ns: int, reply: Accepted | Rejected | Cancelled | CancelRefused | Fill | Merged
-    ) -> Sequence[Action]:
+    def _on_reply(self, now_ns: int, reply: Reply) -> Sequence[Action]:
         if isinstance(reply, Fill):
             if self.orders.apply_fill(reply):
                 self.inventory.apply_fill(reply)
-                if min(self.inventory.up_e6, self.inventory.down_e6) < 0:
-                    self.counts["bad_inventory"] += 1
+                self._check_inventory()
+        elif isinstance(reply, Voided):
+            if self.orders.apply_void(reply.fill):
+                self.inventory.revert_fill(reply.fill)
+                self._check_inventory()
         elif isinstance(reply, Merged):
             if reply.slug != self.market.slug or not self.inventory.apply_merged(reply.pairs_e6):
                 self.counts["merge_unasked"] += 1
@@ -235,6 +209,10 @@ class Maker:
         if isinstance(reply, Accepted | Rejected):
             return NOTHING
         return self._on_book(now_ns)
+
+    def _check_inventory(self) -> None:
+        if min(self.inventory.up_e6, self.inventory.down_e6) < 0:
+            self.counts["bad_inventory"] += 1
 
     def _apply(self, now_ns: int, reply: Accepted | Rejected | Cancelled | CancelRefused) -> None:
         order = self.orders.get(reply.order_id)
@@ -261,7 +239,7 @@ class Maker:
         self.cycles_started += 1
         self._last_ns = now_ns
         self._looked_again = False
-        self._cycle = _Cycle()
+        self._cycle = Cycle()
         actions: list[Action] = []
         legs = self._wanted(now_ns, merges=actions)
         if not legs:
@@ -347,7 +325,7 @@ class Maker:
             actions.append(Merge(self.market.slug, pairs_e6))
 
     def _advance(
-        self, now_ns: int, cycle: _Cycle, legs: tuple[Leg, ...], actions: list[Action]
+        self, now_ns: int, cycle: Cycle, legs: tuple[Leg, ...], actions: list[Action]
     ) -> Sequence[Action]:
         """Steps f and i: place where every earlier order is proven gone, wait or give up else."""
         waiting, blocked = self.orders.unproven(cycle.held)
@@ -356,7 +334,7 @@ class Maker:
             if blocked:
                 self._finish("cancel_unproven")
                 return actions
-            waiting = _BOTH if waiting else 0
+            waiting = BOTH if waiting else 0
         ready = cycle.sides & ~waiting & ~blocked
         cycle.is_blocked = cycle.is_blocked or bool(cycle.sides & blocked)
         cycle.sides &= waiting & ~blocked

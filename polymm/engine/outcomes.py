@@ -35,6 +35,7 @@ COUNTS: Final = {
     "duplicate_fill": "a fill seen before, not applied again",
     "late_fill": "a fill of an order that was done, applied",
     "adopted_fill": "a fill of an order of an earlier run, applied",
+    "void_fill": "a fill whose settlement failed, taken back",
     "overfill": "more filled than ordered, applied",
     "late_reply": "a reply about an order that was done",
     "foreign_reply": "a reply about an order that is not ours",

@@ -117,6 +117,7 @@ class WorkingOrders:
         "_seen",
         "_sides",
         "_slug",
+        "_void",
         "_wait_ns",
     )  # fmt: skip
 
@@ -138,6 +139,7 @@ class WorkingOrders:
         # The same by side.
         self._sides: tuple[dict[int, WorkingOrder], dict[int, WorkingOrder]] = ({}, {})
         self._seen: set[tuple[int, int]] = set()
+        self._void: set[tuple[int, int]] = set()
 
     def __len__(self) -> int:
         return len(self._live)
@@ -294,6 +296,22 @@ class WorkingOrders:
             self._counts["overfill"] += 1
         done = order.remaining_e6 == 0
         self._move(order, OrderEvent.FILLED_ALL if done else OrderEvent.FILLED_PART)
+        return True
+
+    def apply_void(self, fill: Fill) -> bool:
+        """Take note that a fill never happened; True where the inventory must follow.
+
+        Its order was matched by it all the same: it is not reopened, nor is less of it filled.
+        """
+        if fill.slug != self._slug:
+            self._counts["foreign_reply"] += 1
+            return False
+        key = (fill.trade_id, fill.order_id)
+        if key in self._void or (self.is_own(fill.order_id) and key not in self._seen):
+            self._counts["impossible_reply"] += 1
+            return False
+        self._void.add(key)
+        self._counts["void_fill"] += 1
         return True
 
     def _may_cancel(self, now_ns: int, order: WorkingOrder) -> bool:

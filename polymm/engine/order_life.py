@@ -1,0 +1,393 @@
+"""One order: a summary of all that was told about it, and the state that follows from that.
+
+What is told may come in any order, twice, or late. So nothing here is a step from one state to the
+next: each item is merged into the summary by a largest, a smallest or a union, which no order of
+arrival can change, and the state is computed from the summary and the time (FAILURES, "Order state
+machine"). The state as last computed is kept, for those who ask and for what is told to the maker.
+
+"Gone" is known by itself or with the final matched size; "resolved" reads are those of
+`polymm.engine.order_reads`. Open evidence is a read that shows the order open, as of its begin.
+"""
+
+from enum import IntEnum
+
+from polymm.domain.order import Place
+from polymm.engine.events import NEVER_NS
+from polymm.engine.order_reads import MarketReads
+from polymm.engine.order_settings import OrderSettings
+
+__all__ = ["Life", "Order", "OrderSettings"]
+
+
+class Life(IntEnum):
+    """Where an order stands in the engine's belief. All but the last three may still fill."""
+
+    PLANNED = 0  # no byte has left
+    NEW_INFLIGHT = 1  # handed over, no sign of life yet
+    UNKNOWN_NEW = 2  # may rest: its answer says nothing or never came
+    LIVE = 3  # rests
+    CANCEL_INFLIGHT = 4  # its cancel is wanted or on its way; it still fills
+    UNKNOWN_CANCEL = 5  # rested once, and may or may not now
+    CLOSING = 6  # rests no longer, but how much was filled is not all known
+    QUARANTINED = 7  # cannot be resolved: counts as live until it is
+    FILLED = 8
+    CANCELLED = 9
+    REJECTED = 10  # never rested, never will
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is proven that nothing can be filled any more."""
+        return self >= Life.FILLED
+
+
+# By name here: an enum takes several times as long to look its members up.
+(_PLANNED, _NEW, _UNKNOWN_NEW, _LIVE, _CANCEL, _UNKNOWN_CANCEL) = tuple(Life)[:6]
+(_CLOSING, _QUARANTINED, _FILLED, _CANCELLED, _REJECTED) = tuple(Life)[6:]
+
+
+class Order:
+    """What is known of one order.
+
+    Only `polymm.engine.order_manager` changes one. All times are ns, 0 for never where the latest
+    is kept and NEVER_NS where the earliest is.
+
+    Attributes:
+        place: As the maker knows it.
+        market: Condition id.
+        order: The venue's hash, "" until it is signed.
+        planned_ns: When it was planned.
+        front_e6: What stood at its price when it was planned, for the report.
+        life: The state as last computed.
+        matched_e6: The larger of its fills that stand and of what the venue says was matched.
+        debt_e6: What the venue says was matched and no fill has told yet.
+        reserve_e6: What may still come of it, fills to be had and fills owed; 0 once it is final.
+        wanted_ns: When its cancel was first wanted.
+        cancels: When each cancel of it was handed over.
+        booked_e6: What its maker was told as fills.
+    """
+
+    __slots__ = (
+        "absent_min_ns",
+        "absent_ns",
+        "asked_ns",
+        "asks",
+        "base_ns",
+        "booked_e6",
+        "cancel_failed_ns",
+        "canceled_min_ns",
+        "canceled_ns",
+        "cancels",
+        "check_kind",
+        "checks",
+        "debt_e6",
+        "executed_e6",
+        "fill_ns",
+        "front_e6",
+        "gone_ns",
+        "gone_status",
+        "is_alive",
+        "is_rejected",
+        "legs",
+        "life",
+        "market",
+        "matched_e6",
+        "open_left_e6",
+        "open_ns",
+        "order",
+        "place",
+        "planned_ns",
+        "proven_ns",
+        "reads",
+        "refused_ns",
+        "refused_old_min_ns",
+        "refused_old_ns",
+        "reject_reason",
+        "reserve_e6",
+        "retry_ns",
+        "settings",
+        "stood_e6",
+        "told_e6",
+        "told_full_ns",
+        "traded_ns",
+        "unknown_ns",
+        "voice",
+        "wake_ns",
+        "wanted_ns",
+        "written_ns",
+    )
+
+    def __init__(
+        self,
+        settings: OrderSettings,
+        reads: MarketReads,
+        now_ns: int,
+        market: str,
+        place: Place,
+        front_e6: int = 0,
+    ) -> None:
+        self.settings = settings
+        self.reads = reads
+        self.place = place
+        self.market = market
+        self.order = ""
+        self.planned_ns = now_ns
+        self.front_e6 = front_e6
+        # The belief, as computed last.
+        self.life = _PLANNED
+        self.matched_e6 = self.debt_e6 = 0
+        self.reserve_e6 = place.size_e6
+        # The placement: bytes handed over, an answer that says nothing, one that refuses.
+        self.written_ns = 0
+        self.unknown_ns = NEVER_NS
+        self.is_rejected = False
+        self.reject_reason = ""
+        # Signs of life. What was left when a read last showed it open; what the venue says was
+        # matched, and when it first said that all of it was.
+        self.is_alive = False
+        self.open_ns = self.open_left_e6 = 0
+        self.told_e6 = 0
+        self.told_full_ns = NEVER_NS
+        # Fills by (trade, leg): size and when first told. All of them, those that stand, the last.
+        self.legs: dict[tuple[str, int], tuple[int, int]] | None = None
+        self.executed_e6 = self.stood_e6 = self.fill_ns = 0
+        # Cancels: handed over, answered by nothing that helps, by "canceled" (first and last), by
+        # "not canceled" (any; and when it was too old to be still on its way).
+        self.wanted_ns = 0
+        self.cancels: tuple[int, ...] = ()
+        self.cancel_failed_ns = self.canceled_ns = self.refused_ns = self.refused_old_ns = 0
+        self.canceled_min_ns = self.refused_old_min_ns = NEVER_NS
+        # The venue told that it is gone, and how much was matched.
+        self.gone_ns = NEVER_NS
+        self.gone_status = ""
+        # A query did not find it, so late that it had arrived: begin of the first and of the last.
+        self.absent_ns = 0
+        self.absent_min_ns = NEVER_NS
+        # Begin of the newest reads that prove its absence, and of the newest that tell its trades.
+        self.proven_ns = self.traded_ns = 0
+        # What was asked of the venue, and told to the maker: see `order_pursuit`, `order_replies`.
+        self.asked_ns = self.asks = self.retry_ns = 0
+        self.base_ns = self.checks = self.check_kind = 0
+        self.voice = 0
+        self.booked_e6 = 0
+        self.wake_ns = NEVER_NS
+
+    def __repr__(self) -> str:
+        return f"Order({self.place.order_id}, {self.order[:10]}, {self.life.name})"
+
+    @property
+    def is_potentially_live(self) -> bool:
+        """Whether it may still be filled, or owes a fill."""
+        return self.life < _FILLED
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all of it was matched, but for rounding; a void fill was matched too."""
+        left_e6 = self.place.size_e6 - max(self.executed_e6, self.told_e6)
+        return left_e6 <= self.settings.dust_e6
+
+    @property
+    def is_disowned(self) -> bool:
+        """Whether it rests after it was known not to: nobody else cancels it then."""
+        open_ns = self.open_ns
+        if self.is_rejected and self.is_alive:
+            return True
+        return bool(open_ns) and (
+            open_ns > self.gone_ns
+            or open_ns > self.canceled_min_ns
+            or open_ns > self.refused_old_min_ns
+            or open_ns > self.absent_min_ns
+            or open_ns > self.reads.closed_ns + self.settings.late_ns
+            or (self._is_executed and open_ns > self.fill_ns)
+        )
+
+    @property
+    def is_cancel_wanted(self) -> bool:
+        """Whether it shall go."""
+        return self.wanted_ns > 0 or self.is_disowned
+
+    @property
+    def last_write_ns(self) -> int:
+        """When bytes about it were last handed over, as far as known."""
+        written_ns = self.written_ns or self.planned_ns
+        return max(written_ns, self.cancels[-1]) if self.cancels else written_ns
+
+    @property
+    def flight_ends_ns(self) -> int:
+        """Until when the answer to its last cancel is in time; 0 where none is awaited."""
+        sent_ns = self.cancels[-1] if self.cancels else 0
+        if self.wanted_ns > sent_ns and not self.cancels:
+            sent_ns = self.wanted_ns
+        if sent_ns <= max(self.cancel_failed_ns, self.reads.doubted_ns):
+            return 0
+        return sent_ns + self.settings.cancel_answer_ns
+
+    @property
+    def closing_ns(self) -> int:
+        """Since when it is known that it rests no longer, NEVER_NS while it is not.
+
+        By a cancel's answer, by all of it being matched, or by the end of its market.
+        """
+        open_ns, closing_ns = self.open_ns, NEVER_NS
+        if self.gone_ns < NEVER_NS and self.gone_ns >= open_ns:
+            closing_ns = self.gone_ns
+        if self.canceled_ns and self.canceled_ns >= open_ns:
+            closing_ns = min(closing_ns, self.canceled_ns)
+        if self.refused_old_ns and self.refused_old_ns >= open_ns and self.is_alive:
+            closing_ns = min(closing_ns, self.refused_old_ns)
+        if self.told_full_ns < NEVER_NS and (
+            self.told_full_ns >= open_ns or self.open_left_e6 <= self.settings.dust_e6
+        ):
+            closing_ns = min(closing_ns, self.told_full_ns)
+        return closing_ns
+
+    @property
+    def is_proven_absent(self) -> bool:
+        """Whether reads prove that it does not rest.
+
+        They began so late that no write about it was still on its way, and after it was last seen.
+        """
+        late_ns = self.last_write_ns + self.settings.late_ns
+        return self.proven_ns > max(late_ns, self.open_ns)
+
+    @property
+    def is_proven_by_trades(self) -> bool:
+        """Whether it is gone, and its market's trades were read so long after that none misses."""
+        gone_ns, open_ns, late_ns = self.closing_ns, self.open_ns, self.settings.late_ns
+        closed_ns = self.reads.closed_ns
+        if self.is_alive and open_ns <= closed_ns + late_ns:
+            gone_ns = min(gone_ns, closed_ns)
+        return gone_ns < NEVER_NS and self.traded_ns > max(gone_ns + late_ns, open_ns)
+
+    def _note_reads(self) -> None:
+        """Take what reads of its market prove; they are forgotten there before it is here."""
+        reads = self.reads
+        traded_ns = reads.trades_ns(self.planned_ns - self.settings.overlap_ns_min)
+        self.traded_ns = max(self.traded_ns, traded_ns)
+        if not self.absent_ns:
+            return
+        # The elder of two lists says that it was gone when that list had ended: trades that were
+        # read later are all there are.
+        for began_ns, ended_ns in reads.lists[1:]:
+            if ended_ns <= self.traded_ns:
+                self.proven_ns = max(self.proven_ns, min(began_ns, self.absent_ns))
+                return
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether a list of open orders lacked it that should have shown it."""
+        listed_ns = self.reads.listed_ns
+        if listed_ns <= self.open_ns:
+            return False
+        return listed_ns > self.last_write_ns + self.settings.late_ns
+
+    @property
+    def unresolved_ns(self) -> int:
+        """Since when it is not known whether it rests or how much was filled; NEVER_NS if it is."""
+        if not self.is_alive and self.closing_ns == NEVER_NS:
+            return self.overdue_ns
+        since_ns = self.closing_ns
+        if self.wanted_ns:
+            since_ns = min(since_ns, self.wanted_ns)
+        if self.refused_ns > self.open_ns:
+            since_ns = min(since_ns, self.refused_ns)
+        if self.reads.doubted_ns >= max(self.written_ns, self.open_ns):
+            since_ns = min(since_ns, self.reads.doubted_ns)
+        return min(since_ns, self.reads.closed_ns)
+
+    @property
+    def overdue_ns(self) -> int:
+        """When its placement is unknown, by its answer or for want of one; NEVER_NS if unsent."""
+        if not self.written_ns:
+            return self.unknown_ns
+        return min(self.unknown_ns, self.written_ns + self.settings.answer_ns)
+
+    @property
+    def _is_executed(self) -> bool:
+        return self.place.size_e6 - self.executed_e6 <= self.settings.dust_e6
+
+    def derive(self, now_ns: int) -> Life:
+        """Compute the state that follows from the summary at this time."""
+        if self._is_executed and self.open_ns <= self.fill_ns:
+            return _FILLED
+        if self.gone_ns < NEVER_NS:
+            if self.is_rejected and not self.is_alive:
+                return _REJECTED
+            if self.gone_ns >= self.open_ns and not self._owed_e6:
+                return self._end
+        if self.is_alive:
+            return self._derive_alive(now_ns)
+        if self.is_rejected:
+            return _REJECTED
+        if self.gone_ns < NEVER_NS or self.canceled_ns:
+            return self._derive_closing(now_ns)
+        if not self.written_ns and self.unknown_ns == NEVER_NS:
+            return _PLANNED
+        overdue_ns = self.overdue_ns
+        if now_ns < overdue_ns:
+            return _NEW
+        if self.is_proven_absent:
+            return _REJECTED
+        return _QUARANTINED if self._is_stuck(now_ns, overdue_ns) else _UNKNOWN_NEW
+
+    def _derive_alive(self, now_ns: int) -> Life:
+        reads, open_ns = self.reads, self.open_ns
+        if self.proven_ns and self.is_proven_absent:
+            return self._end
+        is_closed = reads.closed_ns < NEVER_NS
+        if self.closing_ns < NEVER_NS:
+            return self._derive_closing(now_ns)
+        if is_closed and self.is_proven_by_trades:
+            return self._end
+        if self.is_cancel_wanted:
+            if now_ns < self.flight_ends_ns:
+                return _CANCEL
+            if len(self.cancels) >= self.settings.cancels_max:
+                return _QUARANTINED
+        elif self.refused_ns <= open_ns and reads.doubted_ns < max(self.written_ns, open_ns):
+            if not is_closed:
+                return _LIVE
+            return self._derive_closing(now_ns)
+        stuck = self._is_stuck(now_ns, self.unresolved_ns)
+        return _QUARANTINED if stuck else _UNKNOWN_CANCEL
+
+    def _derive_closing(self, now_ns: int) -> Life:
+        if self.is_proven_by_trades:
+            return self._end
+        return _QUARANTINED if self._is_stuck(now_ns, self.unresolved_ns) else _CLOSING
+
+    @property
+    def _end(self) -> Life:
+        return _FILLED if self.is_full else _CANCELLED
+
+    @property
+    def _owed_e6(self) -> int:
+        """What was matched and no fill told, but for rounding; a void fill was told."""
+        owed_e6 = self.told_e6 - self.executed_e6
+        return owed_e6 if owed_e6 > self.settings.dust_e6 else 0
+
+    def _is_stuck(self, now_ns: int, since_ns: int) -> bool:
+        """Whether it is unresolved for so long while the venue could be read."""
+        quarantine_ns = self.settings.quarantine_ns
+        return now_ns - since_ns >= quarantine_ns and self.reads.health.has_passed(
+            since_ns, quarantine_ns
+        )
+
+    def refresh(self, now_ns: int) -> Life:
+        """Compute state and sizes anew; the state before."""
+        before = self.life
+        if self.reads.trades:
+            self._note_reads()
+        life = self.life = self.derive(now_ns)
+        told_e6, size_e6 = self.told_e6, self.place.size_e6
+        self.matched_e6 = max(self.stood_e6, told_e6)
+        if life >= _FILLED:
+            self.debt_e6 = self.reserve_e6 = 0
+            return before
+        self.debt_e6 = self._owed_e6
+        left_e6 = 0
+        if not self.open_ns <= self.gone_ns < NEVER_NS:
+            left_e6 = max(size_e6 - self.matched_e6, 0)
+            if self.open_left_e6 > left_e6 and self.is_disowned:
+                left_e6 = self.open_left_e6
+        self.reserve_e6 = left_e6 + self.debt_e6
+        return before

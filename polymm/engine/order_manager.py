@@ -1,0 +1,501 @@
+"""The belief about every order of the account, and what is asked and told because of it.
+
+Evidence is merged into each order's summary, its state follows (`polymm.engine.order_life`), and
+from a changed state follow replies to its maker, alarms, and what is to be sent. Only orders that
+an event or a timer touches are looked at.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from heapq import heappop, heappush
+from typing import Any, Final
+
+from polymm.domain.order import Place, Reply
+from polymm.engine import evidence as ev
+from polymm.engine import order_evidence as taking
+from polymm.engine.actions import Action, Alarm, OrderEnded
+from polymm.engine.events import NEVER_NS
+from polymm.engine.fill_ledger import FillLedger, FillNews
+from polymm.engine.order_evidence import Row
+from polymm.engine.order_life import Life, Order
+from polymm.engine.order_pursuit import Pursuit
+from polymm.engine.order_reads import MarketReads, RestHealth
+from polymm.engine.order_replies import (
+    ALARMED_OVERFILL,
+    ALARMED_REJECTED,
+    RESTORED,
+    Voice,
+)
+from polymm.engine.order_settings import OrderSettings
+
+# Foreign orders an alarm was raised for once.
+FOREIGN_MAX: Final = 1_000
+_FILLED: Final = Life.FILLED
+_QUARANTINED: Final = Life.QUARANTINED
+
+
+class OrderBook:
+    """All orders of one market.
+
+    Attributes:
+        reads: What reads told of all of them at once.
+        live: Those that may be live, by number, oldest first.
+        orders: All of them.
+        is_over: The market was forgotten; only what may be live is left.
+    """
+
+    __slots__ = ("is_over", "live", "orders", "reads")
+
+    def __init__(self, reads: MarketReads) -> None:
+        self.reads = reads
+        self.live: dict[int, Order] = {}
+        self.orders: list[Order] = []
+        self.is_over = False
+
+
+class OrderManager:
+    """Believes of each order what the evidence allows, whatever its order of arrival.
+
+    Final orders are kept until their market is forgotten, since evidence may come late.
+
+    Args:
+        fills: Where fills are counted; the manager tells it of each.
+        settings: Waits and counts.
+
+    Attributes:
+        by_id: Orders by the engine's number.
+        by_hash: The same by the venue's hash, once they are signed.
+        actions: What is to be sent: CancelOrders (one a step), ReadOrder, ReadTrades, ReadOpen,
+            Alarm, OrderEnded. To be drained after each step.
+        replies: What makers are to be told, with the market; to be drained after each step. Those
+            about orders of an earlier run are fills only.
+        counts: Oddities by name.
+        on_cell: Told of each (state before, row) that is met, for tests of coverage.
+    """
+
+    def __init__(self, fills: FillLedger, settings: OrderSettings | None = None) -> None:
+        self.settings = settings or OrderSettings()
+        self.fills = fills
+        self.by_id: dict[int, Order] = {}
+        self.by_hash: dict[str, Order] = {}
+        self.actions: list[Action] = []
+        self.replies: list[tuple[str, Reply]] = []
+        self.counts: Counter[str] = Counter()
+        self.on_cell: Callable[[Life, Row], None] | None = None
+        self._live: dict[int, Order] = {}
+        self._books: dict[str, OrderBook] = {}
+        self._health = RestHealth(self.settings.slot_ns)
+        self._everywhere = MarketReads(self._health)
+        self._pursuit = Pursuit(self.settings, self.actions)
+        self._voice = Voice(self.replies)
+        self._timers: list[tuple[int, int]] = []
+        self._foreign: set[str] = set()
+        self._takers: dict[type, Callable[[int, Any], None]] = {
+            ev.Signed: self._take_signed,
+            ev.Written: self._take_written,
+            ev.CancelWritten: self._take_cancel_written,
+            ev.PlaceAnswered: self._take_placed,
+            ev.CancelAnswered: self._take_canceled,
+            ev.Swept: self._take_swept,
+            ev.OrderTold: self._take_told,
+            ev.FillTold: self._take_fill,
+            ev.OpenListed: self._take_list,
+            ev.OrderRead: self._take_query,
+            ev.TradesRead: self._take_trades,
+            ev.BalancesRead: self._take_health,
+            ev.PreflightRead: self._take_health,
+            ev.Merged: self._take_merged,
+            ev.Correction: self._take_correction,
+            ev.MarketClosed: self._take_closed,
+        }
+
+    # What is asked of it
+
+    def potentially_live(self, market: str = "") -> Collection[Order]:
+        """Orders that may still be filled or owe a fill, of a market or "" of all.
+
+        A view, not a copy: nothing may be changed while it is walked through.
+        """
+        if not market:
+            return self._live.values()
+        book = self._books.get(market)
+        return () if book is None else book.live.values()
+
+    @property
+    def next_timer_ns(self) -> int:
+        """When `tick` is due; NEVER_NS while nothing waits."""
+        timers = self._timers
+        while timers:
+            wake_ns, order_id = timers[0]
+            order = self.by_id.get(order_id)
+            if order is not None and order.wake_ns == wake_ns:
+                return wake_ns
+            heappop(timers)
+        return NEVER_NS
+
+    # What the engine does itself
+
+    def plan(self, now_ns: int, market: str, place: Place, *, front_e6: int = 0) -> Order:
+        """Believe in an order that is about to be signed and sent: from here on it counts.
+
+        Args:
+            market: Condition id.
+            front_e6: What stands at its price, for the report.
+        """
+        order = self._add(now_ns, market, place)
+        order.front_e6 = front_e6
+        return order
+
+    def discard(self, now_ns: int, order_id: int, reason: str) -> None:
+        """Know that no byte of a planned order left, nor ever will."""
+        order = self.by_id[order_id]
+        order.is_rejected = True
+        order.reject_reason = reason
+        self._refresh(now_ns, order, Row.DISCARDED)
+
+    def want_cancel(self, now_ns: int, order_id: int) -> None:
+        """Want an order gone: cancelled as soon and as often as it may help.
+
+        One whose placement is unanswered is cancelled when it is answered or overdue.
+        """
+        order = self.by_id.get(order_id)
+        if order is None:
+            self.counts["cancel_of_nothing"] += 1
+        elif not order.wanted_ns and order.life < _FILLED:
+            order.wanted_ns = now_ns
+            self._refresh(now_ns, order, Row.CANCEL_WANTED)
+
+    def doubt(self, now_ns: int, market: str = "", *, why: str) -> None:
+        """Believe of no order of a market, "" of all, that it rests, until one is seen open.
+
+        Args:
+            why: Restart, missed heartbeat, gap of the user channel: counted.
+        """
+        self.counts[f"doubt_{why}"] += 1
+        for reads in self._reads(market):
+            reads.doubted_ns = max(reads.doubted_ns, now_ns)
+        self._refresh_all(now_ns, market, Row.DOUBT)
+
+    def restore(
+        self,
+        now_ns: int,
+        market: str,
+        place: Place,
+        order: str,
+        *,
+        planned_ns: int,
+        written_ns: int = 0,
+        cancels: Iterable[int] = (),
+        how: str = "",
+        matched_e6: int = 0,
+    ) -> Order:
+        """Take an order over from the journal: what was not final is UNKNOWN_CANCEL.
+
+        Its fills are restored by `restore_fill`, afterwards.
+
+        Args:
+            written_ns: When its bytes were handed over; 0 where that is not known.
+            cancels: When cancels of it were.
+            how: Name of its final state, "" where it had none.
+            matched_e6: What was matched when it ended.
+        """
+        taken = self._add(planned_ns, market, place)
+        taken.order = order
+        taken.voice = RESTORED
+        taken.written_ns = written_ns or planned_ns
+        taken.cancels = tuple(sorted(cancels))
+        self.by_hash[order] = taken
+        if how == Life.REJECTED.name:
+            taken.is_rejected = True
+        elif how:
+            taken.is_alive = True
+            taken.gone_ns, taken.told_e6 = now_ns, matched_e6
+        else:
+            taken.is_alive = True
+            taken.told_e6 = matched_e6
+            taken.reads.doubted_ns = max(taken.reads.doubted_ns, now_ns)
+        self._refresh(now_ns, taken)
+        return taken
+
+    def restore_fill(self, now_ns: int, fill: ev.FillTold) -> None:
+        """Take a fill over from the journal; its maker knows of it."""
+        self._take_fill(now_ns, fill, is_news=False)
+
+    def forget(self, market: str) -> None:
+        """Drop the orders of a market that is settled; what may be live stays until it is final."""
+        book = self._books.get(market)
+        if book is None:
+            return
+        book.is_over = True
+        self._voice.forget(market)
+        for order in book.orders:
+            if order.life >= _FILLED:
+                self._drop(order)
+        book.orders = list(book.live.values())
+        self.counts["forgotten_live"] += len(book.orders)
+        if not book.orders:
+            del self._books[market]
+
+    # Evidence
+
+    def apply(self, now_ns: int, event: ev.Event) -> None:
+        """Take an event; those that say nothing about orders or fills are passed over."""
+        taker = self._takers.get(type(event))
+        if taker is not None:
+            taker(now_ns, event)
+
+    def tick(self, now_ns: int) -> None:
+        """Let time pass: answers become overdue, cancels and reads are due again."""
+        timers = self._timers
+        while timers and timers[0][0] <= now_ns:
+            wake_ns, order_id = heappop(timers)
+            order = self.by_id.get(order_id)
+            if order is not None and order.wake_ns == wake_ns:
+                order.wake_ns = NEVER_NS
+                self._refresh(now_ns, order)
+
+    def _take_signed(self, now_ns: int, event: ev.Signed) -> None:
+        order = self.by_id[event.order_id]
+        order.order = event.order
+        self.by_hash[event.order] = order
+
+    def _take_written(self, now_ns: int, event: ev.Written) -> None:
+        if not event.sent_ns:
+            return
+        for name in event.orders:
+            order = self._known(name)
+            if order is not None:
+                order.written_ns = max(order.written_ns, event.sent_ns)
+                self._refresh(now_ns, order, Row.WRITTEN)
+
+    def _take_cancel_written(self, now_ns: int, event: ev.CancelWritten) -> None:
+        for name in event.orders:
+            order = self._known(name)
+            if order is None:
+                continue
+            if event.sent_ns:
+                taking.take_cancel_written(order, event.sent_ns)
+                self._refresh(now_ns, order)
+            else:
+                taking.take_canceled(order, ev.CancelVerdict.NOT_SENT, 0, now_ns)
+                self._refresh(now_ns, order, Row.CANCEL_FAILED)
+
+    def _take_placed(self, now_ns: int, event: ev.PlaceAnswered) -> None:
+        order = self._known(event.order)
+        if order is not None:
+            self._refresh(now_ns, order, taking.take_placed(order, event))
+
+    def _take_canceled(self, now_ns: int, event: ev.CancelAnswered) -> None:
+        order = self._known(event.order)
+        if order is None:
+            return
+        is_new = event.recv_ns not in (order.cancel_failed_ns, order.refused_ns)
+        row = taking.take_canceled(order, event.verdict, event.sent_ns, event.recv_ns)
+        if event.retry_after_ns:
+            order.retry_ns = max(order.retry_ns, event.recv_ns + event.retry_after_ns)
+        self._refresh(now_ns, order, row)
+        if is_new and row is not Row.CANCELED:
+            self._voice.tell_refusal(order, is_terminal=row is Row.NOT_CANCELED)
+
+    def _take_swept(self, now_ns: int, event: ev.Swept) -> None:
+        for names, verdict in (
+            (event.canceled, ev.CancelVerdict.CANCELED),
+            (event.not_canceled, ev.CancelVerdict.NOT_CANCELED),
+        ):
+            for name in names:
+                order = self.by_hash.get(name)
+                if order is None:
+                    self._note_foreign(name, event.market, "swept")
+                else:
+                    row = taking.take_canceled(order, verdict, event.sent_ns, event.recv_ns)
+                    self._refresh(now_ns, order, row)
+
+    def _take_told(self, now_ns: int, event: ev.OrderTold) -> None:
+        order = self.by_hash.get(event.order)
+        if order is None:
+            self._note_foreign(event.order, event.market, event.news.name.lower())
+        else:
+            self._refresh(now_ns, order, taking.take_told(order, event))
+
+    def _take_fill(self, now_ns: int, event: ev.FillTold, *, is_news: bool = True) -> None:
+        news = self.fills.apply(event)
+        order = self.by_hash.get(event.order)
+        if order is None:
+            if not self.fills.is_forgotten(event.market):
+                self._note_foreign(event.order, event.market, "fill")
+            return
+        row: Row | None = None
+        if news is FillNews.NEW:
+            row = Row.TRADE
+            taking.take_fill(order, event, stands=True)
+            self._voice.tell_fill(order, event, is_news=is_news)
+            if order.executed_e6 > order.place.size_e6 and not order.voice & ALARMED_OVERFILL:
+                order.voice |= ALARMED_OVERFILL
+                self._alarm("filled_too_much", order, f"{order.executed_e6} of 1e-6 shares")
+        elif news is FillNews.STILLBORN:
+            row = Row.VOID
+            taking.take_fill(order, event, stands=False)
+        elif news is FillNews.VOIDED:
+            row = Row.VOID
+            taking.take_void(order, event)
+            self._voice.tell_void(order, event)
+        else:
+            taking.take_fill_again(order, event)
+        if row is Row.VOID:
+            self._alarm("settlement_failed", order, f"trade {event.trade}")
+        if row is not None or order.open_ns:
+            self._refresh(now_ns, order, row)
+
+    def _take_list(self, now_ns: int, event: ev.OpenListed) -> None:
+        self._health.note(event.recv_ns)
+        for reads in self._reads(event.market):
+            reads.note_list(event.began_ns, event.recv_ns)
+        for seen in event.orders:
+            order = self.by_hash.get(seen.order)
+            if order is None:
+                self._note_foreign(seen.order, seen.market, "open")
+            else:
+                row = taking.take_open(order, seen, event.began_ns, event.recv_ns)
+                self._refresh(now_ns, order, row)
+        self._refresh_all(now_ns, event.market)
+
+    def _take_query(self, now_ns: int, event: ev.OrderRead) -> None:
+        self._health.note(event.recv_ns)
+        order = self._known(event.order)
+        if order is None:
+            return
+        if event.seen is None:
+            taking.take_absent(order, event.began_ns)
+            self._refresh(now_ns, order)
+        else:
+            row = taking.take_open(order, event.seen, event.began_ns, event.recv_ns)
+            self._refresh(now_ns, order, row)
+
+    def _take_trades(self, now_ns: int, event: ev.TradesRead) -> None:
+        self._health.note(event.recv_ns)
+        for fill in event.fills:
+            self._take_fill(now_ns, fill)
+        for reads in self._reads(event.market):
+            reads.note_trades(event.began_ns, event.after_ns)
+        self._refresh_all(now_ns, event.market)
+
+    def _take_health(self, now_ns: int, event: ev.BalancesRead | ev.PreflightRead) -> None:
+        self._health.note(event.recv_ns)
+
+    def _take_merged(self, now_ns: int, event: ev.Merged) -> None:
+        self.fills.merge(event.market, event.pairs_e6)
+
+    def _take_correction(self, now_ns: int, event: ev.Correction) -> None:
+        self.fills.correct(event)
+
+    def _take_closed(self, now_ns: int, event: ev.MarketClosed) -> None:
+        book = self._books.get(event.market)
+        if book is not None:
+            book.reads.closed_ns = min(book.reads.closed_ns, now_ns)
+            self._refresh_all(now_ns, event.market, Row.CLOSED)
+
+    # What follows
+
+    def _refresh(self, now_ns: int, order: Order, row: Row | None = None) -> None:
+        """Compute an order's state anew, and do and tell what follows."""
+        before = order.refresh(now_ns)
+        life = order.life
+        if self.on_cell is not None:
+            self._note_cell(order, before, row)
+        if life is not before:
+            self._move(order, before)
+        if order.is_rejected and order.is_alive and not order.voice & ALARMED_REJECTED:
+            order.voice |= ALARMED_REJECTED
+            self._alarm("rejected_order_lives", order, order.reject_reason)
+        self._voice.tell_life(order)
+        wake_ns = self._pursuit.pursue(now_ns, order)
+        if wake_ns != order.wake_ns:
+            order.wake_ns = wake_ns
+            if wake_ns != NEVER_NS:
+                heappush(self._timers, (wake_ns, order.place.order_id))
+
+    def _refresh_all(self, now_ns: int, market: str, row: Row | None = None) -> None:
+        """Refresh all orders of a market, "" of all, that may be live."""
+        for order in tuple(self.potentially_live(market)):
+            self._refresh(now_ns, order, row)
+
+    def _move(self, order: Order, before: Life) -> None:
+        """Do what a change of state entails, but for what is told to the maker."""
+        life, order_id = order.life, order.place.order_id
+        if life >= _FILLED:
+            if before < _FILLED:
+                del self._live[order_id]
+                book = self._books[order.market]
+                del book.live[order_id]
+                if book.is_over:
+                    self._drop(order)
+            if order.order:
+                self.actions.append(OrderEnded(order.order, life.name, order.matched_e6))
+        elif before >= _FILLED:
+            self._live[order_id] = order
+            self._books[order.market].live[order_id] = order
+            self.actions.append(OrderEnded(order.order, "", order.matched_e6))
+            self._alarm("ended_order_lives", order, f"was {before.name}")
+        elif life is _QUARANTINED:
+            is_spent = len(order.cancels) >= self.settings.cancels_max
+            name = "cancels_used_up" if is_spent else "quarantined"
+            self._alarm(name, order, f"was {before.name}")
+
+    def _note_cell(self, order: Order, before: Life, row: Row | None) -> None:
+        """Tell which cell of the table was met; reads and time are told as what they brought."""
+        assert self.on_cell is not None
+        life = order.life
+        if row is not None:
+            self.on_cell(before, row)
+        if life is before:
+            return
+        if life is _QUARANTINED:
+            self.on_cell(before, Row.QUARANTINE)
+        elif row is None and life >= _FILLED:
+            self.on_cell(before, Row.ABSENCE if order.is_proven_absent else Row.TRADES)
+        elif row is None and life is Life.UNKNOWN_NEW:
+            self.on_cell(before, Row.OVERDUE)
+        elif row is None and before is Life.CANCEL_INFLIGHT:
+            self.on_cell(before, Row.CANCEL_OVERDUE)
+
+    def _add(self, planned_ns: int, market: str, place: Place) -> Order:
+        book = self._books.get(market)
+        if book is None:
+            reads = MarketReads.joined(self._health, self._everywhere)
+            book = self._books[market] = OrderBook(reads)
+        order = Order(self.settings, book.reads, planned_ns, market, place)
+        order_id = place.order_id
+        self.by_id[order_id] = self._live[order_id] = book.live[order_id] = order
+        book.orders.append(order)
+        return order
+
+    def _drop(self, order: Order) -> None:
+        self.by_id.pop(order.place.order_id, None)
+        self.by_hash.pop(order.order, None)
+
+    def _reads(self, market: str) -> Iterable[MarketReads]:
+        """What a read of a market, "" of all, speaks of."""
+        if not market:
+            return (self._everywhere, *(book.reads for book in self._books.values()))
+        book = self._books.get(market)
+        return () if book is None else (book.reads,)
+
+    def _known(self, name: str) -> Order | None:
+        """The order of a hash that we ourselves asked about."""
+        order = self.by_hash.get(name)
+        if order is None:
+            self.counts["answer_about_nothing"] += 1
+        return order
+
+    def _note_foreign(self, name: str, market: str, where: str) -> None:
+        """Tell once of an order that no record of ours knows."""
+        if where != "open" and self.fills.is_forgotten(market):
+            self.counts["forgotten_order"] += 1
+            return
+        self.counts["foreign_order"] += 1
+        if name not in self._foreign and len(self._foreign) < FOREIGN_MAX:
+            self._foreign.add(name)
+            self.actions.append(Alarm("foreign_order", name, where))
+
+    def _alarm(self, name: str, order: Order, text: str) -> None:
+        self.actions.append(Alarm(name, order.order, text))
