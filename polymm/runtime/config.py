@@ -2,6 +2,7 @@
 
 The sections mirror docs/strategy.md: ``strategy`` holds the values of section 2, ``cycle`` the acts
 around them, ``venue`` the rules of section 4, ``run`` what is run, ``report`` what is left behind.
+``risk`` holds what docs/engine.md calls limits.
 Where values come from is the business of ``config_source``, how they are shown of ``config_text``.
 """
 
@@ -9,106 +10,62 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.config import JsonDict
+from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Refuses what the integer a value becomes cannot hold, rather than round it in silence."""
-
-    step: str
-
-    def __call__(self, value: float) -> float:
-        steps = value / float(self.step)
-        # Values stay below 1e9, where a double's error in steps is far below this.
-        if abs(steps - round(steps)) > 0.01:
-            raise ValueError(f"must be a multiple of {self.step}")
-        return value
-
+from polymm.runtime.config_fields import Grid, Micro, Price, Section, choice, number
+from polymm.runtime.config_risk import RiskSection, SafetySection
 
 COIN = re.compile(r"[a-z0-9]{2,12}")
 MINUTE_S = 60
-
-# Amounts that become integers of 1e-6 (shares, dollars; ms as ns), and prices of 1e-4 dollars.
-Micro = Annotated[float, AfterValidator(Grid("0.000001"))]
-Price = Annotated[float, AfterValidator(Grid("0.0001"))]
-
-
-def _number(default: float, unit: str, low: float, high: float, text: str, form: str = "") -> Any:
-    """Describe a number within ``low..high``, both included; ``form`` says what else it must be."""
-    extra: JsonDict = {"unit": unit, "minimum": low, "maximum": high}
-    if form:
-        extra["form"] = form
-    return Field(default, ge=low, le=high, description=text, json_schema_extra=extra)
-
-
-def _choice(default: str | bool, text: str, form: str = "") -> Any:
-    return Field(default, description=text, json_schema_extra={"form": form} if form else None)
-
-
-class Section(BaseModel):
-    """Frozen, strictly typed, finite; an unknown key is an error."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=False,
-    )
 
 
 class StrategySection(Section):
     """Values of the base strategy: what is quoted, how large, at which price."""
 
-    order_size: Micro = _number(
+    order_size: Micro = number(
         1.0, "shares", 0.01, 1e6, "Size of each quote; raised to the venue's minimum at start-up."
     )
-    max_position: Micro = _number(5.0, "shares", 0.01, 1e6, "Most shares of one token to hold.")
-    min_size: Micro = _number(
-        5.0, "shares", 0.0, 1e6, "Levels smaller than this are not looked at."
-    )
-    depth_lookback: int = _number(
+    max_position: Micro = number(5.0, "shares", 0.01, 1e6, "Most shares of one token to hold.")
+    min_size: Micro = number(5.0, "shares", 0.0, 1e6, "Levels smaller than this are not looked at.")
+    depth_lookback: int = number(
         5, "levels", 1, 64, "Levels of each side summed into depth and imbalance."
     )
-    min_spread: float = _number(0.002, "dollars", 0.0, 1.0, "Least distance of bid and ask.")
-    max_spread: float = _number(0.02, "dollars", 0.0, 1.0, "Greatest distance of bid and ask.")
-    spread: float = _number(
+    min_spread: float = number(0.002, "dollars", 0.0, 1.0, "Least distance of bid and ask.")
+    max_spread: float = number(0.02, "dollars", 0.0, 1.0, "Greatest distance of bid and ask.")
+    spread: float = number(
         0.01, "dollars", 0.0, 1.0, "Distance of bid and ask around the last price of a thin book."
     )
-    k_inv: float = _number(0.01, "dollars", 0.0, 1.0, "Shift of both quotes at a skew of 1.")
-    k_imb: float = _number(0.005, "dollars", 0.0, 1.0, "Shift of both quotes at an imbalance of 1.")
-    quote_min: float = _number(0.01, "dollars", 0.0001, 0.9999, "Lowest price to quote.")
-    quote_max: float = _number(0.99, "dollars", 0.0001, 0.9999, "Highest price to quote.")
-    skip_skew: float = _number(
+    k_inv: float = number(0.01, "dollars", 0.0, 1.0, "Shift of both quotes at a skew of 1.")
+    k_imb: float = number(0.005, "dollars", 0.0, 1.0, "Shift of both quotes at an imbalance of 1.")
+    quote_min: float = number(0.01, "dollars", 0.0001, 0.9999, "Lowest price to quote.")
+    quote_max: float = number(0.99, "dollars", 0.0001, 0.9999, "Highest price to quote.")
+    skip_skew: float = number(
         0.7, "ratio", 0.0, 1.0, "A skew beyond this drops the side that would add to it."
     )
-    scale1_skew: float = _number(
+    scale1_skew: float = number(
         0.5, "ratio", 0.0, 1.0, "A skew beyond this scales the position limit by scale1."
     )
-    scale1: float = _number(0.2, "ratio", 0.0, 1.0, "Position limit beyond scale1_skew.")
-    scale2_skew: float = _number(
+    scale1: float = number(0.2, "ratio", 0.0, 1.0, "Position limit beyond scale1_skew.")
+    scale2_skew: float = number(
         0.3, "ratio", 0.0, 1.0, "A skew beyond this scales the position limit by scale2."
     )
-    scale2: float = _number(0.5, "ratio", 0.0, 1.0, "Position limit beyond scale2_skew.")
-    merge_threshold: Micro = _number(
+    scale2: float = number(0.5, "ratio", 0.0, 1.0, "Position limit beyond scale2_skew.")
+    merge_threshold: Micro = number(
         0.1, "shares", 0.000001, 1e6, "Pairs of Up and Down at which a merge is an opportunity."
     )
-    inventory_sign: Literal["prose", "literal"] = _choice(
+    inventory_sign: Literal["prose", "literal"] = choice(
         "prose", "Long lowers both quotes (prose) or raises them (literal: destabilises inventory)."
     )
-    skew_mode: Literal["value", "shares", "net_limit"] = _choice(
+    skew_mode: Literal["value", "shares", "net_limit"] = choice(
         "value", "Skew of marked values, of shares, or of net shares over max_position."
     )
-    ask_mode: Literal["buy_complement", "sell_first"] = _choice(
+    ask_mode: Literal["buy_complement", "sell_first"] = choice(
         "buy_complement", "An ask buys Down, or sells held Up first."
     )
-    thin_book: Literal["fixed_spread", "pull"] = _choice(
+    thin_book: Literal["fixed_spread", "pull"] = choice(
         "fixed_spread", "Fewer than two levels a side: quote around the last price, or pull."
     )
 
@@ -116,46 +73,46 @@ class StrategySection(Section):
 class CycleSection(Section):
     """The acts around the values: when a cycle runs, what ends it early, how it replaces."""
 
-    cycle: Literal["timer", "event"] = _choice(
+    cycle: Literal["timer", "event"] = choice(
         "timer", "Run every cycle_ms, or at once when the wanted quote has moved."
     )
-    cycle_ms: Micro = _number(1000.0, "ms", 1.0, 60_000.0, "Longest time between two cycles.")
-    requote: Literal["cancel_replace", "diff"] = _choice(
+    cycle_ms: Micro = number(1000.0, "ms", 1.0, 60_000.0, "Longest time between two cycles.")
+    requote: Literal["cancel_replace", "diff"] = choice(
         "cancel_replace", "Cancel and place all, or keep the orders that still hold."
     )
-    requote_ticks: int = _number(1, "ticks", 1, 100, "A price this far off asks for a requote.")
-    requote_size_ratio: float = _number(
+    requote_ticks: int = number(1, "ticks", 1, 100, "A price this far off asks for a requote.")
+    requote_size_ratio: float = number(
         0.2, "ratio", 0.0, 1.0, "A size this far off asks for a requote."
     )
-    requote_interval_min_ms: Micro = _number(
+    requote_interval_min_ms: Micro = number(
         250.0, "ms", 1.0, 60_000.0, "Least time between two requotes of an event cycle."
     )
-    close_margin_ms: Micro = _number(
+    close_margin_ms: Micro = number(
         0.0,
         "ms",
         0.0,
         3_600_000.0,
         "All is pulled so long before the end; 0 live is a tenth of the window, at most 2 s.",
     )
-    early_exit: Literal["pull", "leave"] = _choice(
+    early_exit: Literal["pull", "leave"] = choice(
         "pull", "A cycle that ends early pulls the working orders, or leaves them."
     )
-    max_total_position: Micro = _number(
+    max_total_position: Micro = number(
         30.0, "dollars", 0.0, 1e9, "Marked value of all positions at which cycles are skipped."
     )
-    min_price: Price = _number(0.001, "dollars", 0.0, 1.0, "Below this price cycles are skipped.")
-    max_price: Price = _number(0.999, "dollars", 0.0, 1.0, "Above this price cycles are skipped.")
-    safe_range_low: Price = _number(0.01, "dollars", 0.0, 1.0, "Below this price: a warning.")
-    safe_range_high: Price = _number(0.99, "dollars", 0.0, 1.0, "Above this price: a warning.")
-    merge: bool = _choice(True, "Act on merge opportunities, or only report them.")
-    book_age_max_ms: Micro = _number(
+    min_price: Price = number(0.001, "dollars", 0.0, 1.0, "Below this price cycles are skipped.")
+    max_price: Price = number(0.999, "dollars", 0.0, 1.0, "Above this price cycles are skipped.")
+    safe_range_low: Price = number(0.01, "dollars", 0.0, 1.0, "Below this price: a warning.")
+    safe_range_high: Price = number(0.99, "dollars", 0.0, 1.0, "Above this price: a warning.")
+    merge: bool = choice(True, "Act on merge opportunities, or only report them.")
+    book_age_max_ms: Micro = number(
         10_000.0, "ms", 0.0, 1e9, "An older book is stale and skips the cycle; 0 is for ever."
     )
-    proof_wait_ms: Micro = _number(
+    proof_wait_ms: Micro = number(
         1000.0, "ms", 1.0, 60_000.0, "Longest wait for the answer to a cancel or a placement."
     )
-    cancels_max: int = _number(5, "cancels", 1, 1000, "Most cancels sent for one order.")
-    rejects_max: int = _number(
+    cancels_max: int = number(5, "cancels", 1, 1000, "Most cancels sent for one order.")
+    rejects_max: int = number(
         3, "rejects", 1, 1000, "Rejections of one side within a second that pause it."
     )
 
@@ -163,37 +120,37 @@ class CycleSection(Section):
 class VenueSection(Section):
     """The venue a tape or a synthetic window is run against: queue, fills, latencies, cash."""
 
-    queue: Literal["risk_averse", "prob", "both"] = _choice(
+    queue: Literal["risk_averse", "prob", "both"] = choice(
         "both", "Queue model; both report a band whose headline is risk_averse."
     )
-    prob_n: float = _number(3.0, "power", 0.1, 20.0, "Exponent n of the queue model prob.")
-    fills: Literal["none", "through", "both"] = _choice(
+    prob_n: float = number(3.0, "power", 0.1, 20.0, "Exponent n of the queue model prob.")
+    fills: Literal["none", "through", "both"] = choice(
         "both", "Fills on a tape without trades: none, or where a later book went through."
     )
-    feed_latency_ms: Micro = _number(
+    feed_latency_ms: Micro = number(
         100.0, "ms", 0.0, 60_000.0, "Venue to us, where the tape recorded no usable receipt time."
     )
-    order_latency_ms: Micro = _number(50.0, "ms", 0.0, 60_000.0, "An order's way to the venue.")
-    cancel_latency_ms: Micro = _number(50.0, "ms", 0.0, 60_000.0, "A cancel's way to the venue.")
-    reply_latency_ms: Micro = _number(
+    order_latency_ms: Micro = number(50.0, "ms", 0.0, 60_000.0, "An order's way to the venue.")
+    cancel_latency_ms: Micro = number(50.0, "ms", 0.0, 60_000.0, "A cancel's way to the venue.")
+    reply_latency_ms: Micro = number(
         50.0, "ms", 0.0, 60_000.0, "An answer's or a fill's way to us."
     )
-    latency_factor: float = _number(
+    latency_factor: float = number(
         1.0, "factor", 0.0, 100.0, "Stretches every latency; 2 is the stress run."
     )
-    merge_delay_ms: Micro = _number(
+    merge_delay_ms: Micro = number(
         5000.0, "ms", 0.0, 600_000.0, "From a merge to its dollars on the account."
     )
-    cash: Micro = _number(1000.0, "dollars", 0.0, 1e9, "Cash at the start of each market.")
+    cash: Micro = number(1000.0, "dollars", 0.0, 1e9, "Cash at the start of each market.")
 
 
 class RunSection(Section):
     """What is run."""
 
-    seed: int = _number(1, "number", 0, 2**32 - 1, "Seed of the synthetic markets.")
-    windows: int = _number(1, "windows", 1, 1_000_000, "Synthetic windows to run.")
-    window_s: int = _number(300, "s", 10, 3600, "Length of a synthetic window.")
-    token_as: Literal["up", "down"] = _choice(
+    seed: int = number(1, "number", 0, 2**32 - 1, "Seed of the synthetic markets.")
+    windows: int = number(1, "windows", 1, 1_000_000, "Synthetic windows to run.")
+    window_s: int = number(300, "s", 10, 3600, "Length of a synthetic window.")
+    token_as: Literal["up", "down"] = choice(
         "up", "What a token that was recorded without its label is taken as."
     )
 
@@ -216,31 +173,31 @@ def _window_s(value: int) -> int:
 class SessionSection(Section):
     """A run in real time, against the embedded exchange or a venue that is observed."""
 
-    coins: Annotated[str, AfterValidator(_coins)] = _choice(
+    coins: Annotated[str, AfterValidator(_coins)] = choice(
         "btc",
         "Coins to trade side by side.",
         "different names of 2..12 small letters or digits, with commas between",
     )
-    windows: int = _number(
+    windows: int = number(
         1, "windows", 1, 1_000_000, "Whole windows of each coin, beside the rest of the open one."
     )
-    window_s: Annotated[int, AfterValidator(_window_s)] = _number(
+    window_s: Annotated[int, AfterValidator(_window_s)] = number(
         60, "s", 2, 86_400, "Length of a window.", "whole minutes from a minute on"
     )
-    wallet: Literal["eoa", "proxy", "safe", "deposit"] = _choice(
+    wallet: Literal["eoa", "proxy", "safe", "deposit"] = choice(
         "deposit", "Wallet of the throw-away key on the embedded exchange."
     )
-    fund: int = _number(
+    fund: int = number(
         1000, "dollars", 1, 1_000_000_000, "Play money of that wallet on the embedded exchange."
     )
-    spin: bool = _choice(False, "Keep the loop awake: faster by a wake-up, for a whole core.")
+    spin: bool = choice(False, "Keep the loop awake: faster by a wake-up, for a whole core.")
 
 
 class ReportSection(Section):
     """What a run leaves behind. Not part of the configuration hash."""
 
-    directory: str = _choice("polymm-runs", "Folder for the reports, made when needed.")
-    html: bool = _choice(True, "Write the report as one HTML file.")
+    directory: str = choice("polymm-runs", "Folder for the reports, made when needed.")
+    html: bool = choice(True, "Write the report as one HTML file.")
 
 
 class Config(Section):
@@ -251,6 +208,8 @@ class Config(Section):
     venue: VenueSection = VenueSection()
     run: RunSection = RunSection()
     session: SessionSection = SessionSection()
+    risk: RiskSection = RiskSection()
+    safety: SafetySection = SafetySection()
     report: ReportSection = ReportSection()
 
     def digest(self) -> str:
@@ -268,6 +227,8 @@ ORDERED = (
     ("cycle.requote_interval_min_ms", "cycle.cycle_ms", False),
     ("cycle.min_price", "cycle.max_price", True),
     ("cycle.safe_range_low", "cycle.safe_range_high", True),
+    ("risk.min_price", "risk.max_price", True),
+    ("risk.orders_a_second_max", "risk.orders_a_minute_max", False),
 )
 
 

@@ -14,7 +14,16 @@ from polymm.runtime.secrets import load_credentials
 CONFIRMATION: Final = "send real orders with real money"
 CONFIRMATION_VARIABLE: Final = "POLYMM_LIVE_CONFIRMATION"
 # Limits that somebody must have set by hand, in a file, the environment or a flag.
-LIMITS: Final = ("strategy.max_position", "cycle.max_total_position", "strategy.order_size")
+LIMITS: Final = (
+    "strategy.max_position",
+    "cycle.max_total_position",
+    "strategy.order_size",
+    "risk.max_market",
+    "risk.max_total",
+    "risk.order_size_max",
+    "risk.loss_max",
+    "risk.markout_loss_max",
+)
 
 
 def missing_conditions(

@@ -25,7 +25,7 @@ from polymm.runtime.moments import Watch
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.session import Session, SessionEnd, SessionSettings
-from polymm.runtime.settings import base_parameters, maker_settings, to_ns
+from polymm.runtime.settings import base_parameters, close_margin_ns, maker_settings
 from polymm.runtime.stage_names import stage_times
 from polymm.venues.polymarket.credentials import Secret, SigningKey
 from polymm.venues.polymarket.hosts import Hosts
@@ -39,10 +39,6 @@ WALLETS = {
     "safe": SignatureType.POLY_GNOSIS_SAFE,
     "deposit": SignatureType.POLY_1271,
 }
-# What the close margin is where none is set: a tenth of the window, at most two seconds.
-MARGIN_SHARE = 10
-MARGIN_NS_MAX = 2_000_000_000
-NS = 1_000_000_000
 # From the last window's end to the end of its money, roughly.
 SETTLE_S = 15.0
 
@@ -198,14 +194,11 @@ def exchange_arguments(plan: RealTimePlan) -> list[str]:
 def session_settings(config: Config, source: str, *, is_endless: bool = False) -> SessionSettings:
     """What is traded, in the units of the engine."""
     session = config.session
-    margin_ns = to_ns(config.cycle.close_margin_ms)
-    if not margin_ns:
-        margin_ns = min(session.window_s * NS // MARGIN_SHARE, MARGIN_NS_MAX)
     return SessionSettings(
         coins=tuple(session.coins.split(",")),
         window_s=session.window_s,
         windows=0 if is_endless else session.windows,
-        close_margin_ns=margin_ns,
+        close_margin_ns=close_margin_ns(config),
         parameters=base_parameters(config),
         maker=maker_settings(config),
         source=source,

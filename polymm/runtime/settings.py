@@ -1,10 +1,15 @@
 """Configured values as strategy, engine and venue take them: integers of 1e-6, 1e-4 and ns."""
 
-from polymm.engine.settings import MakerSettings
+from polymm.engine.limits import RiskLimits
+from polymm.engine.settings import SECOND, MakerSettings
 from polymm.exchange.tape_orders import Latency
 from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import Config
 from polymm.strategy.base import BaseParameters
+
+# The margin before a window's end where none is configured: a tenth of the window, at most 2 s.
+MARGIN_SHARE = 10
+MARGIN_NS_MAX = 2 * SECOND
 
 
 def to_e6(amount: float) -> int:
@@ -76,6 +81,41 @@ def maker_settings(config: Config) -> MakerSettings:
         proof_wait_ns=to_ns(cycle.proof_wait_ms),
         cancels_max=cycle.cancels_max,
         rejects_max=cycle.rejects_max,
+    )
+
+
+def close_margin_ns(config: Config) -> int:
+    """How long before a window's end everything is pulled, live."""
+    margin_ns = to_ns(config.cycle.close_margin_ms)
+    window_ns = config.session.window_s * SECOND
+    return margin_ns or min(window_ns // MARGIN_SHARE, MARGIN_NS_MAX)
+
+
+def risk_limits(config: Config) -> RiskLimits:
+    """What the risk gate refuses to go beyond."""
+    risk = config.risk
+    return RiskLimits(
+        max_market_e6=to_e6(risk.max_market),
+        max_total_cost_e6=to_e6(risk.max_total),
+        order_size_max_e6=to_e6(risk.order_size_max),
+        loss_max_e6=to_e6(risk.loss_max),
+        markout_loss_max_e6=to_e6(risk.markout_loss_max),
+        markout_after_ns=to_ns(risk.markout_after_ms),
+        failures_max=risk.failures_max,
+        levels_max=risk.levels_max,
+        price_min_e4=to_e4(risk.min_price),
+        price_max_e4=to_e4(risk.max_price),
+        fill_margin_e6=to_e6(risk.fill_margin),
+        book_age_ns_max=to_ns(risk.book_age_max_ms),
+        reference_age_ns_max=to_ns(risk.reference_age_max_ms),
+        user_age_ns_max=to_ns(risk.user_age_max_ms),
+        skew_ns_max=to_ns(risk.skew_max_ms),
+        slow_ns_max=to_ns(risk.slow_max_ms),
+        close_margin_ns=close_margin_ns(config),
+        orders_a_second_max=risk.orders_a_second_max,
+        orders_a_minute_max=risk.orders_a_minute_max,
+        rejects_max=risk.rejects_max,
+        errors_max=risk.errors_max,
     )
 
 

@@ -26,6 +26,8 @@ def test_what_is_met_is_not_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
         "[strategy]\norder_size = 5.0\nmax_position = 10.0\n[cycle]\nmax_total_position = 20.0\n"
+        "[risk]\nmax_market = 20.0\nmax_total = 40.0\norder_size_max = 10.0\n"
+        "loss_max = 15.0\nmarkout_loss_max = 5.0\n"
     )
     missing = "\n".join(missing_conditions(load_config(path), KEY | CONFIRMED, has_flag=True))
     for word in ("--live", CONFIRMATION_VARIABLE, "POLYMARKET", *LIMITS):

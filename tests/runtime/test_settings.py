@@ -1,11 +1,21 @@
 """Configured values reach the strategy, the engine and the venue in their integers."""
 
+import dataclasses
+
 from polymm.engine.settings import MakerSettings
 from polymm.exchange.tape_orders import Latency, parse_queue
 from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import ORDERED, Config, facts, fields
 from polymm.runtime.config_source import load_config
-from polymm.runtime.settings import base_parameters, latency, maker_settings, queues, run_settings
+from polymm.runtime.settings import (
+    base_parameters,
+    close_margin_ns,
+    latency,
+    maker_settings,
+    queues,
+    risk_limits,
+    run_settings,
+)
 from polymm.strategy.base import BaseParameters
 
 
@@ -48,6 +58,40 @@ def test_values_arrive_in_integers() -> None:
     assert latency(config).feed_ns == 200_000_000
 
 
+def test_limits_arrive_in_integers() -> None:
+    limits = risk_limits(
+        configured(
+            RISK__MAX_MARKET="12.5",
+            RISK__LOSS_MAX="0.01",
+            RISK__MAX_PRICE="0.9001",
+            RISK__USER_AGE_MAX_MS="0.5e3",
+            RISK__LEVELS_MAX="2",
+        )
+    )
+    assert limits.max_market_e6 == 12_500_000
+    assert limits.loss_max_e6 == 10_000
+    assert limits.price_max_e4 == 9_001
+    assert limits.user_age_ns_max == 500_000_000
+    assert limits.levels_max == 2
+
+
+def test_limits_that_have_a_default_of_their_own_are_configured_with_it() -> None:
+    limits, config = risk_limits(Config()), Config()
+    for limit in dataclasses.fields(limits):
+        if limit.default is not dataclasses.MISSING:
+            assert getattr(limits, limit.name) == limit.default, limit.name
+    assert {f.name for f in dataclasses.fields(limits) if f.default is dataclasses.MISSING} == {
+        "max_market_e6",
+        "max_total_cost_e6",
+        "order_size_max_e6",
+        "loss_max_e6",
+        "markout_loss_max_e6",
+    }
+    assert close_margin_ns(config) == 2_000_000_000
+    assert close_margin_ns(configured(SESSION__WINDOW_S="10")) == 1_000_000_000
+    assert close_margin_ns(configured(CYCLE__CLOSE_MARGIN_MS="5000")) == 5_000_000_000
+
+
 def test_every_range_of_the_configuration_lies_within_that_of_the_parts() -> None:
     """Else a value would pass the configuration and be told again, in other words, by a part."""
     paired = {key for low, high, _ in ORDERED for key in (low, high)}
@@ -61,6 +105,7 @@ def test_every_range_of_the_configuration_lies_within_that_of_the_parts() -> Non
             config = Config.model_validate(tree)
             run_settings(config)
             latency(config)
+            risk_limits(config)
 
 
 def test_both_queue_models_put_the_headline_first() -> None:
