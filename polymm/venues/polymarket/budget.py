@@ -105,6 +105,15 @@ class Budget:
         self._allowance.orders.lower(old.orders.tokens(now_ns), now_ns)
         self._allowance.cancels.lower(old.cancels.tokens(now_ns), now_ns)
 
+    @property
+    def bursts(self) -> tuple[int, int]:
+        """Most tokens for orders and for cancels."""
+        return self.tier.order_burst, self.tier.cancel_burst
+
+    def reserve(self, live: int) -> int:
+        """Cancel tokens that placements leave alone while so many orders may be live."""
+        return self._allowance.reserve(live)
+
     def tokens(self, now_ns: int) -> tuple[int, int]:
         """Tokens for orders and for cancels."""
         return self._allowance.orders.tokens(now_ns), self._allowance.cancels.tokens(now_ns)
