@@ -244,20 +244,21 @@ class Correction(NamedTuple):
 
     Args:
         correction: Its id: says what it corrects, so that the same one is never booked twice.
-        market: Condition id.
-        before_e6, after_e6: Confirmed shares by the ledger before and from now on.
+        market: Condition id, "" where it is cash.
+        token: None where it is cash.
+        before_e6, after_e6: Confirmed by the ledger before and from now on, 1e-6 shares or dollars.
     """
 
     correction: str
     market: str
-    token: Token
+    token: Token | None
     before_e6: int
     after_e6: int
     recv_ns: int
 
     @property
     def delta_e6(self) -> int:
-        """Shares that it adds."""
+        """What it adds, 1e-6 shares or dollars."""
         return self.after_e6 - self.before_e6
 
 

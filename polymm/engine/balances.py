@@ -1,0 +1,160 @@
+"""The ledger's confirmed shares and cash against the venue's balances.
+
+Balances come late and may be missing for a while (FAILURES 24, 46). So a difference counts only
+where two reads agree on it, some time apart, and the ledger did not move between them; what is not
+settled yet may or may not be in a balance.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from polymm.domain.order import Token
+from polymm.engine.actions import Action, Alarm
+from polymm.engine.evidence import BalancesRead, Correction
+from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.proving import ReconcileSettings
+from polymm.engine.risk import RiskGate
+
+CASH: Final = ("", None)
+BALANCE_DIFFERS: Final = "balance_differs"
+_Key = tuple[str, Token | None]
+
+
+class Held(NamedTuple):
+    """What the ledger holds: at least, confirmed, and at most over all settlements."""
+
+    low_e6: int
+    confirmed_e6: int
+    high_e6: int
+
+
+class Difference(NamedTuple):
+    """A balance and what the ledger held then; the first of the reads that agree began so."""
+
+    balance_e6: int
+    before_e6: int
+    since_ns: int
+
+
+class Comparison:
+    """Compares reads of balances with the ledger, and corrects the ledger.
+
+    Args:
+        fills: The ledger.
+        gate: Lets only out what reduces, once something differed that nobody can explain.
+        settings: What may differ, and for how long.
+        actions: Takes entries and alarms.
+
+    Attributes:
+        agreed_ns: By market, "" for cash: when the last of two equal reads began that agree with
+            the ledger, or were made to.
+    """
+
+    def __init__(
+        self,
+        fills: FillLedger,
+        gate: RiskGate,
+        settings: ReconcileSettings,
+        actions: list[Action],
+    ) -> None:
+        self.agreed_ns: dict[str, int] = {}
+        self._fills = fills
+        self._gate = gate
+        self._settings = settings
+        self._actions = actions
+        self._is_opened = False
+        self._last: dict[_Key, int] = {}
+        self._differences: dict[_Key, Difference] = {}
+
+    def begin(self) -> None:
+        """Forget what was read before: everything is to be compared anew."""
+        self.agreed_ns.clear()
+        self._last.clear()
+        self._differences.clear()
+
+    def forget(self, market: str) -> None:
+        """Drop a market that is over."""
+        self.agreed_ns.pop(market, None)
+        for token in Token:
+            self._last.pop((market, token), None)
+            self._differences.pop((market, token), None)
+
+    def apply(
+        self, now_ns: int, read: BalancesRead, markets: Iterable[str], patience_ns: int
+    ) -> None:
+        """Compare one read, and let the ledger take over what stood for long enough.
+
+        The cash of the first two equal reads is taken over at once: no journal knows what came and
+        went while nobody traded.
+
+        Args:
+            markets: Those to be compared; one that was not read is left alone.
+            patience_ns: A difference must have stood so long.
+        """
+        shares: dict[_Key, int] = {(market, token): size for market, token, size in read.shares}
+        shares[CASH] = read.cash_e6
+        for market in ("", *markets):
+            keys: list[_Key] = [(market, token) for token in Token] if market else [CASH]
+            if any(key not in shares for key in keys):
+                continue
+            is_agreed = True
+            for key in keys:
+                is_equal = self._last.get(key) == shares[key]
+                self._last[key] = shares[key]
+                if key == CASH and not self._is_opened:
+                    self._open(read, is_equal=is_equal)
+                else:
+                    self._compare(now_ns, key, read, shares[key], patience_ns)
+                is_agreed = is_agreed and is_equal and key not in self._differences
+            if is_agreed:
+                self.agreed_ns[market] = read.began_ns
+
+    def _open(self, read: BalancesRead, *, is_equal: bool) -> None:
+        if is_equal:
+            self._is_opened = True
+            before_e6 = self._held(CASH).confirmed_e6
+            if before_e6 != read.cash_e6:
+                self._correct(CASH, before_e6, read.cash_e6, read)
+
+    def _held(self, key: _Key) -> Held:
+        market, token = key
+        if token is None:
+            cash = self._fills.total
+            low_e10 = cash.confirmed_e10 - cash.spending_e10
+            high_e10 = cash.confirmed_e10 + cash.earning_e10
+            return Held(low_e10 // 10_000, cash.confirmed_e10 // 10_000, -(-high_e10 // 10_000))
+        position = self._fills.position(market, token)
+        return Held(position.low_e6, position.confirmed_e6, position.high_e6)
+
+    def _compare(
+        self, now_ns: int, key: _Key, read: BalancesRead, balance_e6: int, patience_ns: int
+    ) -> None:
+        held = self._held(key)
+        tolerance_e6 = self._settings.tolerance_e6
+        if held.low_e6 - tolerance_e6 <= balance_e6 <= held.high_e6 + tolerance_e6:
+            self._differences.pop(key, None)
+            return
+        before_e6 = held.confirmed_e6
+        known = self._differences.get(key)
+        if known is None or known[:2] != (balance_e6, before_e6):
+            self._differences[key] = Difference(balance_e6, before_e6, read.began_ns)
+            return
+        is_settled = held.low_e6 == held.high_e6
+        if not is_settled or read.began_ns - known.since_ns < patience_ns:
+            return
+        del self._differences[key]
+        self._correct(key, before_e6, balance_e6, read)
+        market, token = key
+        if token is None and balance_e6 > before_e6:
+            return  # cash that came from outside, such as a payout or a rebate, harms nobody
+        text = f"{before_e6} by the ledger, {balance_e6} by the venue"
+        self._actions.append(Alarm(BALANCE_DIFFERS, market, text))
+        self._gate.restrict(now_ns, BALANCE_DIFFERS, market)
+
+    def _correct(self, key: _Key, before_e6: int, after_e6: int, read: BalancesRead) -> None:
+        market, token = key
+        what = "cash" if token is None else f"{market}:{token.name}"
+        name = f"{what}:{read.began_ns}:{before_e6}:{after_e6}"
+        entry = Correction(name, market, token, before_e6, after_e6, read.recv_ns)
+        self._fills.correct(entry)
+        self._actions.append(entry)

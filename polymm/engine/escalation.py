@@ -1,0 +1,120 @@
+"""What follows when an order cannot be cancelled: its market's, all, and then the venue's own end.
+
+The order manager cancels by id and sends again; here stands what comes after that, each step with a
+clock and an alarm of its own. That no heartbeat is sent any more `polymm.engine.beating` decides.
+"""
+
+from polymm.engine.actions import Action, Alarm
+from polymm.engine.events import NEVER_NS
+from polymm.engine.evidence import Swept
+from polymm.engine.order_life import Order
+from polymm.engine.order_manager import OrderManager
+from polymm.engine.proving import ReconcileSettings
+from polymm.engine.sweeping import Sweeping, may_rest
+
+
+class Escalation:
+    """Watches the orders whose cancel is wanted and not proven.
+
+    Args:
+        orders: The belief about every order.
+        settings: Clocks.
+        actions: Takes cancels and alarms.
+
+    Attributes:
+        next_timer_ns: When to tick at the latest.
+    """
+
+    def __init__(
+        self, orders: OrderManager, settings: ReconcileSettings, actions: list[Action]
+    ) -> None:
+        self.next_timer_ns = NEVER_NS
+        self._orders = orders
+        self._settings = settings
+        self._actions = actions
+        self._markets: dict[str, Sweeping] = {}
+        self._all = self._new("")
+        self._alarmed: set[str] = set()
+        self._next_look_ns = 0
+
+    def _new(self, market: str) -> Sweeping:
+        longest_ns = self._settings.sweep_retry_ns_max
+        return Sweeping(market, self._orders, self._settings, self._actions, longest_ns=longest_ns)
+
+    def swept(self, now_ns: int, event: Swept) -> None:
+        """Take what became of a cancel of all."""
+        for sweeping in (self._all, *self._markets.values()):
+            sweeping.apply(now_ns, event)
+
+    def end(self) -> None:
+        """Somebody else cancels everything."""
+        self._all.end()
+        self._markets.clear()
+        self._alarmed.clear()
+        self.next_timer_ns = NEVER_NS
+
+    def tick(self, now_ns: int) -> None:
+        """Let time pass; looks no more often than a quarter of its first clock."""
+        if now_ns < min(self._next_look_ns, self.next_timer_ns):
+            return
+        self._next_look_ns = now_ns + self._settings.by_market_ns // 4
+        oldest: dict[str, int] = {}
+        next_ns = NEVER_NS
+        for order in self._orders.potentially_live():
+            since_ns = _wanted_ns(order)
+            if since_ns < oldest.get(order.market, NEVER_NS):
+                oldest[order.market] = since_ns
+        for market, since_ns in oldest.items():
+            next_ns = min(next_ns, self._raise(now_ns, market, since_ns))
+        for market in self._markets.keys() - oldest.keys():
+            del self._markets[market]
+            self._alarmed.discard(market)
+        first_ns = min(oldest.values(), default=NEVER_NS)
+        next_ns = min(next_ns, self._raise_all(now_ns, first_ns))
+        self.next_timer_ns = next_ns
+
+    def _raise(self, now_ns: int, market: str, since_ns: int) -> int:
+        """Cancel one market's; answers when to look again."""
+        sweeping = self._markets.get(market)
+        if sweeping is None:
+            if now_ns < since_ns + self._settings.by_market_ns:
+                return since_ns + self._settings.by_market_ns
+            sweeping = self._markets[market] = self._new(market)
+            sweeping.begin(now_ns)
+            self._alarm("cancel_by_market", market, now_ns, since_ns)
+        sweeping.tick(now_ns)
+        return sweeping.next_timer_ns
+
+    def _raise_all(self, now_ns: int, since_ns: int) -> int:
+        """Cancel everything where a market's cancel does not help; answers when to look again."""
+        settings = self._settings
+        is_helped = all(sweeping.proven_ns >= 0 for sweeping in self._markets.values())
+        if since_ns == NEVER_NS or is_helped:
+            self._all.end()
+            self._alarmed.discard("")
+            self._alarmed.discard("expiry")
+            return NEVER_NS
+        if now_ns < since_ns + settings.by_all_ns:
+            return since_ns + settings.by_all_ns
+        if not self._all.is_on:
+            self._all.begin(now_ns)
+            self._alarm("cancel_all", "", now_ns, since_ns)
+        self._all.tick(now_ns)
+        expiry_ns = since_ns + settings.expiry_ns
+        if now_ns < expiry_ns:
+            return min(self._all.next_timer_ns, expiry_ns)
+        if self._all.proven_ns < 0 and "expiry" not in self._alarmed:
+            self._alarmed.add("expiry")
+            self._alarm("awaiting_expiry", "", now_ns, since_ns)
+        return self._all.next_timer_ns
+
+    def _alarm(self, name: str, market: str, now_ns: int, since_ns: int) -> None:
+        text = f"a cancel is wanted for {(now_ns - since_ns) // 1_000_000} ms and not proven"
+        self._actions.append(Alarm(name, market, text))
+
+
+def _wanted_ns(order: Order) -> int:
+    """Since when an order that may rest shall not, NEVER_NS where it may."""
+    if not order.is_cancel_wanted or not may_rest(order):
+        return NEVER_NS
+    return order.wanted_ns or order.open_ns

@@ -1,0 +1,467 @@
+"""What must be read and proven, and when: at a start, while running, and at every kind of end.
+
+Starting, running and recovering are one path (see `polymm.engine.recovery`). While quotes are out,
+orders, trades and balances are read on clocks of their own; a read that fails changes no belief and
+closes the gate when it goes on.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from polymm.domain.market import Market
+from polymm.engine import evidence as ev
+from polymm.engine.actions import Action, Alarm
+from polymm.engine.balances import Comparison
+from polymm.engine.ending import Ending
+from polymm.engine.escalation import Escalation
+from polymm.engine.events import NEVER_NS
+from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.market_end import MarketEnd
+from polymm.engine.order_manager import OrderManager
+from polymm.engine.proving import ReconcileSettings
+from polymm.engine.reads import Reads
+from polymm.engine.recovery import Recovery, Step
+from polymm.engine.refusals import HALTS
+from polymm.engine.risk import RiskGate
+from polymm.engine.settings import MS, SECOND
+from polymm.engine.sweeping import Sweeping
+
+__all__ = ["Phase", "ReconcileSettings", "Reconciler"]
+
+# Names under which the gate is closed here.
+STARTING: Final = "starting"
+RECONCILING: Final = "reconciling"
+READS: Final = "reads_fail"
+PREFLIGHT: Final = "preflight_failed"
+STOPPING: Final = "stopping"
+HALTED: Final = "halted"
+KILLED: Final = "killed"
+# States of the venue after which everything is read anew.
+_SPELLS: Final = frozenset({"restarting", "disabled", "cancel_only", "blocked", "unauthorized"})
+
+
+class Phase(IntEnum):
+    """Where an engine stands."""
+
+    NEW = 0
+    STARTING = 1  # nothing is proven yet
+    READY = 2
+    RECONCILING = 3  # something was missed: everything is proven again
+    ENDING = 4  # everything is cancelled for good
+    OVER = 5
+
+
+class Reconciler:
+    """Proves everything and keeps it proven.
+
+    Args:
+        orders: The belief about every order.
+        fills: The belief about every fill.
+        gate: Closed while something is not proven.
+        settings: Clocks and waits.
+
+    Attributes:
+        actions: To be drained.
+        step: What a recovery waits for, for displays.
+        ready_ns: When the last recovery ended, -1 before.
+        recoveries: How many were begun.
+    """
+
+    def __init__(
+        self,
+        orders: OrderManager,
+        fills: FillLedger,
+        gate: RiskGate,
+        settings: ReconcileSettings,
+    ) -> None:
+        self.settings = settings
+        self.actions: list[Action] = []
+        self.step = Step.IDLE
+        self.ready_ns = -1
+        self.recoveries = 0
+        self._orders = orders
+        self._fills = fills
+        self._gate = gate
+        self._phase = Phase.NEW
+        self._ends: dict[str, MarketEnd] = {}
+        self._comparison = Comparison(fills, gate, settings, self.actions)
+        self._start_ns = 0
+        self._lost_ns = NEVER_NS  # since when the user channel is away
+        self._floor_ns = 0  # lists begun before show what was cancelled since
+        self._balances_ns = -1  # when the last good read of balances began
+        self._spells: frozenset[str] = frozenset()
+        self._alarmed: set[str] = set()
+        self._next_ns = NEVER_NS
+
+        actions = self.actions
+        self._reads = Reads(fills, self._quoted, settings, actions)
+        longest_ns = settings.sweep_retry_ns_max
+        self._recovery = Recovery(
+            orders,
+            settings,
+            sweeping=Sweeping("", orders, settings, actions, longest_ns=longest_ns),
+            reads=self._reads,
+        )
+        self._ending = Ending(orders, settings, lists=self._reads.lists, actions=self.actions)
+        self._escalation = Escalation(orders, settings, self.actions)
+
+    # Life
+
+    def start(self, now_ns: int, *, trades_known_ns: int = 0, is_tail_lost: bool = False) -> None:
+        """Cancel everything and begin to prove; the gate is closed until that is done.
+
+        Args:
+            trades_known_ns: Trades matched before are in the ledger (venue time), 0 for none.
+            is_tail_lost: The host went down, and the end of the journal with it: an order that
+                nobody knows may still land, so nothing is ready before that is over.
+        """
+        self._start_ns = now_ns
+        self._phase = Phase.STARTING
+        self._gate.close(now_ns, STARTING)
+        self._reads.begin(now_ns, trades_known_ns)
+        hold_ns = self.settings.late_ns if is_tail_lost else 0
+        self._recover(now_ns, "start", check=True, hold_ns=hold_ns)
+        self._advance(now_ns)
+
+    def resync(self, now_ns: int, why: str, *, check: bool = False) -> None:
+        """Prove everything again: something may have been missed.
+
+        Args:
+            check: Whether version, contracts, clock and key are looked at, too.
+        """
+        if self._phase in (Phase.NEW, Phase.ENDING, Phase.OVER):
+            return
+        if self._phase is Phase.READY:
+            self._phase = Phase.RECONCILING
+            self._gate.close(now_ns, RECONCILING)
+        self._recover(now_ns, why, check=check)
+
+    def _recover(self, now_ns: int, why: str, *, check: bool, hold_ns: int = 0) -> None:
+        self.recoveries += 1
+        self._comparison.begin()
+        self._escalation.end()
+        self._orders.doubt(now_ns, "", why=why)
+        self._recovery.begin(now_ns, why, check=check, hold_ns=hold_ns)
+
+    def halt(self, now_ns: int, reason: str) -> None:
+        """Cancel everything and end for good: a person must look."""
+        if self._phase is not Phase.OVER:
+            self._gate.close(now_ns, HALTED)
+            self.actions.append(Alarm("halted", "", reason))
+            self._end(now_ns, "halted", reason)
+
+    def _end(self, now_ns: int, code: str, reason: str) -> None:
+        self._phase = Phase.ENDING
+        self._recovery.end()
+        self._escalation.end()
+        settings = self.settings
+        wait_ns = settings.stop_ns_max if code == "stopped" else settings.halt_ns_max
+        self._ending.begin(now_ns, code, reason, wait_ns)
+
+    # Markets
+
+    def add_market(self, now_ns: int, market: Market, close_margin_ns: int) -> None:
+        """Take a market in; it is ready once its balances are read."""
+        self._ends[market.condition_id] = MarketEnd(
+            market.condition_id,
+            market.end_ns - close_margin_ns,
+            market.end_ns,
+            self._orders,
+            self.settings,
+            lists=self._reads.lists,
+            trades=self._reads.trades,
+            actions=self.actions,
+        )
+        self._reads.balances.want(now_ns)
+        self._set_timer()
+
+    def remove_market(self, market: str) -> None:
+        """Forget a market that is settled."""
+        self._ends.pop(market, None)
+        self._comparison.forget(market)
+
+    def is_ready(self, market: str) -> bool:
+        """Whether everything is proven that orders of this market rest upon."""
+        end = self._ends.get(market)
+        if end is None or end.is_closing or self._phase is not Phase.READY:
+            return False
+        return market in self._comparison.agreed_ns
+
+    def is_closing(self, market: str) -> bool:
+        """Whether a market's close has come: nothing of ours may rest in it any more."""
+        end = self._ends.get(market)
+        return end is not None and end.is_closing
+
+    def is_closed_clean(self, market: str) -> bool:
+        """Whether it is proven that nothing of ours rests in a closing market."""
+        end = self._ends.get(market)
+        return end is not None and (end.is_closed or end.is_verified)
+
+    @property
+    def phase(self) -> Phase:
+        """Where the engine stands."""
+        return self._phase
+
+    @property
+    def next_timer_ns(self) -> int:
+        """When to tick at the latest."""
+        return self._next_ns
+
+    # Steps
+
+    def apply(self, now_ns: int, event: ev.Event) -> None:
+        """Take an event; order manager, ledger and gate have taken it before."""
+        is_end = isinstance(event, ev.Kill | ev.Stop)
+        if self._phase is Phase.OVER or (self._phase is Phase.NEW and not is_end):
+            return
+        take = _TAKES.get(type(event))
+        if take is not None:
+            take(self, now_ns, event)
+        self._advance(now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        """Let time pass."""
+        if self._phase is Phase.OVER:
+            self._next_ns = NEVER_NS
+        elif self._phase is not Phase.NEW:
+            self._advance(now_ns)
+
+    def _advance(self, now_ns: int) -> None:
+        """Ask for what is due and draw what follows from all that is known."""
+        self._look_at_gate(now_ns)
+        if self._phase is Phase.ENDING:
+            self._ending.advance(now_ns)
+            if self._ending.is_over:
+                self._phase = Phase.OVER
+                self._next_ns = NEVER_NS
+                return
+        else:
+            self._look_at_user(now_ns)
+            self.step = self._recovery.advance(now_ns)
+            if self.step is Step.BALANCES and self._is_compared(now_ns):
+                self._become_ready(now_ns)
+            for end in self._ends.values():
+                end.tick(now_ns)
+            if self._phase is Phase.READY:
+                self._escalation.tick(now_ns)
+            self._look_at_slow(now_ns)
+        self._reads.tick(now_ns)
+        self._look_at_reads(now_ns)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        next_ns = min(self._recovery.next_timer_ns, self._ending.next_timer_ns)
+        next_ns = min(next_ns, self._escalation.next_timer_ns, self._reads.next_timer_ns)
+        for end in self._ends.values():
+            next_ns = min(next_ns, end.next_timer_ns)
+        if self._lost_ns < NEVER_NS and self._phase is Phase.READY:
+            next_ns = min(next_ns, self._lost_ns + self.settings.gap_ns_max + 1)
+        if self._phase is Phase.STARTING and "start_slow" not in self._alarmed:
+            next_ns = min(next_ns, self._start_ns + self.settings.ready_ns_max)
+        self._next_ns = next_ns
+
+    # What follows
+
+    def _look_at_gate(self, now_ns: int) -> None:
+        """End where the gate is closed for good; prove anew where the venue is not itself."""
+        closed_by = self._gate.closed_by
+        if self._phase is not Phase.ENDING:
+            reasons = sorted(HALTS & closed_by.keys())
+            if reasons:
+                code = "stopped" if reasons == [STOPPING] else "halted"
+                self._end(now_ns, code, ", ".join(reasons))
+        spells = frozenset(_SPELLS & closed_by.keys())
+        if spells - self._spells:
+            self.resync(now_ns, " ".join(sorted(spells)))
+        self._spells = spells
+
+    def _look_at_user(self, now_ns: int) -> None:
+        if self._phase is Phase.READY and now_ns - self._lost_ns > self.settings.gap_ns_max:
+            self.resync(now_ns, "user channel")
+
+    def _is_compared(self, now_ns: int) -> bool:
+        """Whether balances agree; asks for what is missing to know."""
+        agreed, floor_ns = self._comparison.agreed_ns, self._recovery.told_ns
+        oldest_ns = min(agreed.get(market, -1) for market in ("", *self._quoted()))
+        if oldest_ns >= floor_ns:
+            return True
+        # What was read before the trades were told counts as the first of two.
+        self._reads.balances.want(max(floor_ns, self._balances_ns + self.settings.retry_ns_min))
+        return False
+
+    def _become_ready(self, now_ns: int) -> None:
+        self._recovery.end()
+        self._floor_ns = self.ready_ns = now_ns
+        self._phase = Phase.READY
+        self.step = Step.IDLE
+        self._alarmed.discard("start_slow")
+        self._reads.is_start = False
+        self._gate.reopen(now_ns, STARTING)
+        self._gate.reopen(now_ns, RECONCILING)
+
+    def _look_at_slow(self, now_ns: int) -> None:
+        is_slow = now_ns - self._start_ns >= self.settings.ready_ns_max
+        if self._phase is Phase.STARTING and is_slow:
+            self._alarm_once("start_slow", "", f"waits for {self.step.name.lower()}")
+
+    def _look_at_reads(self, now_ns: int) -> None:
+        bad = self._reads.bad(now_ns)
+        if bad:
+            self._gate.close(now_ns, READS)
+            self._alarm_once(READS, "", ", ".join(bad))
+        elif READS in self._alarmed:
+            self._alarmed.discard(READS)
+            self._gate.reopen(now_ns, READS)
+
+    def _alarm_once(self, name: str, subject: str, text: str) -> None:
+        if name not in self._alarmed:
+            self._alarmed.add(name)
+            self.actions.append(Alarm(name, subject, text))
+
+    def _quoted(self) -> list[str]:
+        return [end.market for end in self._ends.values() if not end.is_closing]
+
+    # Events
+
+    def _take_user(self, now_ns: int, event: ev.UserChannel) -> None:
+        self._recovery.hear(now_ns, is_live=event.is_live)
+        if not event.is_live:
+            self._lost_ns = min(self._lost_ns, event.since_ns)
+            return
+        if self._lost_ns < NEVER_NS and self._phase is Phase.READY:
+            # What was to be told meanwhile is never told again.
+            self._look_at_user(now_ns)
+            self._reads.trades.want(now_ns)
+            self._reads.lists.want(now_ns)
+        self._lost_ns = NEVER_NS
+
+    def _take_open(self, now_ns: int, event: ev.OpenListed) -> None:
+        for end in list(self._ends.values()):
+            end.take_list(now_ns, event)
+        if event.market:
+            return
+        self._reads.lists.succeed(now_ns, event.began_ns)
+        self._ending.take_list(now_ns, event)
+        strangers = self._strangers(event)
+        if self._phase is Phase.READY and strangers and event.began_ns >= self._floor_ns:
+            self._foreign(now_ns, strangers[0])
+            return
+        survivor = self._recovery.take_list(now_ns, event, strangers)
+        if survivor:
+            self._foreign(now_ns, survivor)
+
+    def _strangers(self, event: ev.OpenListed) -> list[str]:
+        """List open orders that no journal of ours knows."""
+        known = self._orders.by_hash
+        is_forgotten = self._fills.is_forgotten
+        return [
+            seen.order
+            for seen in event.orders
+            if seen.order not in known and not is_forgotten(seen.market)
+        ]
+
+    def _foreign(self, now_ns: int, order: str) -> None:
+        if self._phase not in (Phase.ENDING, Phase.OVER):
+            self.halt(now_ns, f"foreign order {order}")
+
+    def _take_order(self, now_ns: int, event: ev.OrderTold) -> None:
+        """Look at once where the user channel tells of an order that nobody knows."""
+        if event.order not in self._orders.by_hash:
+            self._reads.lists.want(now_ns)
+
+    def _take_trades(self, now_ns: int, event: ev.TradesRead) -> None:
+        if not event.market:
+            self._reads.take_trades(now_ns, event)
+            self._recovery.trade(event)
+
+    def _take_balances(self, now_ns: int, event: ev.BalancesRead) -> None:
+        self._reads.balances.succeed(now_ns, event.began_ns)
+        self._balances_ns = max(self._balances_ns, event.began_ns)
+        if self._phase is Phase.ENDING or event.began_ns < self._recovery.floor_ns:
+            return
+        is_ready, settings = self._phase is Phase.READY, self.settings
+        patience_ns = settings.patience_later_ns if is_ready else settings.patience_ns
+        quoted = self._quoted()
+        self._comparison.apply(now_ns, event, quoted, patience_ns)
+        if any(market not in self._comparison.agreed_ns for market in quoted):
+            self._reads.balances.want(event.began_ns + settings.apart_ns)
+
+    def _take_preflight(self, now_ns: int, event: ev.PreflightRead) -> None:
+        if self._reads.take_preflight(now_ns, event):
+            self._recovery.check()
+            self._alarmed.discard(PREFLIGHT)
+            self._gate.reopen(now_ns, PREFLIGHT)
+        else:
+            self._gate.close(now_ns, PREFLIGHT)
+            self._alarm_once(PREFLIGHT, "", ", ".join(event.faults))
+
+    def _take_failure(self, now_ns: int, event: ev.ReadFailed) -> None:
+        self._reads.take_failure(now_ns, event)
+
+    def _take_swept(self, now_ns: int, event: ev.Swept) -> None:
+        self._recovery.swept(now_ns, event)
+        self._ending.swept(now_ns, event)
+        self._escalation.swept(now_ns, event)
+        for end in self._ends.values():
+            end.swept(now_ns, event)
+
+    def _take_closed(self, now_ns: int, event: ev.MarketClosed) -> None:
+        end = self._ends.get(event.market)
+        if end is not None:
+            end.close(now_ns)
+
+    def _take_jump(self, now_ns: int, event: ev.ClockJumped) -> None:
+        if abs(event.delta_ns) > self.settings.jump_ns_max:
+            text = f"by {event.delta_ns / SECOND:+.3f} s"
+            self.actions.append(Alarm("clock_jumped", "", text))
+            self.resync(now_ns, "clock", check=True)
+
+    def _take_stall(self, now_ns: int, event: ev.Stalled) -> None:
+        settings = self.settings
+        if event.stall_ns <= settings.stall_pull_ns:
+            return
+        self.actions.append(Alarm("stalled", "", f"for {event.stall_ns // MS} ms"))
+        if event.stall_ns > settings.stall_resync_ns:
+            self.resync(now_ns, "stall")
+        elif self._phase is Phase.READY:
+            for order in list(self._orders.potentially_live()):
+                self._orders.want_cancel(now_ns, order.place.order_id)
+
+    def _take_journal(self, now_ns: int, event: ev.JournalFailed) -> None:
+        self._alarm_once("journal_failed", "", event.reason)
+
+    def _take_healed(self, now_ns: int, event: ev.JournalHealed) -> None:
+        self._alarmed.discard("journal_failed")
+
+    def _take_end(self, now_ns: int, event: ev.Kill | ev.Stop) -> None:
+        """A kill may follow a stop; either cancels everything in this very step."""
+        if isinstance(event, ev.Kill):
+            self._gate.close(now_ns, KILLED)
+            self.actions.append(Alarm("killed", "", event.reason))
+            self._end(now_ns, "halted", event.reason)
+        elif self._phase is not Phase.ENDING:
+            self._gate.close(now_ns, STOPPING)
+            self._end(now_ns, "stopped", event.reason)
+
+
+_TAKES: Final[Mapping[type, Callable[[Reconciler, int, Any], None]]] = MappingProxyType(
+    {
+        ev.UserChannel: Reconciler._take_user,
+        ev.OpenListed: Reconciler._take_open,
+        ev.OrderTold: Reconciler._take_order,
+        ev.TradesRead: Reconciler._take_trades,
+        ev.BalancesRead: Reconciler._take_balances,
+        ev.PreflightRead: Reconciler._take_preflight,
+        ev.ReadFailed: Reconciler._take_failure,
+        ev.Swept: Reconciler._take_swept,
+        ev.MarketClosed: Reconciler._take_closed,
+        ev.ClockJumped: Reconciler._take_jump,
+        ev.Stalled: Reconciler._take_stall,
+        ev.JournalFailed: Reconciler._take_journal,
+        ev.JournalHealed: Reconciler._take_healed,
+        ev.Kill: Reconciler._take_end,
+        ev.Stop: Reconciler._take_end,
+    }
+)
