@@ -22,6 +22,8 @@ _VOID: Final = Settlement.VOID
 
 # A market that was forgotten is remembered by its id, so that late events of it are not foreign.
 FORGOTTEN_MAX: Final = 512
+# So are as many corrections of a market, and of the cash.
+ENTRIES_MAX: Final = 1_000
 
 
 class FillNews(IntEnum):
@@ -116,7 +118,7 @@ class FillLedger:
         self._fills: dict[str, dict[tuple[str, str, int], FillTold]] = {}
         self._positions: dict[str, tuple[Position, Position]] = {}
         self._accounts: dict[str, Account] = {}
-        self._entries: dict[str, set[str]] = {}
+        self._entries: dict[str, dict[str, None]] = {}
         self._forgotten: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -194,16 +196,24 @@ class FillLedger:
         self.total.confirmed_e10 += pairs_e6 * 10_000
 
     def correct(self, correction: Correction) -> bool:
-        """Change confirmed shares or cash without a fill; each id once, False from then on."""
-        entries = self._entries.setdefault(correction.market, set())
+        """Change what is confirmed without a fill; each id counts once, False from then on."""
+        entries = self._entries.setdefault(correction.market, {})
         if correction.correction in entries:
             return False
-        entries.add(correction.correction)
+        entries[correction.correction] = None
+        if len(entries) > ENTRIES_MAX:
+            del entries[next(iter(entries))]
         if correction.token is None:
             self.total.confirmed_e10 += correction.delta_e6 * 10_000
         else:
-            self._pair(correction.market)[correction.token].confirmed_e6 += correction.delta_e6
+            position = self._pair(correction.market)[correction.token]
+            position.confirmed_e6 += correction.delta_e6
         return True
+
+    def settle(self, market: str, cash_e6: int) -> None:
+        """Count what a market paid out at its end, before it is forgotten."""
+        if market not in self._forgotten:
+            self.total.confirmed_e10 += cash_e6 * 10_000
 
     def is_forgotten(self, market: str) -> bool:
         """Whether a market was known and is over."""
@@ -211,7 +221,14 @@ class FillLedger:
 
     def forget(self, market: str) -> None:
         """Drop the fills of a market that is settled; its cash stays in the total."""
-        for parts in (self._fills, self._positions, self._accounts, self._entries):
+        account = self._accounts.pop(market, None)
+        if account is not None:
+            # What no one told the end of came about: the market is paid.
+            self.total.confirmed_e10 += account.earning_e10 - account.spending_e10
+            self.total.spending_e10 -= account.spending_e10
+            self.total.earning_e10 -= account.earning_e10
+            self.total.provisional_n -= account.provisional_n
+        for parts in (self._fills, self._positions, self._entries):
             parts.pop(market, None)
         self._forgotten[market] = None
         if len(self._forgotten) > FORGOTTEN_MAX:

@@ -5,7 +5,6 @@ function answers the row of the table in FAILURES, "Order state machine", that t
 """
 
 from enum import StrEnum
-from typing import Final
 
 from polymm.engine.evidence import (
     CancelVerdict,
@@ -16,7 +15,7 @@ from polymm.engine.evidence import (
     PlaceAnswered,
     PlaceVerdict,
 )
-from polymm.engine.order_life import Order
+from polymm.engine.order_life import Life, Order
 
 
 class Row(StrEnum):
@@ -47,7 +46,21 @@ class Row(StrEnum):
     QUARANTINE = "quarantine"  # too long unresolved, or no cancel left
 
 
-_MATCHED_MIN_E6: Final = 1
+def rows(before: Life, order: Order, row: Row | None) -> list[Row]:
+    """Rows that an order met in a state: the event's own, and what time or a read completed."""
+    life = order.life
+    met = [] if row is None else [row]
+    if life is before:
+        return met
+    if life is Life.QUARANTINED:
+        met.append(Row.QUARANTINE)
+    elif row is None and life.is_final:
+        met.append(Row.ABSENCE if order.is_proven_absent else Row.TRADES)
+    elif row is None and life is Life.UNKNOWN_NEW:
+        met.append(Row.OVERDUE)
+    elif row is None and before is Life.CANCEL_INFLIGHT and life is Life.UNKNOWN_CANCEL:
+        met.append(Row.CANCEL_OVERDUE)
+    return met
 
 
 def take_placed(order: Order, event: PlaceAnswered) -> Row:
@@ -89,7 +102,7 @@ def take_told(order: Order, event: OrderTold) -> Row:
         order.is_alive = True
         return Row.UPDATE if event.news is OrderNews.UPDATE else Row.PLACEMENT
     # An order that was refused at once may be told as cancelled: that is no sign of life.
-    if matched_e6 >= _MATCHED_MIN_E6:
+    if matched_e6 > 0:
         order.is_alive = True
     order.gone_status = max(order.gone_status, event.status)
     if matched_e6 < 0:

@@ -6,7 +6,7 @@ an event or a timer touches are looked at.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from polymm.engine.fill_ledger import FillLedger, FillNews
 from polymm.engine.order_evidence import Row
 from polymm.engine.order_life import Life, Order
 from polymm.engine.order_pursuit import Pursuit
-from polymm.engine.order_reads import MarketReads, RestHealth
+from polymm.engine.order_register import OrderRegister
 from polymm.engine.order_replies import (
     ALARMED_OVERFILL,
     ALARMED_REJECTED,
@@ -28,29 +28,8 @@ from polymm.engine.order_replies import (
 )
 from polymm.engine.order_settings import OrderSettings
 
-# Foreign orders an alarm was raised for once.
-FOREIGN_MAX: Final = 1_000
 _FILLED: Final = Life.FILLED
 _QUARANTINED: Final = Life.QUARANTINED
-
-
-class OrderBook:
-    """All orders of one market.
-
-    Attributes:
-        reads: What reads told of all of them at once.
-        live: Those that may be live, by number, oldest first.
-        orders: All of them.
-        is_over: The market was forgotten; only what may be live is left.
-    """
-
-    __slots__ = ("is_over", "live", "orders", "reads")
-
-    def __init__(self, reads: MarketReads) -> None:
-        self.reads = reads
-        self.live: dict[int, Order] = {}
-        self.orders: list[Order] = []
-        self.is_over = False
 
 
 class OrderManager:
@@ -76,20 +55,17 @@ class OrderManager:
     def __init__(self, fills: FillLedger, settings: OrderSettings | None = None) -> None:
         self.settings = settings or OrderSettings()
         self.fills = fills
-        self.by_id: dict[int, Order] = {}
-        self.by_hash: dict[str, Order] = {}
+        self._register = OrderRegister(self.settings)
+        self.by_id: Mapping[int, Order] = self._register.by_id
+        self.by_hash: Mapping[str, Order] = self._register.by_hash
         self.actions: list[Action] = []
         self.replies: list[tuple[str, Reply]] = []
         self.counts: Counter[str] = Counter()
         self.on_cell: Callable[[Life, Row], None] | None = None
-        self._live: dict[int, Order] = {}
-        self._books: dict[str, OrderBook] = {}
-        self._health = RestHealth(self.settings.slot_ns)
-        self._everywhere = MarketReads(self._health)
         self._pursuit = Pursuit(self.settings, self.actions)
         self._voice = Voice(self.replies)
         self._timers: list[tuple[int, int]] = []
-        self._foreign: set[str] = set()
+        health = self._register.health
         self._takers: dict[type, Callable[[int, Any], None]] = {
             ev.Signed: self._take_signed,
             ev.Written: self._take_written,
@@ -102,11 +78,12 @@ class OrderManager:
             ev.OpenListed: self._take_list,
             ev.OrderRead: self._take_query,
             ev.TradesRead: self._take_trades,
-            ev.BalancesRead: self._take_health,
-            ev.PreflightRead: self._take_health,
-            ev.Merged: self._take_merged,
-            ev.Correction: self._take_correction,
+            ev.BalancesRead: lambda _, read: health.note(read.recv_ns),
+            ev.PreflightRead: lambda _, read: health.note(read.recv_ns),
             ev.MarketClosed: self._take_closed,
+            ev.Merged: lambda _, merged: fills.merge(merged.market, merged.pairs_e6),
+            ev.Correction: lambda _, correction: fills.correct(correction),
+            ev.MarketSettled: lambda _, settled: fills.settle(settled.market, settled.cash_e6),
         }
 
     # What is asked of it
@@ -116,10 +93,7 @@ class OrderManager:
 
         A view, not a copy: nothing may be changed while it is walked through.
         """
-        if not market:
-            return self._live.values()
-        book = self._books.get(market)
-        return () if book is None else book.live.values()
+        return self._register.live(market)
 
     @property
     def next_timer_ns(self) -> int:
@@ -142,7 +116,7 @@ class OrderManager:
             market: Condition id.
             front_e6: What stands at its price, for the report.
         """
-        order = self._add(now_ns, market, place)
+        order = self._register.add(now_ns, market, place)
         order.front_e6 = front_e6
         return order
 
@@ -172,7 +146,7 @@ class OrderManager:
             why: Restart, missed heartbeat, gap of the user channel: counted.
         """
         self.counts[f"doubt_{why}"] += 1
-        for reads in self._reads(market):
+        for reads in self._register.reads(market):
             reads.doubted_ns = max(reads.doubted_ns, now_ns)
         self._refresh_all(now_ns, market, Row.DOUBT)
 
@@ -199,21 +173,18 @@ class OrderManager:
             how: Name of its final state, "" where it had none.
             matched_e6: What was matched when it ended.
         """
-        taken = self._add(planned_ns, market, place)
-        taken.order = order
+        taken = self._register.add(planned_ns, market, place)
+        self._register.sign(taken, order)
         taken.voice = RESTORED
         taken.written_ns = written_ns or planned_ns
         taken.cancels = tuple(sorted(cancels))
-        self.by_hash[order] = taken
-        if how == Life.REJECTED.name:
-            taken.is_rejected = True
-        elif how:
-            taken.is_alive = True
-            taken.gone_ns, taken.told_e6 = now_ns, matched_e6
-        else:
-            taken.is_alive = True
-            taken.told_e6 = matched_e6
+        taken.told_e6 = matched_e6
+        taken.is_rejected = how == Life.REJECTED.name
+        taken.is_alive = not taken.is_rejected
+        if not how:
             taken.reads.doubted_ns = max(taken.reads.doubted_ns, now_ns)
+        elif taken.is_alive:
+            taken.gone_ns = now_ns
         self._refresh(now_ns, taken)
         return taken
 
@@ -223,18 +194,8 @@ class OrderManager:
 
     def forget(self, market: str) -> None:
         """Drop the orders of a market that is settled; what may be live stays until it is final."""
-        book = self._books.get(market)
-        if book is None:
-            return
-        book.is_over = True
+        self.counts["forgotten_live"] += self._register.forget(market)
         self._voice.forget(market)
-        for order in book.orders:
-            if order.life >= _FILLED:
-                self._drop(order)
-        book.orders = list(book.live.values())
-        self.counts["forgotten_live"] += len(book.orders)
-        if not book.orders:
-            del self._books[market]
 
     # Evidence
 
@@ -255,9 +216,7 @@ class OrderManager:
                 self._refresh(now_ns, order)
 
     def _take_signed(self, now_ns: int, event: ev.Signed) -> None:
-        order = self.by_id[event.order_id]
-        order.order = event.order
-        self.by_hash[event.order] = order
+        self._register.sign(self.by_id[event.order_id], event.order)
 
     def _take_written(self, now_ns: int, event: ev.Written) -> None:
         if not event.sent_ns:
@@ -305,7 +264,7 @@ class OrderManager:
             for name in names:
                 order = self.by_hash.get(name)
                 if order is None:
-                    self._note_foreign(name, event.market, "swept")
+                    self._note_foreign(event.market, "swept")
                 else:
                     row = taking.take_canceled(order, verdict, event.sent_ns, event.recv_ns)
                     self._refresh(now_ns, order, row)
@@ -313,7 +272,7 @@ class OrderManager:
     def _take_told(self, now_ns: int, event: ev.OrderTold) -> None:
         order = self.by_hash.get(event.order)
         if order is None:
-            self._note_foreign(event.order, event.market, event.news.name.lower())
+            self._note_foreign(event.market, event.news.name.lower())
         else:
             self._refresh(now_ns, order, taking.take_told(order, event))
 
@@ -321,8 +280,7 @@ class OrderManager:
         news = self.fills.apply(event)
         order = self.by_hash.get(event.order)
         if order is None:
-            if not self.fills.is_forgotten(event.market):
-                self._note_foreign(event.order, event.market, "fill")
+            self._note_foreign(event.market, "fill")
             return
         row: Row | None = None
         if news is FillNews.NEW:
@@ -341,26 +299,26 @@ class OrderManager:
             self._voice.tell_void(order, event)
         else:
             taking.take_fill_again(order, event)
-        if row is Row.VOID:
+        if row is Row.VOID and is_news:
             self._alarm("settlement_failed", order, f"trade {event.trade}")
         if row is not None or order.open_ns:
             self._refresh(now_ns, order, row)
 
     def _take_list(self, now_ns: int, event: ev.OpenListed) -> None:
-        self._health.note(event.recv_ns)
-        for reads in self._reads(event.market):
+        self._register.health.note(event.recv_ns)
+        for reads in self._register.reads(event.market):
             reads.note_list(event.began_ns, event.recv_ns)
         for seen in event.orders:
             order = self.by_hash.get(seen.order)
             if order is None:
-                self._note_foreign(seen.order, seen.market, "open")
+                self._note_foreign(seen.market, "open")
             else:
                 row = taking.take_open(order, seen, event.began_ns, event.recv_ns)
                 self._refresh(now_ns, order, row)
         self._refresh_all(now_ns, event.market)
 
     def _take_query(self, now_ns: int, event: ev.OrderRead) -> None:
-        self._health.note(event.recv_ns)
+        self._register.health.note(event.recv_ns)
         order = self._known(event.order)
         if order is None:
             return
@@ -372,27 +330,17 @@ class OrderManager:
             self._refresh(now_ns, order, row)
 
     def _take_trades(self, now_ns: int, event: ev.TradesRead) -> None:
-        self._health.note(event.recv_ns)
+        self._register.health.note(event.recv_ns)
         for fill in event.fills:
             self._take_fill(now_ns, fill)
-        for reads in self._reads(event.market):
+        for reads in self._register.reads(event.market):
             reads.note_trades(event.began_ns, event.after_ns)
         self._refresh_all(now_ns, event.market)
 
-    def _take_health(self, now_ns: int, event: ev.BalancesRead | ev.PreflightRead) -> None:
-        self._health.note(event.recv_ns)
-
-    def _take_merged(self, now_ns: int, event: ev.Merged) -> None:
-        self.fills.merge(event.market, event.pairs_e6)
-
-    def _take_correction(self, now_ns: int, event: ev.Correction) -> None:
-        self.fills.correct(event)
-
     def _take_closed(self, now_ns: int, event: ev.MarketClosed) -> None:
-        book = self._books.get(event.market)
-        if book is not None:
-            book.reads.closed_ns = min(book.reads.closed_ns, now_ns)
-            self._refresh_all(now_ns, event.market, Row.CLOSED)
+        for reads in self._register.reads(event.market):
+            reads.closed_ns = min(reads.closed_ns, now_ns)
+        self._refresh_all(now_ns, event.market, Row.CLOSED)
 
     # What follows
 
@@ -401,7 +349,8 @@ class OrderManager:
         before = order.refresh(now_ns)
         life = order.life
         if self.on_cell is not None:
-            self._note_cell(order, before, row)
+            for met in taking.rows(before, order, row):
+                self.on_cell(before, met)
         if life is not before:
             self._move(order, before)
         if order.is_rejected and order.is_alive and not order.voice & ALARMED_REJECTED:
@@ -421,64 +370,20 @@ class OrderManager:
 
     def _move(self, order: Order, before: Life) -> None:
         """Do what a change of state entails, but for what is told to the maker."""
-        life, order_id = order.life, order.place.order_id
+        life = order.life
         if life >= _FILLED:
             if before < _FILLED:
-                del self._live[order_id]
-                book = self._books[order.market]
-                del book.live[order_id]
-                if book.is_over:
-                    self._drop(order)
+                self._register.end(order)
             if order.order:
                 self.actions.append(OrderEnded(order.order, life.name, order.matched_e6))
         elif before >= _FILLED:
-            self._live[order_id] = order
-            self._books[order.market].live[order_id] = order
+            self._register.reopen(order)
             self.actions.append(OrderEnded(order.order, "", order.matched_e6))
             self._alarm("ended_order_lives", order, f"was {before.name}")
         elif life is _QUARANTINED:
             is_spent = len(order.cancels) >= self.settings.cancels_max
             name = "cancels_used_up" if is_spent else "quarantined"
             self._alarm(name, order, f"was {before.name}")
-
-    def _note_cell(self, order: Order, before: Life, row: Row | None) -> None:
-        """Tell which cell of the table was met; reads and time are told as what they brought."""
-        assert self.on_cell is not None
-        life = order.life
-        if row is not None:
-            self.on_cell(before, row)
-        if life is before:
-            return
-        if life is _QUARANTINED:
-            self.on_cell(before, Row.QUARANTINE)
-        elif row is None and life >= _FILLED:
-            self.on_cell(before, Row.ABSENCE if order.is_proven_absent else Row.TRADES)
-        elif row is None and life is Life.UNKNOWN_NEW:
-            self.on_cell(before, Row.OVERDUE)
-        elif row is None and before is Life.CANCEL_INFLIGHT:
-            self.on_cell(before, Row.CANCEL_OVERDUE)
-
-    def _add(self, planned_ns: int, market: str, place: Place) -> Order:
-        book = self._books.get(market)
-        if book is None:
-            reads = MarketReads.joined(self._health, self._everywhere)
-            book = self._books[market] = OrderBook(reads)
-        order = Order(self.settings, book.reads, planned_ns, market, place)
-        order_id = place.order_id
-        self.by_id[order_id] = self._live[order_id] = book.live[order_id] = order
-        book.orders.append(order)
-        return order
-
-    def _drop(self, order: Order) -> None:
-        self.by_id.pop(order.place.order_id, None)
-        self.by_hash.pop(order.order, None)
-
-    def _reads(self, market: str) -> Iterable[MarketReads]:
-        """What a read of a market, "" of all, speaks of."""
-        if not market:
-            return (self._everywhere, *(book.reads for book in self._books.values()))
-        book = self._books.get(market)
-        return () if book is None else (book.reads,)
 
     def _known(self, name: str) -> Order | None:
         """The order of a hash that we ourselves asked about."""
@@ -487,15 +392,10 @@ class OrderManager:
             self.counts["answer_about_nothing"] += 1
         return order
 
-    def _note_foreign(self, name: str, market: str, where: str) -> None:
-        """Tell once of an order that no record of ours knows."""
-        if where != "open" and self.fills.is_forgotten(market):
-            self.counts["forgotten_order"] += 1
-            return
-        self.counts["foreign_order"] += 1
-        if name not in self._foreign and len(self._foreign) < FOREIGN_MAX:
-            self._foreign.add(name)
-            self.actions.append(Alarm("foreign_order", name, where))
+    def _note_foreign(self, market: str, where: str) -> None:
+        """Count what tells of an unknown order; the reconciler sees to those that rest."""
+        is_forgotten = self.fills.is_forgotten(market)
+        self.counts[f"forgotten_{where}" if is_forgotten else f"foreign_{where}"] += 1
 
     def _alarm(self, name: str, order: Order, text: str) -> None:
         self.actions.append(Alarm(name, order.order, text))

@@ -1,0 +1,116 @@
+"""All orders of the account by number, by hash and by market, finals too until they are forgotten.
+
+The maps are the register's own; who may be live is kept apart, since that is asked on the path.
+"""
+
+from collections.abc import Collection, Iterable
+
+from polymm.domain.order import Place
+from polymm.engine.order_life import Life, Order
+from polymm.engine.order_reads import MarketReads, RestHealth
+from polymm.engine.order_settings import OrderSettings
+
+
+class OrderBook:
+    """All orders of one market.
+
+    Attributes:
+        reads: What reads told of all of them at once.
+        live: Those that may be live, by number, oldest first.
+        orders: All of them.
+        is_over: The market was forgotten; only what may be live is left.
+    """
+
+    __slots__ = ("is_over", "live", "orders", "reads")
+
+    def __init__(self, reads: MarketReads) -> None:
+        self.reads = reads
+        self.live: dict[int, Order] = {}
+        self.orders: list[Order] = []
+        self.is_over = False
+
+
+class OrderRegister:
+    """Keeps orders.
+
+    Args:
+        settings: Of the orders.
+
+    Attributes:
+        by_id: Orders by the engine's number.
+        by_hash: The same by the venue's hash, once they are signed.
+        health: When the venue could be read.
+    """
+
+    def __init__(self, settings: OrderSettings) -> None:
+        self.by_id: dict[int, Order] = {}
+        self.by_hash: dict[str, Order] = {}
+        self.health = RestHealth(settings.slot_ns)
+        self._settings = settings
+        self._live: dict[int, Order] = {}
+        self._books: dict[str, OrderBook] = {}
+        self._everywhere = MarketReads(self.health)
+
+    def add(self, planned_ns: int, market: str, place: Place) -> Order:
+        """Begin to keep an order."""
+        book = self._books.get(market)
+        if book is None:
+            reads = MarketReads.joined(self.health, self._everywhere)
+            book = self._books[market] = OrderBook(reads)
+        order = Order(self._settings, book.reads, planned_ns, market, place)
+        order_id = place.order_id
+        self.by_id[order_id] = self._live[order_id] = book.live[order_id] = order
+        book.orders.append(order)
+        return order
+
+    def sign(self, order: Order, name: str) -> None:
+        """Know an order by its hash from here on."""
+        order.order = name
+        self.by_hash[name] = order
+
+    def live(self, market: str = "") -> Collection[Order]:
+        """Orders that may be live, of a market or "" of all: a view."""
+        if not market:
+            return self._live.values()
+        book = self._books.get(market)
+        return () if book is None else book.live.values()
+
+    def reads(self, market: str) -> Iterable[MarketReads]:
+        """What a read of a market, "" of all, speaks of."""
+        if not market:
+            return (self._everywhere, *(book.reads for book in self._books.values()))
+        book = self._books.get(market)
+        return () if book is None else (book.reads,)
+
+    def end(self, order: Order) -> None:
+        """Know that an order is final."""
+        order_id = order.place.order_id
+        book = self._books[order.market]
+        del self._live[order_id], book.live[order_id]
+        if book.is_over:
+            self._drop(order)
+            if not book.live:
+                del self._books[order.market]
+
+    def reopen(self, order: Order) -> None:
+        """Know that a final order may be live after all."""
+        order_id = order.place.order_id
+        self._live[order_id] = self._books[order.market].live[order_id] = order
+
+    def forget(self, market: str) -> int:
+        """Drop the orders of a market, but what may be live; how many that are."""
+        book = self._books.get(market)
+        if book is None:
+            return 0
+        book.is_over = True
+        for order in book.orders:
+            if order.life >= Life.FILLED:
+                self._drop(order)
+        book.orders = list(book.live.values())
+        if not book.orders:
+            del self._books[market]
+        return len(book.orders)
+
+    def _drop(self, order: Order) -> None:
+        self.by_id.pop(order.place.order_id, None)
+        self.by_hash.pop(order.order, None)
