@@ -3,71 +3,47 @@
 Truth is the exchange's own data, the wire log is what was handed over, belief is the engine; none
 of the three is computed from another. The world calls it:
 
-* once at the start: ``Checker(exchange, account, limits, senses)``;
-* ``started(now_ns, engine, disk)`` when an engine process begins, before ``Driver.start``;
+* once at the start: ``Checker(exchange, owner, wallet, limits, senses)``;
+* ``started(now_ns, engine, disk, state)`` when an engine process begins, before ``Driver.start``;
   ``crashed(now_ns, lost_tail=...)`` when it is dropped;
-* ``at_send(now_ns, sent)`` at each write, before the venue can act on it (`wire_log`);
-* ``dropped(order)`` when a placement it has seen can no longer reach the exchange;
-* ``after_step(now_ns, event)``: it is `Driver.on_step`;
-* ``healed(now_ns)`` when all faults are off for good;
-* ``finish(now_ns)`` at the end of the run.
+* ``at_send(sent)`` at each write, before the venue can act on it;
+* ``gone(order)`` when a placement it has seen can no longer reach the exchange;
+* ``after_step(now_ns, event)``: it is `World.on_step`;
+* ``alarmed(alarm)`` and ``finished(now_ns, finished)`` from the engine's venue;
+* ``healed(now_ns)`` when all faults are off for good, ``finish(now_ns)`` at the end of the run.
 
-Each of them raises `Violated`.
+Each of them raises `Violated`. A step costs what it touched: all is looked at every `SWEEP_STEPS`.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Final
 
-from polymm.engine.engine import Engine
-from polymm.engine.evidence import Event
+from polymm.engine import evidence as ev
+from polymm.engine.actions import Alarm, Finished
+from polymm.engine.limits import RiskLimits
+from polymm.engine.recovered import Recovered
+from polymm.exchange.entry import OrderRequest
 from polymm.exchange.exchange import Exchange
+from polymm.exchange.listing import Listing
+from polymm.exchange.matching import BookOrder
 from polymm.exchange.wallets import Wallet
-from tests.simulation.senses import Senses
-from tests.simulation.wire_log import Sent
+from tests.simulation.bounds import Bounds
+from tests.simulation.holding import BeliefChecks, TruthChecks, check_limits
+from tests.simulation.journaling import DiskView, check_fates, check_plan, check_replay
+from tests.simulation.sending import BEAT_DEADLINE_NS, SECOND, Sends
+from tests.simulation.senses import NEVER, Senses
+from tests.simulation.timing import MS, Timing
+from tests.simulation.told import Told
+from tests.simulation.truth import Truth
+from tests.simulation.violations import Violated
+from tests.simulation.wire import Sent
 
-MS = 1_000_000
-SECOND = 1_000 * MS
+if TYPE_CHECKING:
+    from polymm.engine.engine import Engine
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckLimits:
-    """The numbers that must hold, given apart from the engine's own settings.
-
-    Args:
-        levels: Orders per token and side.
-        max_market_e6: Worst case of abs(Up - Down), shares.
-        max_total_cost_e6: Worst summed cost, dollars.
-        order_size_max_e6: Shares.
-        price_min_e4, price_max_e4: Band, in the token's own terms.
-        close_margin_ns: Before a window's end.
-        book_age_ns_max, reference_age_ns_max: 0 for not used.
-        user_gap_ns_max: Longest absence of the user channel that needs no full read.
-        skew_ns_max, lag_ns_max: Absolute.
-        posts_a_second, posts_a_minute: Orders.
-        loss_max_e6: Dollars, 0 for none.
-    """
-
-    levels: int = 1
-    max_market_e6: int = 30_000_000
-    max_total_cost_e6: int = 60_000_000
-    order_size_max_e6: int = 10_000_000
-    price_min_e4: int = 100
-    price_max_e4: int = 9_900
-    close_margin_ns: int = 10 * SECOND
-    book_age_ns_max: int = 3 * SECOND
-    reference_age_ns_max: int = 0
-    user_gap_ns_max: int = 2 * SECOND
-    skew_ns_max: int = SECOND
-    lag_ns_max: int = 250 * MS
-    posts_a_second: int = 20
-    posts_a_minute: int = 600
-    loss_max_e6: int = 0
-
-
-class DiskView(Protocol):
-    """The journal's bytes as they would be found after kill -9."""
-
-    def written(self) -> bytes: ...
+SWEEP_STEPS: Final = 1_000
+CLOCK_NS: Final = 50 * MS
+# What was sent so long before the end must have found its end too.
+SETTLED_NS: Final = 60 * SECOND
 
 
 class Checker:
@@ -79,35 +55,233 @@ class Checker:
         wallet: The account's wallet at the exchange.
         limits: What must hold.
         senses: The world's own stamps.
+
+    Attributes:
+        steps: Steps looked at.
+        truth, sends, timing: Its parts.
     """
 
     def __init__(
-        self, exchange: Exchange, owner: str, wallet: Wallet, limits: CheckLimits, senses: Senses
+        self, exchange: Exchange, owner: str, wallet: Wallet, limits: RiskLimits, senses: Senses
     ) -> None:
-        self.exchange = exchange
-        self.limits = limits
-        self.senses = senses
-        self.engine: Engine | None = None
+        self.steps = 0
+        self.truth = Truth(exchange, owner, wallet)
+        self.sends = Sends(self.truth, limits, senses)
+        self.timing = Timing(self.truth, self.sends, limits, senses)
+        self._held = TruthChecks(self.truth, limits)
+        self._bounds = Bounds()
+        self._limits = limits
+        self._senses = senses
+        self._life = 0
+        self._engine: Engine | None = None
+        self._disk: DiskView | None = None
+        self._told = Told(0, self._side_of)
+        self._belief: BeliefChecks | None = None
+        self._finished: Finished | None = None
+        self._quarantined: set[str] = set()
+        self._journal_fails = False
+        self._lost: set[str] = set()
+        self._lost_tail = False
+        self._clock_ns = 0
+        self._now_ns = 0
+        self.truth.on_arrive = self._arrived
+        self.truth.on_enter = self._entered
+        self.truth.on_close = self._closing
 
-    def started(self, now_ns: int, engine: Engine, disk: DiskView) -> None:
-        """An engine process begins on this disk."""
-        self.engine = engine
+    # The process
+
+    def started(self, now_ns: int, engine: "Engine", disk: DiskView, state: Recovered) -> None:
+        """An engine process begins on this disk, with what its journal tells."""
+        if self._engine is not None:
+            raise Violated("I28", "a second engine has begun on this account", now_ns)
+        self._life += 1
+        self._engine, self._disk = engine, disk
+        self._told = Told(now_ns, self._side_of)
+        check_limits(now_ns, engine.gate.limits)
+        if self._lost_tail:
+            known = engine.orders.by_hash
+            self._lost.update(order for order in self.sends.sent if order not in known)
+        self._belief = BeliefChecks(
+            self.truth,
+            self._limits,
+            self._told,
+            engine,
+            state,
+            self._lost,
+            is_sure=not self._lost_tail,
+        )
+        self.truth.merging_e6.clear()
+        self._finished = None
+        self._journal_fails = False
+        self.sends.began()
+        self.timing.started(now_ns)
 
     def crashed(self, now_ns: int, *, lost_tail: bool) -> None:
         """The engine process is gone; ``lost_tail``: some of what it wrote as well."""
-        self.engine = None
+        if self._disk is not None and not lost_tail:
+            self._check_replay(now_ns)
+        if self._belief is not None:
+            for market, pairs_e6 in self._belief.untold_e6.items():
+                self.truth.merging_e6[market] += pairs_e6
+        self._engine = None
+        self._belief = None
+        self._lost_tail = self._lost_tail or lost_tail
+        self.timing.crashed(now_ns)
 
-    def at_send(self, now_ns: int, sent: Sent) -> None:
+    def alarmed(self, alarm: Alarm) -> None:
+        """The engine tells people."""
+        if alarm.name == "quarantined":
+            self._quarantined.add(alarm.subject)
+
+    def finished(self, now_ns: int, finished: Finished) -> None:
+        """The engine says that it is done."""
+        self._finished = finished
+        self.timing.check_stopped(now_ns, self._told, finished)
+
+    # The wire
+
+    def at_send(self, sent: Sent) -> None:
         """Bytes are being handed over."""
+        engine = self._engine
+        if engine is None:
+            raise Violated("I28", f"{sent.kind} was sent and no engine runs", sent.ns)
+        match sent.kind:
+            case "post":
+                assert self._disk is not None
+                assert self._belief is not None
+                self._belief.ready()
+                self._lost_tail = False
+                self.sends.post(sent.ns, sent, self._told, engine, self._life)
+                for order in sent.orders:
+                    check_plan(sent.ns, order, self._disk)
+            case "cancel":
+                self.sends.cancel(sent.ns, sent, self._told, engine)
+            case "sweep":
+                self.sends.sweep(sent.ns, sent.market)
+                if not sent.market:
+                    self.timing.swept(sent.ns)
+            case "beat":
+                self.sends.beat(sent.ns, self._told, engine)
 
-    def dropped(self, order: str) -> None:
+    def gone(self, order: str) -> None:
         """A placement that was sent can no longer reach the exchange."""
+        self.sends.flying.pop(order, None)
 
-    def after_step(self, now_ns: int, event: Event) -> None:
+    # The exchange
+
+    def _arrived(self, now_ns: int, request: OrderRequest, listing: Listing) -> None:
+        self.sends.arrived(now_ns, request, listing)
+
+    def _entered(self, now_ns: int, order: BookOrder, listing: Listing) -> None:
+        self._held.entered(now_ns, order, listing)
+
+    def _closing(self, now_ns: int, listing: Listing) -> None:
+        """I5: what still rests at the close was at least tried to be cancelled."""
+        if self._engine is None:
+            return
+        for order_id, order in self.truth.open[listing.condition_id].items():
+            is_old = order.created_ns < now_ns - SECOND
+            if is_old and order_id in self.sends.sent and order_id not in self.sends.tried:
+                raise Violated("I5", f"{order_id} rests at the close, never cancelled", now_ns)
+
+    # Steps
+
+    def after_step(self, now_ns: int, event: ev.Event) -> None:
         """The engine took an event, and what it answered was carried out."""
+        engine, belief, truth = self._engine, self._belief, self.truth
+        assert engine is not None
+        assert belief is not None
+        if now_ns < self._now_ns:
+            raise Violated("I26", f"time ran back from {self._now_ns}", now_ns)
+        self._now_ns = now_ns
+        self.steps += 1
+        markets = truth.touched
+        if type(event) is not ev.BookChanged:
+            self._told.apply(now_ns, event)
+            if self._told.news:
+                markets.update(fill.market for fill, _ in self._told.news)
+                belief.book()
+            self._note(event, belief)
+            market = getattr(event, "market", "")
+            if market:
+                markets.add(market)
+        if belief.is_behind:
+            markets |= belief.correct()
+        belief.check_orders(now_ns)
+        if markets:
+            belief.check_markets(now_ns, markets & engine.seats.keys())
+            markets.clear()
+        if now_ns >= self._clock_ns:
+            self._clock_ns = now_ns + CLOCK_NS
+            self._look_at_clocks(now_ns, engine, belief)
+        if self.steps % SWEEP_STEPS == 0:
+            self._sweep(now_ns, engine, belief)
+
+    def _note(self, event: ev.Event, belief: BeliefChecks) -> None:
+        match event:
+            case ev.Merged(market, pairs_e6):
+                belief.merged(market, pairs_e6)
+                merging_e6 = self.truth.merging_e6
+                merging_e6[market] = max(merging_e6[market] - pairs_e6, 0)
+            case ev.JournalFailed():
+                self._journal_fails = True
+            case ev.JournalHealed():
+                self._journal_fails = False
+            case ev.MarketSettled():
+                self._bounds.rolled += 1
+
+    def _look_at_clocks(self, now_ns: int, engine: "Engine", belief: BeliefChecks) -> None:
+        told, timing = self._told, self.timing
+        for market in engine.seats:
+            timing.check_inputs(now_ns, market, told)
+        timing.check_killed(now_ns, told)
+        timing.check_resolved(now_ns, engine)
+        timing.check_quoting(now_ns, told)
+        timing.check_lag(now_ns)
+        timing.check_stopped(now_ns, told, self._finished)
+        deadline_ns = told.beat_ns + BEAT_DEADLINE_NS
+        if told.beat_ns > NEVER and told.missed_ns < deadline_ns <= now_ns:
+            told.missed_ns = now_ns
+            belief.check_doubt(now_ns)
+
+    def _sweep(self, now_ns: int, engine: "Engine", belief: BeliefChecks) -> None:
+        """Look at everything."""
+        self.truth.audit(now_ns)
+        belief.check_markets(now_ns, engine.seats)
+        self._bounds.check(now_ns, engine)
+
+    def _check_replay(self, now_ns: int) -> None:
+        assert self._disk is not None
+        if not self._journal_fails:
+            sent = {key: one for key, one in self.sends.sent.items() if key not in self._lost}
+            listings = self.truth.exchange.listings
+            check_replay(now_ns, self._disk, sent, self._told.fills, listings)
+
+    def _side_of(self, order: str) -> tuple[str, int] | None:
+        sending = self.sends.sent.get(order)
+        return None if sending is None else (sending.market, sending.place.sign)
+
+    # The end
 
     def healed(self, now_ns: int) -> None:
         """From now on nothing goes wrong any more."""
+        self.timing.healed(now_ns)
 
     def finish(self, now_ns: int) -> None:
         """The run is over: what must be true of all of it."""
+        engine, belief = self._engine, self._belief
+        self.timing.check_events(now_ns)
+        if engine is None or belief is None:
+            self.timing.check_dead(now_ns)
+            return
+        self._sweep(now_ns, engine, belief)
+        if not any(self.truth.open.values()) and not self.sends.flying:
+            belief.check_quiet(now_ns)
+        self._check_replay(now_ns)
+        lives = {order.order: order.life for order in engine.orders.by_id.values()}
+        old = [
+            key for key, one in self.sends.sent.items()
+            if one.at_ns < now_ns - SETTLED_NS and self.truth.find(key) is None
+        ]  # fmt: skip
+        if self.timing.is_calm(now_ns, SETTLED_NS):
+            check_fates(now_ns, lives, old, self._quarantined)

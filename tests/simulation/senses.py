@@ -15,7 +15,7 @@ class Senses:
     """Stamps of one world.
 
     Attributes:
-        book_ns: When a token's book was last delivered or proven to the engine, by market: Up, Down.
+        book_ns: When a token's book was last delivered or proven, by market (Up, Down).
         reference_ns: When the reference price was last delivered.
         heard_ns: When anything was last delivered on a market feed.
         user_lost_ns: Since when events of the user channel may be lost, 0 while it is live.

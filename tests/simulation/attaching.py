@@ -1,0 +1,63 @@
+"""Puts the checker over a world."""
+
+from polymm.engine.actions import Alarm, Finished
+from tests.simulation.checker import Checker
+from tests.simulation.life import Life
+from tests.simulation.process import EngineProcess, limits_of
+from tests.simulation.scenario import Scenario
+from tests.simulation.wire import OWNER
+from tests.simulation.world import World
+
+
+class CheckedWorld:
+    """A scenario at work under the checker.
+
+    Args:
+        scenario: What was drawn.
+
+    Attributes:
+        world, checker: As they stand.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        world = self.world = World(scenario, EngineProcess)
+        wallet = world.wire.wallet
+        checker = self.checker = Checker(
+            world.exchange, OWNER, wallet, limits_of(scenario), world.senses
+        )
+        world.on_step = checker.after_step
+        world.wire.on_send = checker.at_send
+        world.wire.on_gone = checker.gone
+        world.on_started = self._started
+        world.on_ended = self._ended
+        world.on_healed = checker.healed
+
+    def run(self, until_step: int | None = None) -> None:
+        """Let time pass, to the end or up to a step.
+
+        Raises:
+            Violated: An invariant does not hold.
+        """
+        self.world.run(until_step)
+        if until_step is None:
+            self.checker.finish(self.world.now_ns)
+
+    def _started(self, life: Life) -> None:
+        process = life.process
+        assert isinstance(process, EngineProcess)
+        now_ns, checker = self.world.now_ns, self.checker
+        checker.started(now_ns, process.engine, self.world.disk, process.journal.state)
+        alarm, finish = life.alarm, life.finish
+
+        def alarmed(item: Alarm) -> None:
+            checker.alarmed(item)
+            alarm(item)
+
+        def finished(item: Finished) -> None:
+            checker.finished(self.world.now_ns, item)
+            finish(item)
+
+        life.alarm, life.finish = alarmed, finished  # type: ignore[method-assign]
+
+    def _ended(self, life: Life, lost_tail: bool) -> None:
+        self.checker.crashed(self.world.now_ns, lost_tail=lost_tail)
