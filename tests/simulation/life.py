@@ -22,9 +22,12 @@ from polymm.engine.events import NEVER_NS
 from polymm.engine.ports import MarketView, SignedOrder
 from polymm.exchange.entry import OrderRequest
 from polymm.exchange.matching import OrderKind
+from polymm.venues.polymarket import wire as wire_words
+from polymm.venues.polymarket.budget import Budget
 from tests.simulation.calls import (
     BalancesCall,
     BeatCall,
+    Call,
     CancelCall,
     OpenCall,
     OrderCall,
@@ -37,6 +40,7 @@ from tests.simulation.calls import (
 from tests.simulation.faults import MS
 from tests.simulation.feed import Feed
 from tests.simulation.hearing import Hearing
+from tests.simulation.wire import Take
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -59,6 +63,9 @@ class Process(Protocol):
 
     def may_forget(self, market: str) -> bool: ...
 
+    @property
+    def live_n(self) -> int: ...  # orders that may be live
+
 
 MakeProcess = Callable[["Life"], Process]
 
@@ -76,6 +83,8 @@ class Life:
         is_dead: It is gone: nothing reaches it any more.
         finished: What it said at its end, None before.
         due_ns: When its timer is due.
+        alarms: What people were told.
+        budget: The mirror of the venue's token buckets.
     """
 
     def __init__(self, world: "World", number: int, make_process: MakeProcess) -> None:
@@ -85,10 +94,12 @@ class Life:
         self.is_dead = False
         self.finished: Finished | None = None
         self.alarms: list[Alarm] = []
+        self.on_finish: Callable[[], None] = _ignore
         self.due_ns = NEVER_NS
         self._frozen_ns = 0
         self._froze_ns = 0
         self._pending: list[Callable[[], None]] = []
+        self.budget = Budget(wire_words.TIERS["standard"], world.now_ns)
         self._salts = Random(f"{scenario.seed} salts {number}")
         rng = Random(f"{scenario.seed} sockets {number}")
         wire = world.wire
@@ -240,25 +251,45 @@ class Life:
         return signed
 
     def write(self, signed: SignedOrder) -> int:
-        """Hand an order's bytes over."""
+        """Hand an order's bytes over, if our own count of tokens allows it."""
         market, request = cast(tuple[str, OrderRequest], signed.request)
-        wire = self.world.wire
-        return wire.send(self.world.now_ns, PostCall(wire, market, signed, request), self.take)
+        world = self.world
+        self.budget.live = self.process.live_n
+        wait_ns = self.budget.take_orders(1, world.now_ns)
+        call = PostCall(world.wire, market, signed, request)
+        return self._send(call, wait_ns, "order_budget", self._placed)
 
     def cancel(self, orders: Sequence[str]) -> int:
         """Hand a cancel's bytes over."""
-        wire = self.world.wire
-        return wire.send(self.world.now_ns, CancelCall(wire, orders), self.take)
+        wait_ns = self.budget.take_cancels(len(orders), self.world.now_ns)
+        return self._send(CancelCall(self.world.wire, orders), wait_ns, "cancel_budget", self.take)
 
     def sweep(self, market: str) -> None:
         """Cancel everything, or everything in a market."""
-        wire = self.world.wire
-        wire.send(self.world.now_ns, SweepCall(wire, market), self.take)
+        wait_ns = self.budget.take_cancels(1, self.world.now_ns)
+        self._send(SweepCall(self.world.wire, market), wait_ns, "cancel_budget", self._swept)
 
     def beat(self) -> None:
         """Send a heartbeat."""
-        wire = self.world.wire
-        wire.send(self.world.now_ns, BeatCall(wire), self.take)
+        self._send(BeatCall(self.world.wire), 0, "", self.take)
+
+    def _send(self, call: Call, wait_ns: int, reason: str, take: Take) -> int:
+        wire, now_ns = self.world.wire, self.world.now_ns
+        if not wait_ns:
+            return wire.send(now_ns, call, take)
+        wire.withhold(now_ns, call, take, reason, wait_ns)
+        return 0
+
+    def _placed(self, event: ev.Event) -> None:
+        """Mind a refusal for too many requests, as the gateway does."""
+        if isinstance(event, ev.PlaceAnswered) and event.reason == "throttled":
+            self.budget.block_orders(event.retry_after_ns, self.world.now_ns)
+        self.take(event)
+
+    def _swept(self, event: ev.Event) -> None:
+        if isinstance(event, ev.Swept):
+            self.budget.swept(len(event.canceled), self.world.now_ns)
+        self.take(event)
 
     def read(self, action: Read) -> None:
         """Ask the venue something."""
@@ -289,4 +320,9 @@ class Life:
         """Know that the engine is done; its process ends and is started again later."""
         if self.finished is None:
             self.finished = finished
+            self.on_finish()
             self.world.troubles.ended(self)
+
+
+def _ignore(*_: object) -> None:
+    """Stand for nobody who listens."""

@@ -53,6 +53,7 @@ class Scenario:
         latency_ms: Least and mean time of one way of a request.
         feed_ms: Of a frame.
         resolve_ns: From a window's end to its resolution.
+        close_margin_ns: From then on before a window's end nothing is quoted.
         maker, lane: Settings of the maker and of its quote, where they are not the usual ones.
     """
 
@@ -68,6 +69,7 @@ class Scenario:
     maker: dict[str, Any]
     lane: dict[str, Any]
     cash_e6: int
+    close_margin_ns: int
     episodes: tuple[Episode, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     tags: tuple[str, ...] = field(default=())
@@ -142,6 +144,7 @@ def _draw(seed: int, minutes: float, faults: Iterable[AnyFault], *, heals: bool)
         maker=_maker(settings),
         lane=_lane(settings),
         cash_e6=settings.choice((60, 200, 1_000)) * 1_000_000,
+        close_margin_ns=settings.choice((2, 5)) * NS,
         episodes=tuple(episodes),
         troubles=tuple(troubles),
         tags=() if heals else ("permanent",),

@@ -24,13 +24,10 @@ class Troubles:
 
     Attributes:
         struck: How often each came.
-        disk_full_until_ns, sync_fails_until_ns: What the disk refuses.
     """
 
     def __init__(self, world: "World") -> None:
         self.struck: Counter[str] = Counter()
-        self.disk_full_until_ns = 0
-        self.sync_fails_until_ns = 0
         self._world = world
         self._rng = Random(f"{world.scenario.seed} restarts")
         self._jump_ns = 0
@@ -43,8 +40,8 @@ class Troubles:
 
     def heal(self) -> None:
         """Let nothing of it last; an engine that is away comes back now."""
-        self.disk_full_until_ns = self.sync_fails_until_ns = 0
         world = self._world
+        world.disk.full_until_ns = world.disk.stuck_until_ns = 0
         if world.life is None and world.lives:
             self._begin_at(world.now_ns)
 
@@ -63,9 +60,9 @@ class Troubles:
                 self._jump(trouble.lasts_ns)
                 world.at(until_ns, lambda _: self._jump(-trouble.lasts_ns))
             case ProcessFault.DISK_FULL:
-                self.disk_full_until_ns = until_ns
+                world.disk.full_until_ns = until_ns
             case ProcessFault.SYNC_FAILED:
-                self.sync_fails_until_ns = until_ns
+                world.disk.stuck_until_ns = until_ns
             case ProcessFault.KILLED:
                 self._kill(until_ns, lost_tail=False)
             case ProcessFault.POWER_LOST:
@@ -102,6 +99,10 @@ class Troubles:
             return
         self.struck[f"ended_{life.finished.code if life.finished else ''}"] += 1
         self._kill(now_ns + RESTART_NS + self._rng.randint(0, 4_000) * MS, lost_tail=False)
+
+    def began_in_vain(self) -> None:
+        """Try again later to start a process that could not."""
+        self._begin_at(self._world.now_ns + RESTART_NS)
 
     def _begin_at(self, ns: int) -> None:
         """Start the process at a time, unless a later plan replaces this one."""

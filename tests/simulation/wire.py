@@ -169,6 +169,10 @@ class Wire:
         self._at(arrives_ns, lambda ns: self._arrive(ns, call, take))
         return now_ns
 
+    def withhold(self, now_ns: int, call: Call, take: Take, reason: str, wait_ns: int) -> None:
+        """Answer for a request that our own count of tokens keeps back."""
+        self._at(now_ns, lambda ns: _tell(take, call.failed("not_sent", reason, ns, wait_ns)))
+
     def _loses_request(self, now_ns: int, call: Call) -> bool:
         lost = self.faults.strikes(WireFault.REQUEST_LOST) or self.is_down(now_ns)
         if call.kind == "beat":

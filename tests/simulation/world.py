@@ -6,18 +6,19 @@ one moment run in the order in which they were asked for. Nothing looks at a rea
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from random import Random
 
-from polymm.engine.actions import Action
 from polymm.engine.evidence import Event
+from polymm.errors import JournalError
 from polymm.exchange.exchange import SPENDER, Exchange
 from polymm.exchange.faults import Fault, Faults
 from polymm.exchange.rules import Rules
 from polymm.exchange.trading import Mode
 from polymm.exchange.user_channel import UserMessage
+from tests.simulation.disk import Disk
 from tests.simulation.faults import FEED_FAULTS, MS, SWITCHES, WireFault, WireFaults
 from tests.simulation.life import Life, MakeProcess
 from tests.simulation.scenario import Episode, Scenario
@@ -45,12 +46,13 @@ class World:
     Attributes:
         now_ns: Virtual time.
         exchange: The venue.
+        disk: What outlives the engine's processes.
         wire: The network; its ``log`` is everything that left the engine.
         senses: What came through, for the checker.
         life: The engine's current life, None between two.
         lives: How many began.
         steps: Of all engines so far.
-        on_step: Called after each step with its time, event and actions.
+        on_step: Called after each step with its time and event.
         on_started: Called with a life before its start; ``on_ended`` after its end, with whether
             the end of its journal may be lost.
     """
@@ -62,7 +64,7 @@ class World:
         self.steps = 0
         self.step_kinds: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
-        self.on_step: Callable[[int, Event, Sequence[Action]], None] | None = None
+        self.on_step: Callable[[int, Event], None] | None = None
         self.on_started: Callable[[Life], None] = _ignore
         self.on_ended: Callable[[Life, bool], None] = _ignore
         self.on_healed: Callable[[int], None] = _ignore
@@ -88,6 +90,8 @@ class World:
             self.senses,
             self.now_ns,
         )
+        self.disk_rng = Random(f"{seed} disk")
+        self.disk = Disk(self.disk_rng)
         self.life: Life | None = None
         self.lives = 0
         self._make_process = make_process
@@ -195,19 +199,34 @@ class World:
     # Lives
 
     def begin_life(self) -> None:
-        """Start the engine's process."""
+        """Start the engine's process; where its disk takes nothing it ends at once."""
         assert self.life is None, "one engine at a time"
         self.lives += 1
-        self.life = Life(self, self.lives, self._make_process)
-        self.on_started(self.life)
-        self.life.start()
+        try:
+            life = Life(self, self.lives, self._make_process)
+        except JournalError:
+            self.troubles.began_in_vain()
+            return
+        self.life = life
+        self.on_started(life)
+        life.start()
 
     def end_life(self, *, lost_tail: bool) -> None:
-        """Drop the engine's process."""
+        """Drop the engine's process, and with the power also what the disk had not kept yet."""
         life, self.life = self.life, None
-        if life is not None:
-            life.is_dead = True
-            self.on_ended(life, lost_tail)
+        if life is None:
+            return
+        life.is_dead = True
+        if lost_tail:
+            self.disk.lose_power(self.now_ns)
+        self.on_ended(life, lost_tail)
+
+    def stepped(self, life: Life, now_ns: int, event: Event) -> None:
+        """Count a step of an engine."""
+        self.steps += 1
+        self.step_kinds[type(event).__name__] += 1
+        if self.on_step is not None:
+            self.on_step(now_ns, event)
 
     def tell(self, event: Event) -> None:
         """Tell the engine of something, if there is one."""

@@ -1,0 +1,178 @@
+"""The disk under the journal: bytes that are written, bytes that are safe, and the difference.
+
+What was written survives the end of the process. What was written in the last milliseconds, or
+while the disk does not sync, does not survive a loss of power but for a random part of it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from random import Random
+from typing import TYPE_CHECKING
+
+from polymm.errors import JournalError
+from polymm.runtime.journal import Journal
+from tests.simulation.faults import MS
+
+if TYPE_CHECKING:
+    from tests.simulation.life import Life
+
+SYNC_NS = 5 * MS
+RETRY_NS = 1_000 * MS
+SEGMENTS_KEPT = 3
+
+
+class Segment:
+    """One file.
+
+    Attributes:
+        content: All that was written.
+        safe: Bytes of it that a loss of power leaves.
+    """
+
+    __slots__ = ("_marks", "content", "safe")
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.safe = 0
+        self._marks: deque[tuple[int, int]] = deque()
+
+    def append(self, now_ns: int, frames: bytes, *, syncs: bool) -> None:
+        """Write, and let what was written long enough ago be safe."""
+        self.content += frames
+        self._marks.append((now_ns, len(self.content)))
+        if syncs:
+            self.settle(now_ns)
+
+    def settle(self, now_ns: int) -> None:
+        """Let what was written long enough ago be safe."""
+        marks = self._marks
+        while marks and marks[0][0] + SYNC_NS <= now_ns:
+            self.safe = marks.popleft()[1]
+
+
+class Disk:
+    """What outlives the engine's processes.
+
+    Args:
+        rng: What a loss of power leaves.
+
+    Attributes:
+        segments: Oldest first.
+        digest: Of everything that was ever written.
+        full_until_ns, stuck_until_ns: It takes nothing, or syncs nothing, before.
+    """
+
+    def __init__(self, rng: Random) -> None:
+        self.segments: list[Segment] = []
+        self.digest = blake2b(digest_size=16)
+        self.full_until_ns = 0
+        self.stuck_until_ns = 0
+        self._rng = rng
+
+    def newest_first(self) -> Iterator[bytes]:
+        """What the segments hold."""
+        return (bytes(segment.content) for segment in reversed(self.segments))
+
+    def tail(self, n_bytes: int) -> bytes:
+        """The last bytes of the newest segment."""
+        return bytes(self.segments[-1].content[-n_bytes:])
+
+    def begin(self, now_ns: int, head: bytes) -> None:
+        """Begin a segment."""
+        self.segments.append(Segment())
+        self.segments[-1].append(now_ns, head, syncs=False)
+        self.digest.update(head)
+
+    def drop_old(self) -> None:
+        """Let go of what a safe segment replaces."""
+        del self.segments[:-SEGMENTS_KEPT]
+
+    def lose_power(self, now_ns: int) -> None:
+        """Keep what is safe and a random part of the rest."""
+        syncs = now_ns >= self.stuck_until_ns
+        for segment in self.segments:
+            if syncs:
+                segment.settle(now_ns)
+            size = len(segment.content)
+            del segment.content[self._rng.randint(segment.safe, size) :]
+            segment.safe = len(segment.content)
+
+
+class DiskPort:
+    """One process's way to the disk; it is the `Disk` of its journal.
+
+    Args:
+        clock_ns: Of the process.
+    """
+
+    def __init__(self, disk: Disk, life: "Life", clock_ns: Callable[[], int], rng: Random) -> None:
+        self.journal: Journal | None = None
+        self._disk = disk
+        self._life = life
+        self._clock_ns = clock_ns
+        self._rng = rng
+        self._is_running = False
+        self._is_retrying = False
+        self._fails_at_ns = 0
+
+    def run(self) -> None:
+        """From now on syncs take time, as in a process whose loop turns."""
+        self._is_running = True
+
+    def begin(self, head: bytes) -> None:
+        """Begin a segment."""
+        now_ns = self._clock_ns()
+        if now_ns < self._disk.full_until_ns:
+            raise JournalError("the journal cannot be begun: no space left on device")
+        self._disk.begin(now_ns, head)
+        if self._is_running:
+            self._life.at(now_ns + SYNC_NS, lambda ns: self._confirm(ns, len(head)))
+            return
+        if now_ns < self._disk.stuck_until_ns:
+            raise JournalError("the journal cannot be begun: input/output error")
+        self._confirm(now_ns, len(head))
+
+    def _confirm(self, now_ns: int, size: int) -> None:
+        disk, journal = self._disk, self.journal
+        if now_ns < disk.stuck_until_ns:
+            self._fail(now_ns)
+            return
+        newest = disk.segments[-1]
+        newest.safe = max(newest.safe, size)
+        disk.drop_old()
+        if journal is not None:
+            journal.confirm()
+
+    def write(self, frames: bytes, *, is_plan: bool) -> None:
+        """Append; a full disk takes a part and refuses the rest."""
+        disk, now_ns = self._disk, self._clock_ns()
+        segment = disk.segments[-1]
+        if now_ns < disk.full_until_ns:
+            torn = frames[: self._rng.randint(0, len(frames) - 1)]
+            segment.append(now_ns, torn, syncs=False)
+            raise JournalError("the journal cannot be written: no space left on device")
+        is_stuck = now_ns < disk.stuck_until_ns
+        segment.append(now_ns, frames, syncs=not is_stuck)
+        disk.digest.update(frames)
+        if is_stuck and now_ns >= self._fails_at_ns:
+            self._fails_at_ns = now_ns + SYNC_NS
+            self._life.at(self._fails_at_ns, self._fail)
+
+    def _fail(self, now_ns: int) -> None:
+        if self.journal is not None:
+            self.journal.fail("the journal cannot be synced: input/output error")
+
+    def retry(self) -> None:
+        """Have the journal try again in a second."""
+        if not self._is_retrying:
+            self._is_retrying = True
+            self._life.at(self._clock_ns() + RETRY_NS, self._retry_now)
+
+    def _retry_now(self, now_ns: int) -> None:
+        self._is_retrying = False
+        if self.journal is not None:
+            self.journal.heal()
+
+    def close(self) -> None:
+        """Let go."""

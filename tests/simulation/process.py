@@ -1,0 +1,125 @@
+"""The engine's process: the real engine, driver, journal and recovery, on a simulated disk."""
+
+from functools import partial
+
+from polymm import __version__
+from polymm.domain.market import Market
+from polymm.engine.driver import Driver
+from polymm.engine.engine import Engine, EngineSettings
+from polymm.engine.limits import RiskLimits
+from polymm.engine.looks import LookLog
+from polymm.engine.ports import MarketView
+from polymm.engine.records import RunBegun
+from polymm.engine.recovered import Recovered
+from polymm.engine.settings import MakerSettings
+from polymm.runtime.journal import Journal
+from polymm.runtime.recovery import recover
+from tests.simulation.disk import DiskPort
+from tests.simulation.life import Life
+from tests.simulation.scenario import Scenario
+
+ACCOUNT = "simulated"
+SEGMENT_BYTES_MAX = 1 << 20
+
+
+def limits_of(scenario: Scenario) -> RiskLimits:
+    """The gate's own limits: somewhat wider than the strategy's, as they should be."""
+    position_e6 = scenario.lane["max_position_e6"]
+    return RiskLimits(
+        max_market_e6=2 * position_e6 + 10_000_000,
+        max_total_cost_e6=6 * position_e6 + 20_000_000,
+        order_size_max_e6=20_000_000,
+        loss_max_e6=1_000_000_000,
+        markout_loss_max_e6=1_000_000_000,
+        reference_age_ns_max=3_000_000_000,
+        close_margin_ns=scenario.close_margin_ns,
+        levels_max=2,
+    )
+
+
+def settings_of(scenario: Scenario) -> EngineSettings:
+    """How the engine of a scenario works."""
+    return EngineSettings(
+        limits=limits_of(scenario),
+        close_margin_ns=scenario.close_margin_ns,
+        maker=MakerSettings(**scenario.maker),
+    )
+
+
+class EngineProcess:
+    """One run of the engine, begun on what the disk holds.
+
+    Args:
+        life: Its venue and its clock.
+
+    Raises:
+        JournalError: The disk takes nothing; the process does not start.
+    """
+
+    def __init__(self, life: Life) -> None:
+        world = life.world
+        self._clock_ns = world.clock_ns
+        disk = DiskPort(world.disk, life, world.clock_ns, world.disk_rng)
+        read = recover(world.disk.newest_first())
+        self.looks = LookLog()
+        self.journal = Journal(
+            disk,
+            read.state,
+            cuts=read.cuts,
+            looks=self.looks,
+            segment_bytes_max=SEGMENT_BYTES_MAX,
+        )
+        disk.journal = self.journal
+        self.journal.begin(RunBegun(__version__, "", ACCOUNT, world.now_ns))
+        disk.run()
+        self.engine = Engine(
+            settings_of(world.scenario),
+            budget=self.looks.budget(life.budget),
+            first_order_id=read.state.next_order_id,
+        )
+        self._restore(read.state, world.now_ns)
+        self.driver = Driver(self.engine, life, self.journal, world.clock_ns)
+        self.driver.on_step = partial(world.stepped, life)
+        self.journal.tell = self.driver.take
+        self.take = self.driver.take
+
+    def _restore(self, state: Recovered, now_ns: int) -> None:
+        orders = self.engine.orders
+        for order, kept in state.orders.items():
+            orders.restore(
+                now_ns,
+                kept.plan.market,
+                kept.plan.place,
+                order,
+                planned_ns=kept.plan.planned_ns,
+                written_ns=kept.sent_ns,
+                cancels=(kept.cancel_ns,) if kept.cancel_ns else (),
+                how=kept.how,
+                matched_e6=kept.matched_e6,
+            )
+        for fill in state.fills.values():
+            orders.restore_fill(now_ns, fill)
+
+    @property
+    def next_timer_ns(self) -> int:
+        """When to take Timer at the latest."""
+        return self.driver.next_timer_ns
+
+    @property
+    def live_n(self) -> int:
+        """Orders that may be live."""
+        return len(self.engine.orders.potentially_live())
+
+    def start(self) -> None:
+        """Begin to prove everything."""
+        self.driver.start()
+
+    def add_market(self, market: Market, view: MarketView) -> None:
+        """Take a market in."""
+        now_ns = self._clock_ns()
+        self.journal.market(now_ns, market)
+        self.engine.add_market(now_ns, market, self.looks.view(view))
+
+    def may_forget(self, market: str) -> bool:
+        """Whether the engine is done with a market."""
+        return not any(self.engine.orders.potentially_live(market))
