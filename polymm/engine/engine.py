@@ -13,19 +13,20 @@ from typing import Final
 from polymm._core.layout import REQUOTE
 from polymm.domain.inventory import Portfolio
 from polymm.domain.market import Market
-from polymm.domain.order import Cancel, Fill, Merge, Place, Rejected, Reply
+from polymm.domain.order import Cancel, Fill, Merge, Place, Rejected, Reply, Token
 from polymm.domain.order import Merged as MakerMerged
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Action, MergePairs, Post
+from polymm.engine.actions import Action, Beat, CancelOrders, MergePairs, Post, Sweep
 from polymm.engine.beating import Beating, BeatSettings
 from polymm.engine.events import NEVER_NS, BookChanged, Closing, Timer
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.limits import RiskLimits
 from polymm.engine.maker import Maker
-from polymm.engine.order_life import OrderSettings
 from polymm.engine.order_manager import OrderManager
+from polymm.engine.order_settings import OrderSettings
 from polymm.engine.ports import BudgetView, MarketView
 from polymm.engine.reconcile import Reconciler, ReconcileSettings
+from polymm.engine.recovered import Recovered
 from polymm.engine.risk import RiskGate
 from polymm.engine.settings import SECOND, MakerSettings
 from polymm.engine.sight import Sight
@@ -36,13 +37,9 @@ IDS_A_MARKET: Final = 1_000_000
 ROUNDS_MAX: Final = 1_000
 MARK_NS: Final = SECOND
 _LOOK: Final = BookChanged(REQUOTE)
-_ORDER: Final = {  # cancels leave before placements, reads after both
-    "CancelOrders": 0,
-    "Sweep": 0,
-    "Post": 1,
-    "MergePairs": 2,
-    "Beat": 2,
-}
+# Cancels leave before placements, reads after both.
+_TURNS: Final[dict[type, int]] = {CancelOrders: 0, Sweep: 0, Post: 1, MergePairs: 2, Beat: 2}
+_LAST_TURN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +112,51 @@ class Engine:
         self.portfolio = Portfolio()
         self.on_reply: Callable[[str, Reply], None] | None = None
         self._first_id = first_order_id
+        self._trades_known_ns = 0
+        self._is_tail_lost = False
+        self._parts = (self.orders, self.reconciler, self.beating, self.gate)
         self._replies: list[tuple[str, Reply]] = []
         self._actions: list[Action] = []
-        self._was_pulled: frozenset[str] = frozenset()
 
     # Life
 
+    def restore(self, now_ns: int, known: Recovered, *, is_tail_lost: bool = False) -> None:
+        """Believe what a journal tells, before the start; orders that were not final are in doubt.
+
+        Args:
+            is_tail_lost: The host went down, and the end of the journal with it.
+        """
+        for order, kept in known.orders.items():
+            self.orders.restore(
+                now_ns,
+                kept.plan.market,
+                kept.plan.place,
+                order,
+                planned_ns=kept.plan.planned_ns,
+                written_ns=kept.sent_ns,
+                cancels=(kept.cancel_ns,) if kept.cancel_ns else (),
+                how=kept.how,
+                matched_e6=kept.matched_e6,
+            )
+        for fill in known.fills.values():
+            self.orders.restore_fill(now_ns, fill)
+        for market, pairs_e6 in known.merged_e6.items():
+            self.fills.merge(market, pairs_e6)
+        for correction in known.corrections.values():
+            self.fills.correct(correction)
+        for settled in known.settled.values():
+            self.fills.settle(settled.market, settled.cash_e6)
+            self.orders.forget(settled.market)
+            self.fills.forget(settled.market)
+        self._first_id = max(self._first_id, known.next_order_id)
+        self._trades_known_ns = known.trades_known_ns
+        self._is_tail_lost = is_tail_lost
+
     def start(self, now_ns: int) -> Sequence[Action]:
         """Begin: the gate is closed until the reconciler has proven everything."""
-        self.reconciler.start(now_ns)
+        self.reconciler.start(
+            now_ns, trades_known_ns=self._trades_known_ns, is_tail_lost=self._is_tail_lost
+        )
         self.beating.start(now_ns)
         return self._settle(now_ns)
 
@@ -142,6 +175,7 @@ class Engine:
             portfolio=self.portfolio,
         )
         self._first_id += IDS_A_MARKET
+        self._show_inventory(market.condition_id, maker)
         self.seats[market.condition_id] = Seat(market, maker, sight, view)
         self.reconciler.add_market(now_ns, market, self.settings.close_margin_ns)
         return maker
@@ -155,15 +189,19 @@ class Engine:
         self.orders.forget(market)
         self.fills.forget(market)
 
+    def _show_inventory(self, market: str, maker: Maker) -> None:
+        """Let a maker hold what the ledger does."""
+        inventory = maker.inventory
+        inventory.up_e6 = self.fills.position(market, Token.UP).booked_e6
+        inventory.down_e6 = self.fills.position(market, Token.DOWN).booked_e6
+        inventory.cash_e10 = self.fills.account(market).booked_e10
+
     @property
     def next_timer_ns(self) -> int:
         """When to step with Timer at the latest."""
-        next_ns = min(
-            self.orders.next_timer_ns,
-            self.reconciler.next_timer_ns,
-            self.beating.next_timer_ns,
-            self.gate.next_timer_ns,
-        )
+        next_ns = NEVER_NS
+        for part in self._parts:
+            next_ns = min(next_ns, part.next_timer_ns)
         for seat in self.seats.values():
             next_ns = min(next_ns, seat.timer_ns)
         return next_ns
@@ -176,12 +214,11 @@ class Engine:
         Args:
             now_ns: Never falling.
         """
-        kind = type(event)
-        if kind is ev.BookChanged:
+        if type(event) is ev.BookChanged:
             seat = self.seats.get(event.market)
             if seat is not None and seat.is_open:
                 self._take(now_ns, seat, BookChanged(event.flags))
-        elif kind is not ev.Timer:
+        elif type(event) is not ev.Timer:
             self._hand_on(now_ns, event)
         return self._settle(now_ns)
 
@@ -230,7 +267,7 @@ class Engine:
         return self._drain()
 
     def _tick(self, now_ns: int) -> None:
-        for part in (self.orders, self.reconciler, self.beating, self.gate):
+        for part in self._parts:
             if now_ns >= part.next_timer_ns:
                 part.tick(now_ns)
         for seat in list(self.seats.values()):
@@ -316,17 +353,22 @@ class Engine:
         condition_id = seat.market.condition_id
         if pairs_e6 and self.fills.pairs_confirmed_e6(condition_id) >= pairs_e6:
             seat.merging_e6 = 0
+            self.gate.merge_sent(condition_id, pairs_e6)
             self._actions.append(MergePairs(condition_id, pairs_e6))
 
     def _drain(self) -> Sequence[Action]:
-        actions = self._actions
-        for part in (self.orders, self.reconciler, self.beating, self.gate):
+        actions, self._actions = self._actions, []
+        for part in self._parts:
             if part.actions:
                 actions += part.actions
                 part.actions.clear()
-        if len(actions) < 2:
-            self._actions = []
-            return actions
-        self._actions = []
-        actions.sort(key=lambda action: _ORDER.get(type(action).__name__, 3))
+        for action in actions:
+            if isinstance(action, ev.Correction) and action.market in self.seats:
+                self._show_inventory(action.market, self.seats[action.market].maker)
+        if len(actions) > 1:
+            actions.sort(key=_turn)
         return actions
+
+
+def _turn(action: Action) -> int:
+    return _TURNS.get(type(action), _LAST_TURN)
