@@ -76,6 +76,7 @@ class Checkpoint(NamedTuple):
         next_order_id: Above every number used so far.
     """
 
+    run: RunBegun | None
     markets: tuple[MarketKnown, ...]
     settled: tuple[ev.MarketSettled, ...]
     orders: tuple[OrderKept, ...]

@@ -32,7 +32,6 @@ class Recovered:
 
     Attributes:
         run: The run that began last.
-        runs: How many began since the oldest record.
         markets: By condition id.
         settled: Markets that are counted and paid.
         orders: By hash, in the order of their planning.
@@ -47,7 +46,6 @@ class Recovered:
     """
 
     run: RunBegun | None = None
-    runs: int = 0
     markets: dict[str, MarketKnown] = field(default_factory=dict)
     settled: dict[str, ev.MarketSettled] = field(default_factory=dict)
     orders: dict[str, OrderKept] = field(default_factory=dict)
@@ -80,6 +78,7 @@ class Recovered:
         """Put everything that is still needed into one record."""
         self.forget_settled()
         return Checkpoint(
+            self.run,
             tuple(self.markets.values()),
             tuple(self.settled.values()),
             tuple(self.orders.values()),
@@ -115,11 +114,11 @@ class Recovered:
 
     def _run(self, record: RunBegun) -> None:
         self.run = record
-        self.runs += 1
         self.last_ns = max(self.last_ns, record.started_ns)
 
     def _checkpoint(self, record: Checkpoint) -> None:
         """Begin anew with what a checkpoint carries on."""
+        self.run = record.run
         self.markets = {known.market.condition_id: known for known in record.markets}
         self.settled = {settled.market: settled for settled in record.settled}
         self.orders = {kept.plan.order: kept for kept in record.orders}

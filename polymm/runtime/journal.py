@@ -2,8 +2,8 @@
 
 A plan is with the disk's kernel (or on the disk) when `plan` returns. Everything else is written
 after the bytes it is about are out, all records of a step at once. What was told is also kept in
-memory, so that a new file can begin with a checkpoint at any time: when the old one is full, and
-when a disk that failed takes records again.
+memory, so that a new segment can begin with a checkpoint at any time: when the old one is full,
+and when a disk that failed takes records again. Nothing is ever appended behind a failure.
 
 The journal itself opens nothing: it writes to a `Disk`, which in a simulation is a list of bytes.
 """
@@ -20,18 +20,16 @@ from polymm.engine.records import Gap, Kept, MarketKnown, OrderPlanned, RunBegun
 from polymm.engine.recovered import Recovered
 from polymm.errors import JournalError
 from polymm.runtime.journal_codec import encode, encode_input, encode_output, encode_plan
-from polymm.runtime.journal_format import make_header
+from polymm.runtime.journal_format import Cut, make_header
 
 SEGMENT_BYTES_MAX: Final = 64 << 20
-# Steps that only looked wait for company, at most so many bytes of them.
-WAITING_BYTES_MAX: Final = 1 << 14
 # Events and actions that are kept as they are.
 _KEPT_EVENTS: Final = (ev.Written, ev.CancelWritten, ev.Merged, ev.MarketSettled, ev.BalancesRead)
 _KEPT_ACTIONS: Final = (OrderEnded, TradesKnown, ev.Correction)
 
 
 class Disk(Protocol):
-    """Where the bytes go. Every method raises JournalError where it cannot do what it says."""
+    """Where the bytes go. `begin`, `write` and `close` raise JournalError where they fail."""
 
     def begin(self, head: bytes) -> None:
         """Begin a new segment with these bytes; `Journal.confirm` is called when it is safe.
@@ -42,6 +40,10 @@ class Disk(Protocol):
 
     def write(self, frames: bytes, *, is_plan: bool) -> None:
         """Append; a plan is as safe on return as was asked for. Nothing else waits."""
+        ...
+
+    def retry(self) -> None:
+        """Have `Journal.heal` called in a while."""
         ...
 
     def close(self) -> None:
@@ -55,11 +57,13 @@ class Journal:
     Args:
         disk: Where the bytes go.
         state: What earlier runs told; this journal goes on with it.
+        cuts: Torn tails that were left out when it was read.
         looks: Where the engine's looks are noted; they end with each step.
-        tell: Takes JournalFailed and JournalHealed where no call is there to raise an error.
         segment_bytes_max: A new segment begins after so many bytes.
 
     Attributes:
+        disk: As given.
+        tell: Takes JournalFailed and JournalHealed where no call is there to raise an error.
         state: All that was told so far.
         failure: Why nothing can be written, "" while it can.
         lost_steps: Steps that were not written because of it, since the journal was opened.
@@ -71,20 +75,20 @@ class Journal:
         disk: Disk,
         state: Recovered,
         *,
+        cuts: Sequence[Cut] = (),
         looks: LookLog | None = None,
-        tell: Callable[[ev.Event], None] | None = None,
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
     ) -> None:
+        self.tell: Callable[[ev.Event], None] | None = None
         self.state = state
+        self.cuts = cuts
         self.looks = LookLog() if looks is None else looks
-        self.tell = tell
         self.failure = ""
         self.lost_steps = 0
         self.n_bytes = 0
-        self._disk = disk
+        self.disk = disk
         self._segment_bytes_max = segment_bytes_max
         self._segment_bytes = 0
-        self._waiting = bytearray()
         self._gap = 0
         self._is_healing = False
 
@@ -108,13 +112,11 @@ class Journal:
         """
         if self.failure:
             raise JournalError(self.failure)
-        frame = encode_plan(order, market, place, now_ns)
         try:
-            self._disk.write(frame, is_plan=True)
+            self._write(encode_plan(order, market, place, now_ns), is_plan=True)
         except JournalError as error:
             self._fail(str(error))
             raise
-        self._count(len(frame))
         self.state.apply(OrderPlanned(order, market, place, now_ns))
 
     def market(self, now_ns: int, market: Market) -> None:
@@ -123,52 +125,60 @@ class Journal:
         Raises:
             JournalError: The journal fails with this; it is told once.
         """
-        self._keep(MarketKnown(market, now_ns))
-        self.flush()
+        record = MarketKnown(market, now_ns)
+        self.state.apply(record)
+        if self.failure and not self._is_healing:
+            return
+        try:
+            self._write(encode(record))
+        except JournalError as error:
+            self._fail(str(error))
+            raise
 
     def note(self, now_ns: int, event: ev.Event, actions: Sequence[Action]) -> None:
-        """Write down what a step was given and what it answered.
+        """Write down what a step was given and what it answered, in one write.
 
         Raises:
             JournalError: The journal fails with this; it is told once.
         """
         looks = self.looks.take()
-        is_urgent = False
-        if isinstance(event, _KEPT_EVENTS):
-            is_urgent = True
-            self._keep(event)
-        elif isinstance(event, ev.FillTold):
-            is_urgent = self._keep_fills((event,))
-        elif isinstance(event, ev.TradesRead):
-            is_urgent = self._keep_fills(event.fills)
-        for action in actions:
-            if isinstance(action, _KEPT_ACTIONS):
-                is_urgent = True
-                self._keep(action)
-        if self.failure:
+        records = self._kept(event, actions)
+        # Be the disk what it may: a later checkpoint carries on what is taken in here.
+        for record in records:
+            self.state.apply(record)
+        if self.failure and not self._is_healing:
             self._gap += 1
             self.lost_steps += 1
             return
-        self._waiting += encode_input(now_ns, event, looks)
-        if actions:
-            self._waiting += encode_output(actions)
-        if is_urgent or len(self._waiting) > WAITING_BYTES_MAX:
-            self.flush()
-        if self._segment_bytes > self._segment_bytes_max:
-            self._rotate()
+        try:
+            frames = [encode(record) for record in records]
+            frames.append(encode_input(now_ns, event, looks))
+            if actions:
+                frames.append(encode_output(actions))
+            self._write(b"".join(frames))
+            if self._segment_bytes > self._segment_bytes_max:
+                self._begin_segment()
+        except JournalError as error:
+            self._fail(str(error))
+            raise
 
-    def flush(self) -> None:
-        """Write what waits for company.
+    def _kept(self, event: ev.Event, actions: Sequence[Action]) -> list[Kept]:
+        """What of a step is to be known after a restart."""
+        kept: list[Kept] = []
+        if isinstance(event, ev.FillTold):
+            kept += self._news((event,))
+        elif isinstance(event, ev.TradesRead):
+            kept += self._news(event.fills)
+        elif isinstance(event, _KEPT_EVENTS):
+            kept.append(event)
+        kept += [action for action in actions if isinstance(action, _KEPT_ACTIONS)]
+        return kept
 
-        Raises:
-            JournalError: The journal fails with this; it is told once.
-        """
-        if self._waiting and not self.failure:
-            frames = bytes(self._waiting)
-            self._waiting.clear()
-            self._write(frames)
+    def _news(self, fills: Sequence[ev.FillTold]) -> list[ev.FillTold]:
+        """Leave out what is known already."""
+        return [fill for fill in fills if self.state.is_news(fill)]
 
-    # What the disk tells, and whoever watches it
+    # What the disk tells
 
     def fail(self, reason: str) -> None:
         """The disk does not keep what it was given: nothing more is written to this segment."""
@@ -178,17 +188,20 @@ class Journal:
                 self.tell(ev.JournalFailed(reason))
 
     def heal(self) -> None:
-        """Try a new segment, if the journal has failed; `confirm` says that it holds."""
-        if self.failure and not self._is_healing:
-            self._is_healing = True
-            try:
-                self._begin_segment()
-            except JournalError as error:
-                self._is_healing = False
-                self.failure = str(error)
+        """Try a new segment, if the journal has failed; `confirm` says that it holds.
+
+        What is told until then is written to it, but no order is planned.
+        """
+        if not self.failure or self._is_healing:
+            return
+        self._is_healing = True
+        try:
+            self._begin_segment()
+        except JournalError as error:
+            self._fail(str(error))
 
     def confirm(self) -> None:
-        """The segment begun last is safe."""
+        """The segment begun last is safe, and with it what the failed one lacks."""
         if self._is_healing:
             self._is_healing = False
             self.failure = ""
@@ -196,61 +209,30 @@ class Journal:
                 self.tell(ev.JournalHealed())
 
     def close(self) -> None:
-        """Write what waits and let go of the disk.
+        """Let go of the disk; nothing can be written any more.
 
         Raises:
             JournalError: Not everything is on the disk.
         """
-        try:
-            self.flush()
-        finally:
-            self.failure = self.failure or "the journal is closed"
-            self._disk.close()
+        self.failure = "the journal is closed"
+        self.disk.close()
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
         self._is_healing = False
-        self._gap = 0
-        self._waiting.clear()
+        self.disk.retry()
 
-    def _keep(self, record: Kept) -> None:
-        """Take a record in; it reaches the disk with the next flush, or with a later checkpoint."""
-        self.state.apply(record)
-        if not self.failure:
-            self._waiting += encode(record)
-
-    def _keep_fills(self, fills: Sequence[ev.FillTold]) -> bool:
-        """Keep what of a list is news, and say whether anything is."""
-        news = [fill for fill in fills if self.state.is_news(fill)]
-        for fill in news:
-            self._keep(fill)
-        return bool(news)
-
-    def _write(self, frames: bytes) -> None:
-        try:
-            self._disk.write(frames, is_plan=False)
-        except JournalError as error:
-            self._fail(str(error))
-            raise
-        self._count(len(frames))
-
-    def _count(self, n_bytes: int) -> None:
-        self._segment_bytes += n_bytes
-        self.n_bytes += n_bytes
-
-    def _rotate(self) -> None:
-        try:
-            self.flush()
-            self._begin_segment()
-        except JournalError as error:
-            self._fail(str(error))
-            raise
+    def _write(self, frames: bytes, *, is_plan: bool = False) -> None:
+        self.disk.write(frames, is_plan=is_plan)
+        self._segment_bytes += len(frames)
+        self.n_bytes += len(frames)
 
     def _begin_segment(self) -> None:
         """Carry everything on in a new segment, and say there what the old one lacks."""
         head = make_header() + encode(self.state.checkpoint())
         if self._gap:
             head += encode(Gap(self._gap))
-        self._disk.begin(head)
-        self._gap = 0
         self._segment_bytes = len(head)
+        self.n_bytes += len(head)
+        self.disk.begin(head)
+        self._gap = 0

@@ -3,8 +3,9 @@
     header   magic 8 bytes, version u32, CRC-32 of those twelve bytes
     frame    length u32 of the payload, CRC-32, kind u8, payload
 
-All numbers are little-endian. A frame's CRC is over kind and payload and begins with the length, so
-that a flipped length is seen too. Every payload is a JSON array. Nothing here opens a file: the
+All numbers are little-endian. A frame's CRC begins with length and kind in place of 0, so that a
+bit flipped there is seen as in the payload, and with a salt, so that zeros are no frame. Every
+payload is a JSON array. Nothing here opens a file: the
 same functions read what a disk held, what a simulated disk held, and what a fuzzer made up.
 """
 
@@ -20,6 +21,7 @@ MAGIC: Final = b"polymm-j"
 VERSION: Final = 1
 _VERSION: Final = struct.Struct("<I")
 _FRAME: Final = struct.Struct("<IIB")
+_SALT: Final = 0x6A6E6C21
 HEADER_BYTES: Final = 16
 FRAME_BYTES: Final = _FRAME.size
 # A kind and the first byte of a payload; JSON text has no such pair, so that it finds frames.
@@ -83,9 +85,8 @@ def make_header(version: int = VERSION) -> bytes:
 
 def make_frame(kind: int, payload: bytes) -> bytes:
     """Frame a payload, which is a JSON array."""
-    body = bytes((kind,)) + payload
     size = len(payload)
-    return _FRAME.pack(size, crc32(body, size), kind) + payload
+    return _FRAME.pack(size, crc32(payload, size ^ kind << 24 ^ _SALT), kind) + payload
 
 
 def read_frames(data: bytes) -> Reading:
@@ -134,11 +135,11 @@ def _measure(data: bytes, offset: int) -> tuple[int, str]:
     """End of the frame that begins here, and what is wrong with it, "" where it is whole."""
     if len(data) - offset < FRAME_BYTES:
         return offset, "frame torn"
-    size, crc, _ = _FRAME.unpack_from(data, offset)
+    size, crc, kind = _FRAME.unpack_from(data, offset)
     end = offset + FRAME_BYTES + size
     if end > len(data):
         return offset, "frame torn"
-    if crc32(data[offset + 8 : end], size) != crc:
+    if crc32(data[offset + FRAME_BYTES : end], size ^ kind << 24 ^ _SALT) != crc:
         return end, "checksum differs"
     return end, ""
 
