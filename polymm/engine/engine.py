@@ -218,6 +218,9 @@ class Engine:
             seat = self.seats.get(event.market)
             if seat is not None and seat.is_open:
                 self._take(now_ns, seat, BookChanged(event.flags))
+            # The path to an order: whoever waits for a time is woken by a Timer.
+            if not self._replies:
+                return self._drain()
         elif type(event) is not ev.Timer:
             self._hand_on(now_ns, event)
         return self._settle(now_ns)
