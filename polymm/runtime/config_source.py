@@ -22,6 +22,7 @@ DEFAULT = "default"
 # Whoever put a key into the file by mistake must not find it in a log of the refusal.
 SECRET_NAME = re.compile(r"key|secret|pass|private|mnemonic|credential")
 SECRET_TEXT = re.compile(r"(0x)?[0-9a-fA-F]{32,}")
+SHOWN_CHARS_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _environ_entries(environ: Mapping[str, str]) -> Iterator[_Entry]:
     for name, text in sorted(environ.items()):
         if name.startswith(ENV_PREFIX):
             key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
-            yield _Entry(key, _parse_text(text), f"env {name}")
+            yield _Entry(key, _parse_text(text), f"env {_cut(name)}")
 
 
 def _parse_text(text: str) -> object:
@@ -135,27 +136,30 @@ def _parse_text(text: str) -> object:
 
 
 def _unknown(entry: _Entry) -> str:
+    named = _cut("a long hexadecimal key" if SECRET_TEXT.search(entry.key) else entry.key)
     if entry.key in sections():
-        return f"{entry.origin}: {entry.key} must be a table of values, was {_shown(entry.value)}"
+        return f"{entry.origin}: {named} must be a table of values, was {_shown(entry.value)}"
     if isinstance(entry.value, dict):
-        close = difflib.get_close_matches(entry.key, sections(), n=1)
+        close = difflib.get_close_matches(named, sections(), n=1)
         hint = f"the nearest is {close[0]}" if close else f"there are {', '.join(sections())}"
-        return f"{entry.origin}: unknown section {entry.key}; {hint}"
-    nearest = _nearest(entry.key, list(fields()))
+        return f"{entry.origin}: unknown section {named}; {hint}"
+    nearest = _nearest(named, list(fields()))
     hint = f"; the nearest is {nearest}: {allowed(fields()[nearest])}" if nearest else ""
     if SECRET_NAME.search(entry.key):
-        return f"{entry.origin}: unknown key {entry.key}, its value not shown{hint}"
-    return f"{entry.origin}: unknown key {entry.key} = {_shown(entry.value)}{hint}"
+        return f"{entry.origin}: unknown key {named}, its value not shown{hint}"
+    return f"{entry.origin}: unknown key {named} = {_shown(entry.value)}{hint}"
 
 
 def _nearest(key: str, known: list[str]) -> str:
     """The key most probably meant: right name in another section first, then similar spelling."""
     name = key.rpartition(".")[2]
-    same = [candidate for candidate in known if candidate.rpartition(".")[2] == name]
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    same = next((candidate for candidate in known if candidate.rpartition(".")[2] == name), "")
+    if same:
+        return same
+    if close := difflib.get_close_matches(key, known, n=1, cutoff=0.6):
+        return close[0]
     names = {candidate.rpartition(".")[2]: candidate for candidate in known}
-    by_name = [names[match] for match in difflib.get_close_matches(name, names, n=1, cutoff=0.6)]
-    return next(iter([*same, *close, *by_name]), "")
+    return next((names[one] for one in difflib.get_close_matches(name, names, n=1)), "")
 
 
 def _wrong(entry: _Entry, must: str = "") -> str:
@@ -170,4 +174,8 @@ def _shown(value: object) -> str:
         text = f'"{value}"'
     if SECRET_TEXT.search(text):
         return "a long hexadecimal text, not shown"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS_MAX else f"{text[: SHOWN_CHARS_MAX - 3]}..."

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.__main__ import session_frames
 from tests.fuzz.frames import Kind
 from tests.fuzz.seeds import FOLDER, read_seed, shrink, write_seed
 from tests.fuzz.session import Disagreement, Session, run
+from tests.fuzz.targets.market import session_frames
 
 SESSIONS = 800
 SHARES = 4
@@ -18,7 +18,7 @@ SEEDS = sorted(FOLDER.glob("*.frames"))
 def test_random_frames_are_read_alike_by_both_passes_and_the_oracle(share: int) -> None:
     seed = 2
     for number in range(share * SESSIONS // SHARES, (share + 1) * SESSIONS // SHARES):
-        print(f"seed {seed}, session {number}: python -m tests.fuzz --seed 2 --first {number}")
+        print(f"python -m tests.fuzz --parser market --seed 2 --first {number} --inputs 1")
         run(session_frames(seed, number), with_oracle=number % 2 == 0)
 
 

@@ -8,7 +8,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-python}
 target=${POLYMM_SANITIZE_DIR:-$root/build/sanitize}
-[ $# -gt 0 ] || set -- --count 1000000 --seed 1
+[ $# -gt 0 ] || set -- --inputs 1000000 --seed 1
 
 mkdir -p "$target"
 cd "$root"
@@ -25,4 +25,4 @@ export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=lib
 export ASAN_OPTIONS=detect_leaks=0:halt_on_error=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export PYTHONMALLOC=malloc PYTHONPATH="$target" PYTHONDONTWRITEBYTECODE=1
-exec "$python" -m tests.fuzz "$@"
+exec "$python" -m tests.fuzz --parser market "$@"

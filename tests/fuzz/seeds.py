@@ -47,7 +47,7 @@ def shrink(frames: Frames, fails: Callable[[Frames], bool]) -> Frames:
         left -= 1
         return left > 0 and fails(case)
 
-    frames = _fewer(frames, still_fails)
+    frames = fewer(frames, still_fails)
     for i, (kind, frame) in enumerate(frames):
         if kind.is_valid:
             continue  # cut, it would be another kind
@@ -61,11 +61,11 @@ def shrink(frames: Frames, fails: Callable[[Frames], bool]) -> Frames:
         ) -> bool:
             return still_fails([*head, (kind, bytes(part)), *tail])
 
-        frames = [*head, (kind, bytes(_fewer(list(frame), cut_fails))), *tail]
+        frames = [*head, (kind, bytes(fewer(list(frame), cut_fails))), *tail]
     return frames
 
 
-def _fewer(items: list[T], fails: Callable[[list[T]], bool]) -> list[T]:
+def fewer(items: list[T], fails: Callable[[list[T]], bool]) -> list[T]:
     """Leave out runs of items, from half of them down to single ones."""
     size = max(len(items) // 2, 1)
     while size and items:

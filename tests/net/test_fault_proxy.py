@@ -1,4 +1,4 @@
-"""The bad network of the second lane: each trouble by direction and path, switched while it runs."""
+"""The bad network of the second lane: each trouble by direction and path, switched at run time."""
 
 import asyncio
 import time

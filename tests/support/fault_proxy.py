@@ -148,10 +148,9 @@ class _Line:
         if self.cutters[way].is_upgraded:
             return _Held(came_ns, "", self.path, message)
         if way is Way.OUT:
-            method, path = message.split(b" ", 2)[:2]
-            asked = (method.decode("ascii"), path.decode("ascii"))
-            self.asked.append(asked)
-            return _Held(came_ns, *asked, message)
+            first = message.partition(b"\r\n")[0].decode("ascii").split(" ")
+            self.asked.append((first[0], first[1]))
+            return _Held(came_ns, first[0], first[1], message)
         method, path = self.asked.popleft()
         if message.split(b" ", 2)[1] == b"101":
             self.path = path

@@ -22,6 +22,8 @@ DIGITS_MAX: Final = 60
 PRICE_E8_MAX: Final = 10**17
 STAMP_MS_MAX: Final = 10**14
 SHOWN_CHARS_MAX: Final = 60
+# Whatever a venue makes up, the names we count by are bounded.
+OTHER: Final = "other"
 
 
 class PriceKind(StrEnum):
@@ -51,7 +53,7 @@ class PriceFrame:
         is_snapshot: Whether they are the past.
         dropped: Frames the venue has left out for us since we read too slowly.
         answer: To something we asked: its name, such as ``authed``.
-        error: Code of a refusal.
+        error: Code of a refusal; ``other`` for one that no document names.
     """
 
     observations: tuple[Observation, ...] = ()
@@ -72,16 +74,17 @@ def read_polybolt(frame: bytes) -> PriceFrame:
     """
     told = _object(frame)
     if "op" in told:
-        code = str(told.get("code", ""))[:SHOWN_CHARS_MAX]
-        return PriceFrame(answer=str(told["op"])[:SHOWN_CHARS_MAX], error=code)
+        code = told.get("code", "")
+        error = code if code in ("", *wire.PRICE_ERRORS) else OTHER
+        return PriceFrame(answer=str(told["op"])[:SHOWN_CHARS_MAX], error=error)
     channel = told.get("channel")
     if channel not in (wire.PRICE_CHANNEL_SPOT, wire.PRICE_CHANNEL_TWAP):
         return _NOTHING
     payload = _payload(told)
     is_twap = channel == wire.PRICE_CHANNEL_TWAP
     window_s = payload.get("window_seconds") if is_twap else 0
-    if not isinstance(window_s, int | float):
-        raise DecodeError(f"window_seconds must be a number, was {_shown(window_s)}")
+    if isinstance(window_s, bool) or not isinstance(window_s, int | float) or window_s < 0:
+        raise DecodeError(f"window_seconds must be 0 or more, was {_shown(window_s)}")
     coin = _coin(payload, wire.PRICE_SYMBOL)
     kind = PriceKind.TWAP if is_twap else PriceKind.SPOT
     dropped = told.get("dropped", 0)
@@ -91,7 +94,7 @@ def read_polybolt(frame: bytes) -> PriceFrame:
             for point in _points(payload)
         ),
         is_snapshot=told.get("snapshot") is True,
-        dropped=dropped if isinstance(dropped, int) else 0,
+        dropped=max(dropped, 0) if isinstance(dropped, int) else 0,
     )
 
 
@@ -105,7 +108,9 @@ def read_rtds(frame: bytes, coins: Iterable[str]) -> PriceFrame:
         return _NOTHING
     told = _object(frame)
     if "statusCode" in told:
-        return PriceFrame(error=f"status_{told['statusCode']}"[:SHOWN_CHARS_MAX])
+        status = told["statusCode"]
+        is_status = isinstance(status, int) and 100 <= status < 600
+        return PriceFrame(error=f"status_{status}" if is_status else OTHER)
     window_s = _rtds_window_s(told.get("topic"))
     if window_s is None or not isinstance(told.get("payload"), dict):
         return _NOTHING

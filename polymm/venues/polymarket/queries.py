@@ -71,7 +71,7 @@ def read_order(row: Row) -> OpenOrder:
             kind=str(row.get("order_type") or "").upper(),
             expiration_s=_seconds(row.get("expiration"), f"{what}expiration"),
             created_s=_seconds(row.get("created_at"), f"{what}created_at"),
-            trade_ids=tuple(map(str, row.get("associate_trades") or ())),
+            trade_ids=_ids(row, "associate_trades", what),
         )
     except InputError as error:
         raise unreadable("an open order", "as documented", str(error)) from error
@@ -218,6 +218,13 @@ def _text(row: Row, key: str, what: str) -> str:
     if not isinstance(value, str) or not value:
         raise InputError(f"{what}{key} must be text, was {value!r:.80}")
     return value
+
+
+def _ids(row: Row, key: str, what: str) -> tuple[str, ...]:
+    value = row.get(key) or []
+    if not isinstance(value, list):
+        raise InputError(f"{what}{key} must list ids, was {value!r:.80}")
+    return tuple(map(str, value))
 
 
 def _status(row: Row, prefix: str, what: str) -> str:

@@ -294,7 +294,9 @@ def _settlement(record: Record, window: Window) -> SettlementRule:
 
 def _rule_of_config(config: object, window: Window) -> SettlementRule:
     if not isinstance(config, dict):
-        raise MarketError("settlement", f"gamma's configuration must be an object, was {config!r}")
+        raise MarketError(
+            "settlement", f"gamma's configuration must be an object, was {_shown(config)}"
+        )
     expected = {"asset": window.coin, "duration": length_label(window.length_s)}
     found = {key: config.get(key) for key in expected}
     if found != expected:

@@ -349,6 +349,10 @@ SOCKET_TOKENS_MAX: Final = 100
 PRICE_SYMBOL: Final = "{coin}usd"
 PRICE_CHANNEL_SPOT: Final = "price.crypto"
 PRICE_CHANNEL_TWAP: Final = "price.crypto.twap"
+PRICE_ERRORS: Final = (
+    *("bad_op", "bad_channel", "bad_filter", "sub_limit", "rate_limited"),
+    *("auth_required", "auth_invalid", "auth_unavailable", "auth_expired", "auth_attempts"),
+)
 PRICE_CLOSE_AUTH: Final = 4001
 PRICE_CLOSE_DRAINING: Final = 4003
 RTDS_SYMBOL: Final = "{coin}/usd"
