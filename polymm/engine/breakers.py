@@ -23,9 +23,10 @@ class OrderRate:
 
     def refusal(self, now_ns: int) -> str:
         """Say which of the two is used up, "" for none."""
-        if _is_full(self._second_ns, now_ns - SECOND):
+        second_ns, minute_ns = self._second_ns, self._minute_ns
+        if len(second_ns) == second_ns.maxlen and now_ns - second_ns[0] < SECOND:
             return "order_rate"
-        if _is_full(self._minute_ns, now_ns - MINUTE):
+        if len(minute_ns) == minute_ns.maxlen and now_ns - minute_ns[0] < MINUTE:
             return "order_rate_minute"
         return ""
 

@@ -15,7 +15,7 @@ an interval whose ends are sums of ends:
 `tests/oracle/exposure.py` tries all cases one by one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from polymm.domain.order import Place, Side, Token
@@ -51,7 +51,7 @@ class OrdersView(Protocol):
     @property
     def by_hash(self) -> Mapping[str, LiveOrder]: ...
 
-    def potentially_live(self, market: str = "") -> Iterable[LiveOrder]: ...
+    def potentially_live(self) -> Collection[LiveOrder]: ...
 
 
 class Load(NamedTuple):
@@ -96,21 +96,27 @@ def weigh(orders: Iterable[LiveOrder], market: str, place: Place, margin_e6: int
     is_met = is_unknown = is_quarantined = False
     cost_e10: dict[str, int] = {}
     for order in orders:
-        its, life = order.place, order.life
-        size_e6 = order.reserve_e6 + margin_e6
-        price_e4, its_token, its_side = its.price_e4, its.token, its.side
+        _, _, its_token, its_side, price_e4, _ = order.place
+        reserve_e6, where, life = order.reserve_e6, order.market, order.life
+        size_e6 = reserve_e6 + margin_e6
         live += 1
+        is_buy = its_side is _BUY
+        if is_buy:
+            cost_e10[where] = cost_e10.get(where, 0) + size_e6 * price_e4
         if life is _PLANNED:
             planned += 1
-        if its_side is _BUY:
-            where = order.market
-            cost_e10[where] = cost_e10.get(where, 0) + size_e6 * price_e4
-        if order.market != market:
+        if where != market:
             continue
+        if its_token is token and its_side is side:
+            levels += 1
+            if not is_buy:
+                selling_e6 += reserve_e6
+            if life is _UNKNOWN:
+                is_unknown = True
         if its_token is _UP:
-            its_bid = its_side is _BUY
+            its_bid = is_buy
         else:
-            its_bid = its_side is not _BUY
+            its_bid = not is_buy
             price_e4 = 10_000 - price_e4
         if its_bid:
             high_e6 += size_e6
@@ -118,12 +124,6 @@ def weigh(orders: Iterable[LiveOrder], market: str, place: Place, margin_e6: int
             low_e6 -= size_e6
         if its_bid is not is_bid and (price_e4 >= up_e4 if its_bid else price_e4 <= up_e4):
             is_met = True
-        if its_token is token and its_side is side:
-            levels += 1
-            if life is _UNKNOWN:
-                is_unknown = True
-            if side is not _BUY:
-                selling_e6 += order.reserve_e6
         if life is _QUARANTINED:
             is_quarantined = True
     return Load(

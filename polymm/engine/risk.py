@@ -143,6 +143,7 @@ class RiskGate:
                 self._merge_ended(market, pairs_e6)
         if self.watch.note(now_ns, event):
             self._follow(now_ns)
+        self._arm()
 
     def tick(self, now_ns: int) -> None:
         """Let time pass."""
@@ -182,7 +183,6 @@ class RiskGate:
             self.restrict(now_ns, reason)
         self.actions += findings.alarms
         findings.clear()
-        self._arm()
 
     def _arm(self) -> None:
         next_ns = min(self._shut.next_timer_ns, self.watch.next_timer_ns)
@@ -205,8 +205,9 @@ class RiskGate:
         refusal = (
             self._standing(now_ns, market, view)
             or self._form(market, place, view)
-            or self._pace(now_ns, market, place)
-            or self._worst(now_ns, market, place)
+            or self._rate.refusal(now_ns)
+            or self.watch.refusal(now_ns, market.condition_id, place)
+            or self._worst(now_ns, market.condition_id, place)
         )
         if refusal:
             self.counts[refusal] += 1
@@ -258,13 +259,9 @@ class RiskGate:
             takes = up_e4 <= view.best_bid_e4 if is_buy else up_e4 >= view.best_ask_e4
         return "would_take" if takes else ""
 
-    def _pace(self, now_ns: int, market: Market, place: Place) -> str:
-        """Look at how often orders went out, and how the venue took them."""
-        return self._rate.refusal(now_ns) or self.watch.refusal(now_ns, market.condition_id, place)
-
-    def _worst(self, now_ns: int, market: Market, place: Place) -> str:
+    def _worst(self, now_ns: int, condition_id: str, place: Place) -> str:
         """Look at the worst that may come of it, beside all that may be live."""
-        limits, condition_id = self.limits, market.condition_id
+        limits = self.limits
         load = weigh(self._orders.potentially_live(), condition_id, place, limits.fill_margin_e6)
         orders, cancels = self._budget.tokens(now_ns)
         if orders <= load.planned:

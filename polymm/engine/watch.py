@@ -97,9 +97,10 @@ class Watch:
         """Say why an order must wait, "" where it need not."""
         if now_ns < self._venue.throttled_ns:
             return "throttled"
-        rests = self._rests.get((market, place.sign > 0))
-        if rests is not None and rests.is_resting(now_ns):
-            return "rejects_throttled"
+        if self._rests:
+            rests = self._rests.get((market, place.sign > 0))
+            if rests is not None and rests.is_resting(now_ns):
+                return "rejects_throttled"
         if self._blocks:
             block = self._blocks.get(_purse(market, place))
             if block is not None and now_ns < block.until_ns:

@@ -14,7 +14,7 @@ cancellable, which placements never spend. Three things are always worth it, wha
 While half or more is left, everything that the strategy asks for is worth it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 
 from polymm._core.layout import BID
@@ -29,7 +29,7 @@ NEVER_TICKS: Final = 10_000
 class LiveCount(Protocol):
     """Orders that may be live."""
 
-    def potentially_live(self) -> Iterable[object]: ...
+    def potentially_live(self) -> Collection[object]: ...
 
 
 class Worth:
@@ -51,7 +51,7 @@ class Worth:
         budget = self._budget
         orders, cancels = budget.tokens(now_ns)
         order_burst, cancel_burst = budget.bursts
-        reserve = budget.reserve(sum(1 for _ in self._orders.potentially_live()))
+        reserve = budget.reserve(len(self._orders.potentially_live()))
         ticks = 1
         for left, most in ((orders, order_burst), (cancels - reserve, cancel_burst - reserve)):
             if left <= 0:

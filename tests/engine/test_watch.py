@@ -1,0 +1,435 @@
+"""What the gate hears: refusals, states of the venue, losses; and what it concludes from them."""
+
+import pytest
+
+from polymm.engine import evidence as ev
+from polymm.engine.actions import Alarm
+from polymm.engine.alarms import ALARMS
+from polymm.engine.evidence import CancelVerdict, PlaceVerdict, Settlement
+from polymm.engine.refusals import CLOSINGS, HALTS
+from polymm.engine.venue_state import GLOBAL_REJECTS, SPELLS
+from polymm.engine.watch import SERVER_ERRORS
+from polymm.venues.polymarket.reasons import REASONS
+from tests.support.gates import BUY, DOWN, MARKET, NOW, SELL, SHARE, UP, Scene, limits
+
+REJECTED, UNKNOWN, LIVE = PlaceVerdict.REJECTED, PlaceVerdict.UNKNOWN, PlaceVerdict.LIVE
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene(limits=limits(levels_max=1_000, orders_a_minute_max=10_000))
+
+
+def refuse(scene: Scene, reason: str, verdict: PlaceVerdict = REJECTED, **more: float) -> None:
+    """Send an order that never meets another, and have the venue refuse it."""
+    scene.answered(scene.sent(UP, BUY, 0.20, 5), verdict, reason, **more)
+
+
+def accept(scene: Scene) -> None:
+    scene.answered(scene.sent(UP, BUY, 0.20, 5))
+
+
+def alarms(scene: Scene) -> list[str]:
+    names = [action.name for action in scene.gate.actions if isinstance(action, Alarm)]
+    assert all(name in ALARMS for name in names)
+    scene.gate.actions.clear()
+    return names
+
+
+def test_what_is_listened_for_is_what_the_venue_says() -> None:
+    assert SPELLS.keys() | GLOBAL_REJECTS | SERVER_ERRORS | {"balance", "throttled"} <= set(REASONS)
+    assert SPELLS.keys() | HALTS <= CLOSINGS.keys()
+
+
+# Refusals of orders
+
+
+def test_three_refusals_within_a_second_make_a_side_rest_longer_each_time(scene: Scene) -> None:
+    for rest_s in (1, 2, 4, 8, 8):
+        for _ in range(2):
+            refuse(scene, "post_only_crosses")
+        assert scene.check() == ""
+        refuse(scene, "off_tick")
+        assert scene.check() == "rejects_throttled"
+        # Its own side only, in Up terms, and its own market.
+        assert scene.check(DOWN, BUY) == ""
+        assert scene.check(DOWN, SELL, 0.70) == "rejects_throttled"
+        assert scene.check(condition_id="0xbb") == ""
+        scene.wait(rest_s - 0.001)
+        assert scene.check() == "rejects_throttled"
+        scene.wait(0.001)
+        assert scene.check() == ""
+
+
+def test_three_refusals_over_more_than_a_second_are_none_too_many(scene: Scene) -> None:
+    for _ in range(6):
+        refuse(scene, "post_only_crosses")
+        scene.wait(0.5)
+        assert scene.check() == ""
+
+
+def test_an_accepted_order_makes_the_next_rest_short_again(scene: Scene) -> None:
+    for _ in range(3):
+        for _ in range(3):
+            refuse(scene, "post_only_crosses")
+        scene.wait(10)
+    accept(scene)
+    for _ in range(3):
+        refuse(scene, "post_only_crosses")
+    scene.wait(1)
+    assert scene.check() == ""
+
+
+def test_what_was_never_sent_is_no_refusal_of_the_venue(scene: Scene) -> None:
+    for _ in range(5):
+        refuse(scene, "order_budget", PlaceVerdict.NOT_SENT)
+    assert scene.check() == ""
+
+
+def test_orders_the_balance_does_not_cover_wait_longer_each_time(scene: Scene) -> None:
+    for n, wait_s in enumerate((1, 2, 4, 8, 16, 30, 30), start=1):
+        refuse(scene, "balance")
+        assert scene.check() == scene.check(DOWN, BUY) == "balance_blocked"
+        assert alarms(scene) == (["balance_refused"] if n == 3 else [])
+        scene.wait(wait_s - 0.001)
+        assert scene.check() == "balance_blocked"
+        # A quarter more at most: waits are spread.
+        scene.wait(wait_s / 4 + 0.002)
+        assert scene.check() == ""
+    accept(scene)
+    refuse(scene, "balance")
+    scene.wait(1.3)
+    assert scene.check() == ""
+
+
+def test_a_refused_purchase_blocks_no_sale_and_a_refused_sale_no_purchase(scene: Scene) -> None:
+    scene.fill(UP, BUY, 0.4, 20)
+    scene.fill(DOWN, BUY, 0.4, 20)
+    refuse(scene, "balance")
+    assert scene.check(UP, SELL, 0.6) == ""
+    scene.wait(2)
+    scene.answered(scene.sent(UP, SELL, 0.70, 5), REJECTED, "balance")
+    assert scene.check() == ""
+    assert scene.check(UP, SELL, 0.6) == "balance_blocked"
+    assert scene.check(DOWN, SELL, 0.7) == ""
+
+
+def test_balances_are_wanted_until_they_were_read_afterwards(scene: Scene) -> None:
+    assert not scene.gate.wants_balances
+    refuse(scene, "balance")
+    assert scene.gate.wants_balances
+    scene.tell(ev.BalancesRead(0, (), NOW - 1, NOW))
+    assert scene.gate.wants_balances
+    scene.tell(ev.BalancesRead(0, (), NOW, NOW))
+    assert not scene.gate.wants_balances
+
+
+@pytest.mark.parametrize("reason", sorted(GLOBAL_REJECTS))
+def test_what_is_wrong_with_every_order_halts(scene: Scene, reason: str) -> None:
+    refuse(scene, reason)
+    assert set(scene.gate.closed_by) == {"orders_refused", "halted"}
+    assert alarms(scene) == ["halted"]
+    scene.wait(10_000)
+    assert not scene.gate.is_open
+
+
+# States of the venue
+
+
+def test_placements_wait_as_long_as_the_venue_asks(scene: Scene) -> None:
+    refuse(scene, "throttled", retry_after_s=7)
+    assert scene.check() == "throttled"
+    # Quotes stay: what rests costs no token.
+    assert scene.gate.may_quote(MARKET)
+    scene.wait(6.999)
+    assert scene.check() == "throttled"
+    scene.wait(0.001)
+    assert scene.check() == ""
+
+
+@pytest.mark.parametrize("reason", ["restarting", "disabled", "cancel_only", "blocked"])
+def test_a_venue_that_takes_no_orders_is_left_alone_for_longer_each_time(
+    scene: Scene, reason: str
+) -> None:
+    for n, wait_s in enumerate((1, 2, 4, 8, 16, 30, 30)):
+        refuse(scene, reason)
+        refuse(scene, reason)
+        assert set(scene.gate.closed_by) == {reason}
+        assert len(alarms(scene)) == (n == 0)
+        scene.wait(wait_s - 0.001)
+        assert scene.check() == "gate_closed"
+        scene.wait(wait_s / 4 + 0.002)
+        assert scene.check() == ""
+    accept(scene)
+    refuse(scene, reason)
+    scene.wait(1.3)
+    assert scene.check() == ""
+
+
+def test_the_venue_may_ask_for_longer(scene: Scene) -> None:
+    refuse(scene, "restarting", retry_after_s=79)
+    scene.wait(78.9)
+    assert scene.check() == "gate_closed"
+    scene.wait(0.2)
+    assert scene.check() == ""
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ev.CancelAnswered("0x9", CancelVerdict.REFUSED, "restarting", NOW, NOW),
+        ev.Swept("", CancelVerdict.REFUSED, (), (), "restarting", NOW, NOW),
+        ev.BeatAnswered(False, "restarting", NOW, NOW),
+        ev.ReadFailed(ev.ReadKind.OPEN, "", "restarting", NOW, NOW),
+    ],
+)
+def test_every_answer_tells_of_the_venue(scene: Scene, event: ev.Event) -> None:
+    scene.tell(event)
+    assert scene.check() == "gate_closed"
+
+
+def good(sent_ns: int) -> list[ev.Event]:
+    return [
+        ev.CancelAnswered("0x9", CancelVerdict.NOT_CANCELED, "gone", sent_ns, sent_ns),
+        ev.Swept("", CancelVerdict.CANCELED, (), (), "", sent_ns, sent_ns),
+        ev.BeatAnswered(True, "", sent_ns, sent_ns),
+        ev.OpenListed("", (), sent_ns, sent_ns),
+        ev.OrderRead("0x9", None, sent_ns, sent_ns),
+        ev.TradesRead("", 0, (), sent_ns, sent_ns),
+        ev.BalancesRead(0, (), sent_ns, sent_ns),
+    ]
+
+
+@pytest.mark.parametrize("n", range(7))
+def test_refused_keys_are_good_again_after_an_answer_that_was_asked_for_later(n: int) -> None:
+    scene = Scene()
+    scene.tell(ev.BeatAnswered(False, "unauthorized", NOW, NOW))
+    assert scene.check() == "gate_closed"
+    assert alarms(scene) == ["keys_refused"]
+    scene.wait(3_600)
+    scene.tell(good(NOW)[n])
+    assert scene.check() == "gate_closed"
+    scene.tell(good(NOW + 1)[n])
+    assert scene.gate.is_open
+
+
+def test_keys_that_are_refused_again_halt(scene: Scene) -> None:
+    scene.tell(ev.BeatAnswered(False, "unauthorized", NOW, NOW))
+    scene.tell(ev.BeatAnswered(False, "unauthorized", NOW + 5, NOW))
+    scene.wait(1)
+    scene.tell(good(scene.now_ns)[0])
+    # An old answer that comes late belongs to the spell that is over.
+    scene.tell(ev.BeatAnswered(False, "unauthorized", NOW + 6, NOW))
+    assert scene.gate.is_open
+    scene.wait(1)
+    scene.tell(ev.BeatAnswered(False, "unauthorized", scene.now_ns, scene.now_ns))
+    assert {"keys_refused_again", "halted"} <= set(scene.gate.closed_by)
+
+
+def test_keys_that_are_refused_again_much_later_are_a_new_spell(scene: Scene) -> None:
+    for _ in range(3):
+        scene.wait(601)
+        scene.tell(ev.BeatAnswered(False, "unauthorized", scene.now_ns, scene.now_ns))
+        scene.wait(1)
+        scene.tell(good(scene.now_ns)[0])
+        assert scene.gate.is_open
+
+
+@pytest.mark.parametrize("reason", sorted(SERVER_ERRORS))
+def test_errors_that_say_nothing_stop_a_market_for_a_while(reason: str) -> None:
+    scene = Scene()
+    for n in range(5):
+        assert scene.gate.may_quote(MARKET), n
+        scene.answered(scene.sent(UP, BUY, 0.20 + n / 100, 5), UNKNOWN, reason)
+        scene.wait(2.4)
+    assert scene.check(DOWN, BUY) == "market_stopped"
+    assert alarms(scene) == ["venue_errors"]
+    assert scene.check(DOWN, BUY, condition_id="0xbb") == ""
+    scene.wait(17.5)
+    assert scene.check(DOWN, BUY) == "market_stopped"
+    scene.wait(0.2)
+    assert scene.check(DOWN, BUY) == ""
+
+
+def test_fewer_errors_or_slower_ones_stop_nothing() -> None:
+    scene = Scene()
+    for n in range(7):
+        scene.answered(scene.sent(UP, BUY, 0.20 + n / 100, 5), UNKNOWN, "engine")
+        scene.wait(2.5)
+        assert scene.gate.may_quote(MARKET)
+
+
+def test_time_outs_are_no_errors_of_the_venue() -> None:
+    scene = Scene()
+    for n in range(7):
+        scene.answered(scene.sent(UP, BUY, 0.20 + n / 100, 5), UNKNOWN, "timeout")
+    assert scene.gate.may_quote(MARKET)
+
+
+def test_answers_that_take_too_long_close_the_gate_for_a_while(scene: Scene) -> None:
+    scene.answered(scene.sent(price=0.20), took_s=1.001)
+    assert scene.gate.is_open
+    scene.answered(scene.sent(price=0.21), took_s=1.0)
+    assert scene.gate.is_open
+    scene.answered(scene.sent(price=0.22), took_s=1.001)
+    assert set(scene.gate.closed_by) == {"slow_venue"}
+    scene.wait(5)
+    assert scene.gate.is_open
+
+
+def test_five_of_a_hundred_answers_may_be_slow(scene: Scene) -> None:
+    for _ in range(95):
+        accept(scene)
+    for _ in range(5):
+        scene.answered(scene.sent(UP, BUY, 0.20, 5), took_s=2)
+    assert scene.gate.is_open
+    scene.answered(scene.sent(UP, BUY, 0.20, 5), took_s=2)
+    assert not scene.gate.is_open
+
+
+# Losses
+
+
+def mark(scene: Scene, price: float) -> None:
+    scene.tell(ev.Mark(MARKET, round(price * 20_000)))
+
+
+def test_a_loss_may_reach_its_limit(scene: Scene) -> None:
+    scene.fill(UP, BUY, 0.50, 40)
+    mark(scene, 0.25)
+    assert scene.gate.watch.losses.result_e6 == -10 * SHARE
+    assert not scene.gate.is_reduce_only(MARKET)
+    mark(scene, 0.24995)
+    assert scene.gate.is_reduce_only(MARKET)
+    assert scene.check() == "reduce_only"
+    assert scene.check(UP, SELL, 0.6) == ""
+    assert alarms(scene) == ["loss_limit"]
+    # A price that comes back changes nothing.
+    mark(scene, 0.9)
+    assert scene.gate.is_reduce_only(MARKET)
+    assert alarms(scene) == []
+
+
+def test_realized_and_marked_losses_of_all_markets_add_up(scene: Scene) -> None:
+    scene.fill(UP, BUY, 0.50, 40)
+    scene.fill(UP, SELL, 0.40, 40)
+    mark(scene, 0.5)
+    assert scene.gate.watch.losses.result_e6 == -4 * SHARE
+    scene.fill(DOWN, BUY, 0.70, 20, condition_id="0xbb")
+    scene.tell(ev.Mark("0xbb", round(0.5 * 20_000)))
+    assert scene.gate.watch.losses.result_e6 == -8 * SHARE
+    # One is settled with nothing left, the other by what its shares brought.
+    scene.tell(ev.MarketSettled(MARKET, 0))
+    scene.gate.forget(MARKET)
+    scene.fills.forget(MARKET)
+    assert scene.gate.watch.losses.result_e6 == -8 * SHARE
+    scene.tell(ev.MarketSettled("0xbb", 20 * SHARE))
+    scene.gate.forget("0xbb")
+    assert scene.gate.watch.losses.result_e6 == 2 * SHARE
+    # What is read again of a market that is over is not counted again.
+    scene.fill(UP, BUY, 0.50, 400)
+    mark(scene, 0.1)
+    assert scene.gate.watch.losses.result_e6 == 2 * SHARE
+
+
+def test_a_merge_wins_and_loses_nothing(scene: Scene) -> None:
+    scene.fill(UP, BUY, 0.45, 20)
+    scene.fill(DOWN, BUY, 0.50, 20)
+    mark(scene, 0.61)
+    before = scene.gate.watch.losses.result_e6
+    assert before == SHARE
+    scene.tell(ev.Merged(MARKET, 20 * SHARE))
+    mark(scene, 0.31)
+    assert scene.gate.watch.losses.result_e6 == before
+
+
+def test_a_void_fill_is_no_loss(scene: Scene) -> None:
+    scene.fill(UP, BUY, 0.90, 40, Settlement.MATCHED, "t")
+    scene.fill(UP, BUY, 0.90, 40, Settlement.VOID, "t")
+    mark(scene, 0.10)
+    assert scene.gate.watch.losses.result_e6 == 0
+
+
+def test_fills_are_held_against_the_price_some_seconds_later(scene: Scene) -> None:
+    losses = scene.gate.watch.losses
+    scene.fill(UP, BUY, 0.50, 10)
+    scene.fill(DOWN, SELL, 0.40, 10)
+    scene.wait(4.9)
+    mark(scene, 0.30)
+    assert losses.markout_e6 == 0
+    scene.wait(0.1)
+    # Up bought at 0.50 is worth 0.30; Down sold at 0.40 is worth 0.70.
+    mark(scene, 0.30)
+    assert losses.markout_e6 == -5 * SHARE
+    assert alarms(scene) == ["markout_limit"]
+    assert scene.check() == "reduce_only"
+    mark(scene, 0.10)
+    assert losses.markout_e6 == -5 * SHARE
+
+
+def test_mark_outs_may_reach_their_limit(scene: Scene) -> None:
+    scene.fill(DOWN, BUY, 0.60, 20)
+    scene.wait(5)
+    mark(scene, 0.60)
+    assert scene.gate.watch.losses.markout_e6 == -4 * SHARE
+    assert not scene.gate.is_reduce_only(MARKET)
+
+
+def test_old_mark_outs_are_forgotten(scene: Scene) -> None:
+    for _ in range(3):
+        scene.fill(UP, BUY, 0.50, 10)
+        scene.wait(5)
+        mark(scene, 0.20)
+        assert scene.gate.watch.losses.markout_e6 == -3 * SHARE
+        scene.wait(600)
+        mark(scene, 0.20)
+        assert scene.gate.watch.losses.markout_e6 == 0
+    assert not scene.gate.is_reduce_only(MARKET)
+
+
+def test_a_fill_that_nobody_marked_in_time_has_no_mark_out(scene: Scene) -> None:
+    scene.fill(UP, BUY, 0.50, 20)
+    scene.wait(11)
+    mark(scene, 0.10)
+    assert scene.gate.watch.losses.markout_e6 == 0
+
+
+def test_a_fill_counts_once_however_often_it_is_told(scene: Scene) -> None:
+    scene.fill(UP, BUY, 0.50, 10, Settlement.MATCHED, "t")
+    again = scene.fill(UP, BUY, 0.50, 10, Settlement.CONFIRMED, "t")
+    scene.tell(ev.TradesRead("", 0, (again,), NOW, NOW))
+    scene.wait(5)
+    mark(scene, 0.40)
+    assert scene.gate.watch.losses.markout_e6 == -SHARE
+
+
+def test_three_settlements_that_fail_within_ten_minutes_end_adding(scene: Scene) -> None:
+    for n in range(3):
+        assert not scene.gate.is_reduce_only(MARKET)
+        for _ in range(2):
+            scene.fill(UP, BUY, 0.50, 10, Settlement.VOID, f"t{n}")
+        scene.wait(299.9)
+    assert scene.gate.is_reduce_only(MARKET)
+    assert scene.gate.is_reduce_only("0xbb")
+    assert alarms(scene) == ["settlements_limit"]
+
+
+def test_settlements_that_fail_now_and_then_end_nothing(scene: Scene) -> None:
+    for n in range(6):
+        scene.fill(UP, BUY, 0.50, 10, Settlement.VOID, f"t{n}")
+        scene.wait(300)
+    assert not scene.gate.is_reduce_only(MARKET)
+
+
+def test_a_market_that_is_over_leaves_nothing_behind(scene: Scene) -> None:
+    for reason in ("post_only_crosses", "balance"):
+        refuse(scene, reason)
+    refuse(scene, "engine", UNKNOWN)
+    scene.fill(UP, BUY, 0.50, 10)
+    scene.gate.forget(MARKET)
+    watch = scene.gate.watch
+    assert not watch._rests
+    assert not watch._errors
+    assert not watch.losses._watches
+    # Cash belongs to all markets.
+    assert len(watch._blocks) == 1
