@@ -1,8 +1,8 @@
 """What makers and gate read through their ports during a step, noted so that it can be repeated.
 
 A step of the engine depends on its event, its time and these looks: nothing else. The recorder
-stands between the engine and a market's book and lane, and notes a whole book once a step and a
-whole quote once an evaluation, since neither changes in between.
+stands between the engine and a market's book and lane, and notes a whole quote at each evaluation
+and a whole book when it is first read after that, since neither changes within a step.
 """
 
 from collections.abc import Sequence
@@ -59,23 +59,23 @@ LOOK_SIZES: Final = {
 
 
 class LookLog:
-    """The looks of the step that runs, for all markets of one engine.
+    """The looks of the step that runs, for all markets of one engine and its budget.
 
-    Attributes:
-        step: Counts steps, so that a view knows when what it noted is over.
+    The engine looks through these views, and nobody else: a look between two steps would be noted
+    with the next, and show it a book of before.
     """
 
-    __slots__ = ("_looks", "_n_views", "step")
+    __slots__ = ("_looks", "_n_views", "_seen")
 
     def __init__(self) -> None:
-        self.step = 0
         self._looks: list[Look] = []
+        self._seen: list[NotedView] = []
         self._n_views = 0
 
     def view(self, market: MarketView) -> "NotedView":
         """Put a recorder before a market; numbers follow the order of these calls."""
         self._n_views += 1
-        return NotedView(market, self._n_views, self, self._looks)
+        return NotedView(market, self._n_views, self._looks, self._seen)
 
     def budget(self, budget: BudgetView) -> "NotedBudget":
         """Put a recorder before the mirror of the token buckets."""
@@ -83,11 +83,13 @@ class LookLog:
 
     def take(self) -> Sequence[Look]:
         """End the step: answer what was looked at, and begin anew."""
-        self.step += 1
         if not self._looks:
             return ()
         looks = tuple(self._looks)
         self._looks.clear()
+        for view in self._seen:
+            view.forget()
+        self._seen.clear()
         return looks
 
 
@@ -97,126 +99,118 @@ class NotedView:
     Args:
         market: The market itself.
         number: Its own within the run.
-        log: Where the step is counted.
         looks: Where looks are noted.
+        seen: Where a view puts itself that has noted something in this step.
     """
 
     __slots__ = (
-        "_evaluated",
-        "_log",
+        "_book",
         "_looks",
         "_market",
         "_number",
-        "_step",
+        "_quote",
+        "_seen",
         "set_inventory",
         "set_working",
     )
 
-    def __init__(self, market: MarketView, number: int, log: LookLog, looks: list[Look]) -> None:
+    def __init__(
+        self, market: MarketView, number: int, looks: list[Look], seen: list["NotedView"]
+    ) -> None:
         self._market = market
         self._number = number
-        self._log = log
         self._looks = looks
-        self._step = -1
-        self._evaluated = -1
+        self._seen = seen
+        self._book: Look = ()
+        self._quote: QuoteView | None = None
         self.set_inventory = market.set_inventory
         self.set_working = market.set_working
 
-    def _note_book(self) -> None:
+    def forget(self) -> None:
+        """The step is over: whatever is looked at next is noted anew."""
+        self._book = ()
+        self._quote = None
+
+    def _note_book(self) -> Look:
         market = self._market
         up_ns, down_ns = market.proven_ns
-        self._step = self._log.step
-        self._looks.append(
-            (
-                self._number,
-                _BOOK,
-                market.best_bid_e4,
-                market.best_ask_e4,
-                int(market.has_epoch),
-                market.tick_e4,
-                market.last_trade_e4,
-                market.timestamp_ms,
-                up_ns,
-                down_ns,
-                market.reference_ns,
-            )
+        self._book = book = (
+            self._number,
+            _BOOK,
+            market.best_bid_e4,
+            market.best_ask_e4,
+            int(market.has_epoch),
+            market.tick_e4,
+            market.last_trade_e4,
+            market.timestamp_ms,
+            up_ns,
+            down_ns,
+            market.reference_ns,
         )
+        self._looks.append(book)
+        self._seen.append(self)
+        return book
 
     # BookView
 
     @property
     def best_bid_e4(self) -> int:
         """Best bid in Up terms, 0 where that side is empty."""
-        if self._step != self._log.step:
-            self._note_book()
-        return self._market.best_bid_e4
+        return (self._book or self._note_book())[2]
 
     @property
     def best_ask_e4(self) -> int:
         """Best ask in Up terms, 10000 where that side is empty."""
-        if self._step != self._log.step:
-            self._note_book()
-        return self._market.best_ask_e4
+        return (self._book or self._note_book())[3]
 
     @property
     def has_epoch(self) -> bool:
         """Whether there is a book to quote from."""
-        if self._step != self._log.step:
-            self._note_book()
-        return self._market.has_epoch
+        return bool((self._book or self._note_book())[4])
 
     @property
     def tick_e4(self) -> int:
         """Price grid, 1e-4 dollars."""
-        if self._step != self._log.step:
-            self._note_book()
-        return self._market.tick_e4
+        return (self._book or self._note_book())[5]
 
     @property
     def last_trade_e4(self) -> int:
         """Price of the last trade in Up terms, 0 where none was seen."""
-        if self._step != self._log.step:
-            self._note_book()
-        return self._market.last_trade_e4
+        return (self._book or self._note_book())[6]
 
     @property
     def timestamp_ms(self) -> int:
         """Newest venue time applied, 0 where unknown."""
-        if self._step != self._log.step:
-            self._note_book()
-        return self._market.timestamp_ms
+        return (self._book or self._note_book())[7]
 
     @property
     def proven_ns(self) -> Sequence[int]:
         """When each token's book was last known to be true."""
-        if self._step != self._log.step:
-            self._note_book()
-        return self._market.proven_ns
+        return (self._book or self._note_book())[8:10]
 
     @property
     def reference_ns(self) -> int:
         """Of the newest reference price, 0 where none is used."""
-        if self._step != self._log.step:
-            self._note_book()
-        return self._market.reference_ns
+        return (self._book or self._note_book())[10]
 
     # LaneView
 
     @property
     def quote(self) -> QuoteView:
         """Wanted quote of the last evaluate."""
-        quote = self._market.quote
-        if self._evaluated != self._log.step:
-            self._evaluated = self._log.step
+        quote = self._quote
+        if quote is None:
+            self._quote = quote = self._market.quote
             self._looks.append((self._number, _QUOTE, *(getattr(quote, f) for f in QUOTE_FIELDS)))
+            self._seen.append(self)
         return quote
 
     def evaluate(self, now_ns: int) -> int:
-        """Form the quote; REQUOTE or 0."""
+        """Form the quote; REQUOTE or 0. The book is looked at anew."""
         market = self._market
-        self._evaluated = self._log.step
         flags = market.evaluate(now_ns)
-        quote = market.quote
+        self._quote = quote = market.quote
+        self._book = ()
         self._looks.append(
             (
                 self._number,
@@ -231,6 +225,7 @@ class NotedView:
                 quote.reasons,
             )
         )
+        self._seen.append(self)
         return flags
 
 

@@ -144,10 +144,11 @@ class PlayedView:
         return self._quote
 
     def evaluate(self, now_ns: int) -> int:
-        """Answer as noted, and have the quote of then."""
+        """Answer as noted, and have the quote of then; the book is looked at anew."""
         flags, *fields = self._player.next(self._number, LookKind.EVALUATED)
         self._evaluated = self._player.step
         self._quote = PlayedQuote(*fields)
+        self._step = -1
         return flags
 
 

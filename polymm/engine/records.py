@@ -22,12 +22,14 @@ class RunBegun(NamedTuple):
     Args:
         version: Of polymm.
         config: Digest of the configuration, without secrets.
+        boot: Of the host; another one than now says that it went down in between.
     """
 
     version: str
     config: str
     account: str
     started_ns: int
+    boot: str = ""
 
 
 @final

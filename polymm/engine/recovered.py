@@ -69,6 +69,10 @@ class Recovered:
         if apply is not None:
             apply(self, record)
 
+    def is_tail_lost(self, boot: str) -> bool:
+        """Whether the host went down since the last run, and with it what was not on the disk."""
+        return self.run is not None and self.run.boot != boot
+
     def is_news(self, fill: ev.FillTold) -> bool:
         """Whether a fill was not told yet with this status or a higher one."""
         known = self.fills.get(fill.key)

@@ -22,6 +22,7 @@ from polymm.runtime.journal_sync import Syncer
 from polymm.runtime.recovery import JournalRead, recover
 
 RETRY_S: Final = 1.0
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 # Where the system has none (macOS), the dearer one does as much.
 _sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
@@ -229,6 +230,14 @@ class SegmentFiles:
             if match is not None:
                 found.append((int(match[1]), path))
         return sorted(found, reverse=True)
+
+
+def boot_id() -> str:
+    """What tells this start of the host from others, "" where the system does not say."""
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _write_all(fd: int, content: bytes) -> None:

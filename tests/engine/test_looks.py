@@ -82,6 +82,18 @@ def test_a_book_is_noted_once_a_step_whatever_is_read_of_it_first() -> None:
     assert log.take() == ()
 
 
+def test_a_book_is_noted_again_after_an_evaluation_and_after_a_step() -> None:
+    market, log = FakeMarket(), LookLog()
+    view = log.view(market)
+    assert view.best_bid_e4 == 4_900
+    market.best_bid_e4 = 4_800
+    view.evaluate(1)
+    assert view.best_bid_e4 == 4_800
+    assert [look[1] for look in log.take()] == [LookKind.BOOK, LookKind.EVALUATED, LookKind.BOOK]
+    market.best_bid_e4 = 4_700
+    assert view.best_bid_e4 == 4_700
+
+
 def test_every_look_has_the_size_of_its_kind() -> None:
     log = LookLog()
     view, budget = log.view(FakeMarket()), log.budget(FakeBudget())

@@ -17,7 +17,7 @@ from polymm.engine import evidence as ev
 from polymm.errors import ConfigError, JournalError, LockedError
 from polymm.runtime import journal_files
 from polymm.runtime.journal import Journal
-from polymm.runtime.journal_files import JournalSettings, SegmentFiles, open_journal
+from polymm.runtime.journal_files import JournalSettings, SegmentFiles, boot_id, open_journal
 from polymm.runtime.recovery import recover
 from tests.support.journal_scene import RUN, SHARE, T0, fill, place
 
@@ -122,6 +122,12 @@ def test_settings_are_checked(field: str) -> None:
         JournalSettings(**{field: 0})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="sync must be process or disk, was 'never'"):
         JournalSettings(sync="never")  # type: ignore[arg-type]
+
+
+def test_a_boot_of_the_host_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert boot_id() == boot_id()
+    monkeypatch.setattr(journal_files, "_BOOT", Path("/nowhere"))
+    assert boot_id() == ""
 
 
 # The lock, and kill -9

@@ -178,6 +178,15 @@ def test_what_else_happened_to_a_market_is_known() -> None:
     assert state.settled["0xc1"].cash_e6 == SHARE
 
 
+def test_another_boot_of_the_host_has_lost_the_tail() -> None:
+    disk = MemoryDisk()
+    memory_journal(disk).begin(RUN._replace(boot="one"))
+    state = recover(disk.end_process()).state
+    assert not state.is_tail_lost("one")
+    assert state.is_tail_lost("two")
+    assert not Recovered().is_tail_lost("one")
+
+
 # Forgetting
 
 
