@@ -30,6 +30,7 @@ from polymm.engine.recovered import Recovered
 from polymm.engine.risk import RiskGate
 from polymm.engine.settings import SECOND, MakerSettings
 from polymm.engine.sight import Sight
+from polymm.engine.worth import Worth
 
 # Engine numbers of one market; makers of one account need ranges apart.
 IDS_A_MARKET: Final = 1_000_000
@@ -106,6 +107,7 @@ class Engine:
         self.fills = FillLedger()
         self.orders = OrderManager(self.fills, settings.orders)
         self.gate = RiskGate(settings.limits, self.orders, self.fills, budget)
+        self._worth = Worth(budget, self.orders)
         self.reconciler = Reconciler(self.orders, self.fills, self.gate, settings.reconcile)
         self.beating = Beating(self.orders, self.gate, settings.beats)
         self.seats: dict[str, Seat] = {}
@@ -173,6 +175,7 @@ class Engine:
             self.settings.maker,
             first_order_id=self._first_id,
             portfolio=self.portfolio,
+            worth=self._worth,
         )
         self._first_id += IDS_A_MARKET
         self._show_inventory(market.condition_id, maker)

@@ -6,7 +6,7 @@ or makes no sense is refused when this is made, so that no engine ever runs with
 
 from dataclasses import dataclass, fields
 
-from polymm.engine.settings import SECOND as _SECOND
+from polymm.engine.settings import MS, SECOND
 from polymm.errors import ConfigError
 
 
@@ -30,6 +30,8 @@ class RiskLimits:
         reference_age_ns_max: Since the newest reference price; 0 where none is used.
         user_age_ns_max: Since the user channel was lost.
         skew_ns_max: Between the venue's clock and ours.
+        lag_ns_max: The loop may stand still for so long; after a longer stall nothing goes out for
+            ``stall_rest_ns``.
         close_margin_ns: Before a window's end nothing goes out any more.
         orders_a_second_max, orders_a_minute_max: Orders that pass, whatever the strategy wants.
         rejects_max: Refusals of one side within a second that make it rest.
@@ -54,27 +56,29 @@ class RiskLimits:
     price_min_e4: int = 100
     price_max_e4: int = 9_900
     fill_margin_e6: int = 10_000
-    book_age_ns_max: int = 3 * _SECOND
+    book_age_ns_max: int = 3 * SECOND
     reference_age_ns_max: int = 0
-    user_age_ns_max: int = 2 * _SECOND
-    skew_ns_max: int = 2 * _SECOND
-    close_margin_ns: int = 2 * _SECOND
+    user_age_ns_max: int = 2 * SECOND
+    skew_ns_max: int = 2 * SECOND
+    lag_ns_max: int = 250 * MS
+    stall_rest_ns: int = SECOND
+    close_margin_ns: int = 2 * SECOND
     orders_a_second_max: int = 20
     orders_a_minute_max: int = 600
     rejects_max: int = 3
-    reject_rest_ns_max: int = 8 * _SECOND
+    reject_rest_ns_max: int = 8 * SECOND
     errors_max: int = 5
-    errors_window_ns: int = 10 * _SECOND
-    errors_rest_ns: int = 20 * _SECOND
-    slow_ns_max: int = _SECOND
-    slow_rest_ns: int = 5 * _SECOND
+    errors_window_ns: int = 10 * SECOND
+    errors_rest_ns: int = 20 * SECOND
+    slow_ns_max: int = SECOND
+    slow_rest_ns: int = 5 * SECOND
     failures_max: int = 3
-    failures_window_ns: int = 600 * _SECOND
-    markout_after_ns: int = 5 * _SECOND
-    markout_window_ns: int = 600 * _SECOND
-    backoff_ns_min: int = _SECOND
-    backoff_ns_max: int = 30 * _SECOND
-    unauthorized_window_ns: int = 600 * _SECOND
+    failures_window_ns: int = 600 * SECOND
+    markout_after_ns: int = 5 * SECOND
+    markout_window_ns: int = 600 * SECOND
+    backoff_ns_min: int = SECOND
+    backoff_ns_max: int = 30 * SECOND
+    unauthorized_window_ns: int = 600 * SECOND
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -31,6 +31,7 @@ from polymm.engine.planning import is_safe, price_exit, reference_price, silence
 from polymm.engine.ports import BookView, LaneView, QuoteView
 from polymm.engine.settings import MakerSettings
 from polymm.engine.working import Leg, WorkingOrders
+from polymm.engine.worth import Worth
 from polymm.errors import InputError
 
 
@@ -47,6 +48,7 @@ class Maker:
         settings: The cycle's parameters.
         first_order_id: Order ids run upwards from here; makers of one run need ranges apart.
         portfolio: Marked value of all positions, shared by the makers of one account.
+        worth: Which requotes are worth their tokens (requote = diff); None where tokens are free.
 
     Attributes:
         cycles: Outcomes of ended cycles; they sum to `cycles_started`, but for a suspended one.
@@ -68,6 +70,7 @@ class Maker:
         *,
         first_order_id: int = 1,
         portfolio: Portfolio | None = None,
+        worth: Worth | None = None,
     ) -> None:
         self.market = market
         self.settings = settings
@@ -93,7 +96,7 @@ class Maker:
         self._price_x2_e4 = 0
         self._last_ns: int | None = None
         self._looked_again = False
-        self._placer = Placer(self.orders, self.counts, book, settings)
+        self._placer = Placer(self.orders, self.counts, book, settings, worth)
 
     @property
     def working(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -244,7 +247,7 @@ class Maker:
         legs = self._wanted(now_ns, merges=actions)
         if not legs:
             return [*actions, *self._pull(now_ns)]
-        kept = self._placer.kept(legs) if self._per_side else ()
+        kept = self._placer.kept(now_ns, legs) if self._per_side else ()
         actions += self.orders.cancel_all(now_ns, but=kept)
         return self._advance(now_ns, self._cycle, legs, actions)
 

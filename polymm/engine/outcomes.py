@@ -26,6 +26,7 @@ COUNTS: Final = {
     "merge_sent": "b: of those, acted on",
     "safe_range_warning": "e: outside safe_low_e4..safe_high_e4, the cycle went on",
     "rejects_throttled": "i: a side paused after rejects_max rejections within a second",
+    "requote_spared": "f, requote = diff: an order stays since its requote is not worth the tokens",
     "self_match_withheld": "i: the order could have met an own one that may be live",
     "cancel_unproven": "a cancel, or the fills it reported, are overdue; one per wait",
     "cancel_refused": "a cancel proved nothing",

@@ -11,6 +11,7 @@ from polymm.engine.planning import holds, is_for, meets
 from polymm.engine.ports import BookView
 from polymm.engine.settings import SECOND, MakerSettings
 from polymm.engine.working import Leg, WorkingOrder, WorkingOrders
+from polymm.engine.worth import Worth
 
 SELF_MATCH: Final = "self_match_withheld"
 
@@ -23,9 +24,10 @@ class Placer:
         counts: Where withheld orders are counted, by reason.
         book: For the tick of the moment.
         settings: Tolerances and the limit of rejections.
+        worth: Which requotes are worth their tokens; None where tokens cost nothing.
     """
 
-    __slots__ = ("_book", "_counts", "_orders", "_rejected_ns", "_settings")
+    __slots__ = ("_book", "_counts", "_orders", "_rejected_ns", "_settings", "_worth")
 
     def __init__(
         self,
@@ -33,17 +35,23 @@ class Placer:
         counts: Counter[str],
         book: BookView,
         settings: MakerSettings,
+        worth: Worth | None = None,
     ) -> None:
         self._orders = orders
         self._counts = counts
         self._book = book
         self._settings = settings
+        self._worth = worth
         size = settings.rejects_max
         self._rejected_ns: tuple[deque[int], deque[int]] = deque(maxlen=size), deque(maxlen=size)
 
-    def kept(self, wanted: Sequence[Leg]) -> list[WorkingOrder]:
-        """Orders that are still what one of the legs asks for."""
-        return [order for order in self._orders if self._holds(order, wanted)]
+    def kept(self, now_ns: int, wanted: Sequence[Leg]) -> list[WorkingOrder]:
+        """Orders that are still what one of the legs asks for, or not worth replacing."""
+        return [
+            order
+            for order in self._orders
+            if self._holds(order, wanted) or self._is_spared(now_ns, order, wanted)
+        ]
 
     def note_rejected(self, now_ns: int, side: int) -> None:
         """Remember a rejection; `rejects_max` of them within a second pause the side."""
@@ -79,6 +87,16 @@ class Placer:
 
     def _holds(self, order: WorkingOrder, wanted: Sequence[Leg]) -> bool:
         return holds(order, wanted, self._book.tick_e4, self._settings)
+
+    def _is_spared(self, now_ns: int, order: WorkingOrder, wanted: Sequence[Leg]) -> bool:
+        """Whether an order that no longer holds stays all the same: tokens are scarce."""
+        worth = self._worth
+        if worth is None or not order.is_intended or order.is_unanswered:
+            return False
+        if worth.is_worth(now_ns, order, wanted, self._book.tick_e4):
+            return False
+        self._counts["requote_spared"] += 1
+        return True
 
     def _is_throttled(self, now_ns: int, side: int) -> bool:
         times = self._rejected_ns[side]

@@ -51,6 +51,7 @@ CLOSINGS: Final[Mapping[str, str]] = MappingProxyType(
         "journal": "nothing can be written down",
         "user_channel": "the user channel is away for too long",
         "skew": "the venue's clock is too far from ours",
+        "stalled": "the loop stood still: what it has not seen yet comes first",
         "slow_venue": "too many answers to placements took too long",
         **SPELLS,
     }

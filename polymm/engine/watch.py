@@ -89,6 +89,7 @@ class Watch:
             ev.PreflightRead: self._preflight,
             ev.BeatAnswered: self._beat,
             ev.UserChannel: self._user,
+            ev.Stalled: self._stalled,
             ev.Mark: self._mark,
             ev.MarketSettled: self._settled,
         }
@@ -273,6 +274,11 @@ class Watch:
             self.findings.reopenings.append("user_channel")
         else:
             self.next_timer_ns = event.since_ns + self._limits.user_age_ns_max
+
+    def _stalled(self, now_ns: int, event: ev.Stalled) -> None:
+        if event.stall_ns > self._limits.lag_ns_max:
+            until_ns = now_ns + self._limits.stall_rest_ns
+            self.findings.closings.append(Closing("stalled", until_ns))
 
     def _alarm(self, name: str, subject: str, text: str) -> None:
         self.findings.alarms.append(Alarm(name, subject, text))

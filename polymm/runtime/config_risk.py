@@ -41,6 +41,7 @@ class RiskSection(Section):
     )
     user_age_max_ms: Micro = number(2000.0, "ms", 1.0, 60_000.0, "Since the user channel was lost.")
     skew_max_ms: Micro = number(2000.0, "ms", 1.0, 60_000.0, "Between the venue's clock and ours.")
+    lag_max_ms: Micro = number(250.0, "ms", 1.0, 60_000.0, "The loop may stand still for so long.")
     slow_max_ms: Micro = number(
         1000.0, "ms", 1.0, 60_000.0, "95 of 100 answers to placements must come within this."
     )

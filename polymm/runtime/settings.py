@@ -110,6 +110,7 @@ def risk_limits(config: Config) -> RiskLimits:
         reference_age_ns_max=to_ns(risk.reference_age_max_ms),
         user_age_ns_max=to_ns(risk.user_age_max_ms),
         skew_ns_max=to_ns(risk.skew_max_ms),
+        lag_ns_max=to_ns(risk.lag_max_ms),
         slow_ns_max=to_ns(risk.slow_max_ms),
         close_margin_ns=close_margin_ns(config),
         orders_a_second_max=risk.orders_a_second_max,

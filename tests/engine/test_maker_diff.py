@@ -4,7 +4,11 @@ import pytest
 
 from polymm._core.layout import BID_TOO_LONG
 from polymm.domain.order import Accepted, Cancelled, Side, Token
+from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.order_manager import OrderManager
+from polymm.engine.worth import Worth
 from tests.support.fake_lane import MS, SILENT, FakeQuote, Stage, cancels, places
+from tests.support.gates import FakeBudget
 
 TEN = 10_000_000
 
@@ -213,3 +217,39 @@ def test_shares_behind_an_open_sell_are_not_merged() -> None:
     merge, *rest = stage.timer(1_000)
     assert merge.pairs_e6 == 2_000_000
     assert len(cancels(rest)) == 2
+
+
+def scarce(budget: FakeBudget) -> Stage:
+    stage = Stage(requote="diff", worth=Worth(budget, OrderManager(FillLedger())))
+    stage.quoted()
+    return stage
+
+
+def test_while_tokens_are_plenty_every_requote_is_worth_them() -> None:
+    stage = scarce(FakeBudget())
+    stage.lane.quote = FakeQuote(bid_e4=4_800)
+    assert len(cancels(stage.timer(1_000))) == 1
+
+
+def test_when_tokens_are_scarce_a_small_move_is_spared_and_a_great_one_is_not() -> None:
+    budget = FakeBudget(orders=14)
+    stage = scarce(budget)
+    stage.lane.quote = FakeQuote(bid_e4=4_600, ask_e4=5_400)
+    assert stage.timer(1_000) == []
+    assert stage.maker.counts["requote_spared"] == 2
+    assert stage.maker.cycles == {"placed": 1, "kept": 1}
+    stage.lane.quote = FakeQuote(bid_e4=4_500, ask_e4=5_400)
+    great = stage.timer(1_000)
+    assert [cancel.order_id for cancel in cancels(great)] == [1]
+    (placed,) = stage.prove(great)
+    assert placed.price_e4 == 4_500
+    stage.accept([placed])
+    # More tokens, and the small move is worth them.
+    budget.orders = 60
+    assert [cancel.order_id for cancel in cancels(stage.timer(1_000))] == [2]
+
+
+def test_without_a_token_what_stands_on_the_wrong_side_goes_all_the_same() -> None:
+    stage = scarce(FakeBudget(orders=0))
+    stage.lane.quote = FakeQuote(bid_e4=4_600, ask_e4=4_800)  # our bid stands at 4900
+    assert [cancel.order_id for cancel in cancels(stage.timer(1_000))] == [1]

@@ -168,6 +168,16 @@ def test_a_clock_too_far_from_the_venues_closes(scene: Scene) -> None:
         assert scene.check() == refusal
 
 
+def test_after_a_stall_nothing_goes_out_before_the_backlog_is_read(scene: Scene) -> None:
+    scene.tell(ev.Stalled(250_000_000))
+    assert scene.check() == ""
+    scene.tell(ev.Stalled(250_000_001))
+    assert scene.check() == "gate_closed"
+    assert set(scene.gate.closed_by) == {"stalled"}
+    scene.now_ns += SECOND
+    assert scene.check() == ""
+
+
 # Close
 
 

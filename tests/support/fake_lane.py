@@ -21,6 +21,7 @@ from polymm.domain.order import (
 from polymm.engine.events import BookChanged, Timer
 from polymm.engine.maker import Maker
 from polymm.engine.settings import MakerSettings
+from polymm.engine.worth import Worth
 from polymm.errors import InputError
 
 MS = 1_000_000
@@ -99,11 +100,15 @@ class Stage:
     Every call that steps the maker answers what it wants sent, and keeps it in `sent`.
     """
 
-    def __init__(self, portfolio: Portfolio | None = None, **settings: object) -> None:
+    def __init__(
+        self, portfolio: Portfolio | None = None, worth: Worth | None = None, **settings: object
+    ) -> None:
         self.settings = MakerSettings(**settings)
         self.lane = FakeLane(event=self.settings.cycle == "event", cycle_ns=self.settings.cycle_ns)
         self.book = FakeBook()
-        self.maker = Maker(MARKET, self.book, self.lane, self.settings, portfolio=portfolio)
+        self.maker = Maker(
+            MARKET, self.book, self.lane, self.settings, portfolio=portfolio, worth=worth
+        )
         self.now_ns = T0
         self.sent: list[Action] = []
         self._trades = 0
