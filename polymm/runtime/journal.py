@@ -64,10 +64,8 @@ class Journal:
     Attributes:
         disk: As given.
         tell: Takes JournalFailed and JournalHealed where no call is there to raise an error.
-        state: All that was told so far.
         failure: Why nothing can be written, "" while it can.
         lost_steps: Steps that were not written because of it, since the journal was opened.
-        n_bytes: Written since the journal was opened.
     """
 
     def __init__(
@@ -80,17 +78,27 @@ class Journal:
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
     ) -> None:
         self.tell: Callable[[ev.Event], None] | None = None
-        self.state = state
         self.cuts = cuts
         self.looks = LookLog() if looks is None else looks
         self.failure = ""
         self.lost_steps = 0
-        self.n_bytes = 0
         self.disk = disk
+        self._state = state
+        # Planned, and not yet taken into the state: that is done off an order's way.
+        self._planned: list[OrderPlanned] = []
         self._segment_bytes_max = segment_bytes_max
         self._segment_bytes = 0
         self._gap = 0
         self._is_healing = False
+
+    @property
+    def state(self) -> Recovered:
+        """All that was told so far."""
+        if self._planned:
+            for planned in self._planned:
+                self._state.apply(planned)
+            self._planned.clear()
+        return self._state
 
     def begin(self, run: RunBegun) -> None:
         """Begin a run in a segment of its own.
@@ -113,11 +121,13 @@ class Journal:
         if self.failure:
             raise JournalError(self.failure)
         try:
-            self._write(encode_plan(order, market, place, now_ns), is_plan=True)
+            frame = encode_plan(order, market, place, now_ns)
+            self.disk.write(frame, is_plan=True)
         except JournalError as error:
             self._fail(str(error))
             raise
-        self.state.apply(OrderPlanned(order, market, place, now_ns))
+        self._segment_bytes += len(frame)
+        self._planned.append(OrderPlanned(order, market, place, now_ns))
 
     def market(self, now_ns: int, market: Market) -> None:
         """Write down that a market is taken in; before the engine is told.
@@ -144,8 +154,9 @@ class Journal:
         looks = self.looks.take()
         records = self._kept(event, actions)
         # Be the disk what it may: a later checkpoint carries on what is taken in here.
+        state = self.state
         for record in records:
-            self.state.apply(record)
+            state.apply(record)
         if self.failure and not self._is_healing:
             self._gap += 1
             self.lost_steps += 1
@@ -222,10 +233,9 @@ class Journal:
         self._is_healing = False
         self.disk.retry()
 
-    def _write(self, frames: bytes, *, is_plan: bool = False) -> None:
-        self.disk.write(frames, is_plan=is_plan)
+    def _write(self, frames: bytes) -> None:
+        self.disk.write(frames, is_plan=False)
         self._segment_bytes += len(frames)
-        self.n_bytes += len(frames)
 
     def _begin_segment(self) -> None:
         """Carry everything on in a new segment, and say there what the old one lacks."""
@@ -233,6 +243,5 @@ class Journal:
         if self._gap:
             head += encode(Gap(self._gap))
         self._segment_bytes = len(head)
-        self.n_bytes += len(head)
         self.disk.begin(head)
         self._gap = 0

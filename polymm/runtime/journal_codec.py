@@ -83,7 +83,11 @@ def _dump(value: object) -> bytes:
 
 def encode_plan(order: str, market: str, place: Place, planned_ns: int) -> bytes:
     """Frame an OrderPlanned."""
-    return make_frame(_PLAN, _dump((order, market, tuple(place), planned_ns)))
+    try:
+        payload = orjson.dumps((order, market, tuple(place), planned_ns))
+    except orjson.JSONEncodeError as error:
+        raise JournalError(f"a record cannot be written: {error}") from error
+    return make_frame(_PLAN, payload)
 
 
 def encode_input(now_ns: int, event: ev.Event, looks: object) -> bytes:
