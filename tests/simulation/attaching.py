@@ -1,6 +1,9 @@
 """Puts the checker over a world."""
 
-from polymm.engine.actions import Alarm, Finished
+from collections.abc import Sequence
+
+from polymm.engine.actions import Action, Alarm, Finished
+from polymm.engine.evidence import Event
 from tests.simulation.checker import Checker
 from tests.simulation.life import Life
 from tests.simulation.process import EngineProcess, limits_of
@@ -47,7 +50,11 @@ class CheckedWorld:
         assert isinstance(process, EngineProcess)
         now_ns, checker = self.world.now_ns, self.checker
         checker.started(now_ns, process.engine, self.world.disk, process.journal.state)
-        alarm, finish = life.alarm, life.finish
+        alarm, finish, step = life.alarm, life.finish, process.engine.step
+
+        def stepped(now_ns: int, event: Event) -> Sequence[Action]:
+            checker.before_step(now_ns, event)
+            return step(now_ns, event)
 
         def alarmed(item: Alarm) -> None:
             checker.alarmed(item)
@@ -57,7 +64,11 @@ class CheckedWorld:
             checker.finished(self.world.now_ns, item)
             finish(item)
 
+        process.engine.step = stepped  # type: ignore[method-assign]
         life.alarm, life.finish = alarmed, finished  # type: ignore[method-assign]
 
     def _ended(self, life: Life, lost_tail: bool) -> None:
+        senses = self.world.senses
+        # What was on its way to it is lost with its sockets.
+        senses.user_dropped = senses.user_sent - senses.user_taken
         self.checker.crashed(self.world.now_ns, lost_tail=lost_tail)

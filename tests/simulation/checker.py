@@ -8,7 +8,8 @@ of the three is computed from another. The world calls it:
   ``crashed(now_ns, lost_tail=...)`` when it is dropped;
 * ``at_send(sent)`` at each write, before the venue can act on it;
 * ``gone(order)`` when a placement it has seen can no longer reach the exchange;
-* ``after_step(now_ns, event)``: it is `World.on_step`;
+* ``before_step(now_ns, event)`` and ``after_step(now_ns, event)`` around each step, so that what
+  the step sends is held against all that the engine was told, the event included;
 * ``alarmed(alarm)`` and ``finished(now_ns, finished)`` from the engine's venue;
 * ``healed(now_ns)`` when all faults are off for good, ``finish(now_ns)`` at the end of the run.
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from polymm.engine.engine import Engine
 
 SWEEP_STEPS: Final = 1_000
+# Looking at all containers takes milliseconds.
+BOUNDS_STEPS: Final = 20_000
 CLOCK_NS: Final = 50 * MS
 # What was sent so long before the end must have found its end too.
 SETTLED_NS: Final = 60 * SECOND
@@ -186,6 +189,11 @@ class Checker:
 
     # Steps
 
+    def before_step(self, now_ns: int, event: ev.Event) -> None:
+        """The engine is about to take an event."""
+        if type(event) is not ev.BookChanged:
+            self._told.apply(now_ns, event)
+
     def after_step(self, now_ns: int, event: ev.Event) -> None:
         """The engine took an event, and what it answered was carried out."""
         engine, belief, truth = self._engine, self._belief, self.truth
@@ -197,7 +205,6 @@ class Checker:
         self.steps += 1
         markets = truth.touched
         if type(event) is not ev.BookChanged:
-            self._told.apply(now_ns, event)
             if self._told.news:
                 markets.update(fill.market for fill, _ in self._told.news)
                 belief.book()
@@ -216,6 +223,8 @@ class Checker:
             self._look_at_clocks(now_ns, engine, belief)
         if self.steps % SWEEP_STEPS == 0:
             self._sweep(now_ns, engine, belief)
+        if self.steps % BOUNDS_STEPS == 0:
+            self._bounds.check(now_ns, engine)
 
     def _note(self, event: ev.Event, belief: BeliefChecks) -> None:
         match event:
@@ -236,7 +245,7 @@ class Checker:
             timing.check_inputs(now_ns, market, told)
         timing.check_killed(now_ns, told)
         timing.check_resolved(now_ns, engine)
-        timing.check_quoting(now_ns, told)
+        timing.check_quoting(now_ns, told, engine)
         timing.check_lag(now_ns)
         timing.check_stopped(now_ns, told, self._finished)
         deadline_ns = told.beat_ns + BEAT_DEADLINE_NS
@@ -248,7 +257,6 @@ class Checker:
         """Look at everything."""
         self.truth.audit(now_ns)
         belief.check_markets(now_ns, engine.seats)
-        self._bounds.check(now_ns, engine)
 
     def _check_replay(self, now_ns: int) -> None:
         assert self._disk is not None
@@ -275,6 +283,7 @@ class Checker:
             self.timing.check_dead(now_ns)
             return
         self._sweep(now_ns, engine, belief)
+        self._bounds.check(now_ns, engine)
         if not any(self.truth.open.values()) and not self.sends.flying:
             belief.check_quiet(now_ns)
         self._check_replay(now_ns)

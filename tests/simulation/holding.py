@@ -127,10 +127,12 @@ class BeliefChecks:
         """Take over what the engine has booked; what it makes of more is then held."""
         self._corrected = set(self._state.corrections)
         self._booked_e6.clear()
+        fills = self._engine.fills
         for market in {*self._truth.net_e6, *self._engine.seats}:
             for token in Token:
-                held_e6 = self._engine.fills.position(market, token).booked_e6
-                self._booked_e6[market][token] = held_e6
+                self._booked_e6[market][token] = fills.position(market, token).booked_e6
+            for fill in fills.fills(market):
+                self._told.fills[fill.key] = fill
 
     def ready(self) -> None:
         """The engine posts: all that it could not know from its journal is proven now."""

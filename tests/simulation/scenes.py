@@ -126,11 +126,19 @@ class Moment:
         """Begin an engine process that knows all fills so far."""
         self.book = Book(self.venue)
         self.orders = BelievedOrders()
+        seat = SimpleNamespace(
+            view=self.book,
+            is_open=True,
+            sight=SimpleNamespace(obstacles=set()),
+            maker=SimpleNamespace(no_quote_reasons=()),
+        )
         self.engine: Any = SimpleNamespace(
             orders=self.orders,
             fills=FillLedger(),
-            gate=SimpleNamespace(is_open=True, closed_by={}, limits=LIMITS),
-            seats={MARKET_ID: SimpleNamespace(view=self.book, is_open=True)},
+            gate=SimpleNamespace(
+                is_open=True, closed_by={}, limits=LIMITS, may_quote=lambda market: True
+            ),
+            seats={MARKET_ID: seat},
         )
         self.checker.started(self.now_ns, self.engine, self.disk, Recovered())
 
@@ -165,6 +173,7 @@ class Moment:
         for fill in fills:
             if isinstance(fill, ev.FillTold):
                 self.engine.fills.apply(fill)
+        self.checker.before_step(self.now_ns, event)
         self.checker.after_step(self.now_ns, event)
 
     def tick(self) -> None:

@@ -34,6 +34,11 @@ UNKNOWN_NS: Final = 15 * SECOND
 DEBT_NS: Final = 5 * SECOND
 STOP_NS: Final = 5 * SECOND
 LAG_NS: Final = 50 * MS
+# Of `Maker.no_quote_reasons` those that are the strategy's own wish.
+STRATEGY_REASONS: Final = frozenset(
+    {"no_size", "bid_too_long", "ask_too_short", "bid_no_room", "ask_no_room", "price_range"}
+    | {"bid_guarded_out", "ask_guarded_out", "thin_book", "max_total_position"}
+)
 _UNKNOWN: Final = (Life.UNKNOWN_NEW, Life.UNKNOWN_CANCEL)
 
 
@@ -139,9 +144,12 @@ class Timing:
 
     # L2
 
-    def check_quoting(self, now_ns: int, told: Told) -> None:
-        """Some time after the last fault something must rest."""
+    def check_quoting(self, now_ns: int, told: Told, engine: "Engine") -> None:
+        """Some time after the last fault something must rest, where the strategy wants anything."""
         if self._healed_ns is None or told.ended[0]:
+            return
+        if any(_wants_nothing(engine, market) for market in engine.seats):
+            self.quoted_ns = now_ns
             return
         bound_ns = max(
             self._healed_ns + QUOTING_NS,
@@ -185,6 +193,8 @@ class Timing:
     def check_events(self, now_ns: int) -> None:
         """Every event of the user channel was taken, or lost with its connection."""
         senses = self._senses
+        if now_ns - self._truth.changed_ns < SECOND:
+            return  # some may be on their way
         if senses.user_sent != senses.user_taken + senses.user_dropped:
             text = f"{senses.user_sent} user events sent, {senses.user_taken} taken"
             raise Violated("L5", f"{text}, {senses.user_dropped} lost with connections", now_ns)
@@ -203,3 +213,10 @@ class Timing:
         if unnamed:
             text = f"finished as {finished.code}, not named as left: {sorted(unnamed)}"
             raise Violated("L7", text, now_ns)
+
+
+def _wants_nothing(engine: "Engine", market: str) -> bool:
+    """Whether a market may be quoted, and the strategy alone does not want to."""
+    seat = engine.seats[market]
+    may_quote = seat.is_open and not seat.sight.obstacles and engine.gate.may_quote(market)
+    return may_quote and not STRATEGY_REASONS.isdisjoint(seat.maker.no_quote_reasons)

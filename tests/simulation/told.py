@@ -36,7 +36,8 @@ class Told:
         beat_ns: When the last accepted beat was sent, NEVER before the first.
         missed_ns: When a heartbeat's deadline was last seen to pass.
         cancel_failures: Cancel rounds without an answer that proves anything, in a row.
-        ended_orders: Orders that the engine was told never to cancel (again).
+        ended_orders: Orders whose cancel was refused for good, with its sending, and that were
+            not seen open since.
         rejected: Receipt of the last rejections by market and side in Up terms.
         fills: Highest status by fill key, with the fill.
         voids: Times of failed settlements.
@@ -56,7 +57,7 @@ class Told:
         self.reread_ns = NEVER
         self.beat_ns = self.missed_ns = NEVER
         self.cancel_failures = 0
-        self.ended_orders: set[str] = set()
+        self.ended_orders: dict[str, int] = {}
         self.rejected: defaultdict[tuple[str, int], deque[int]] = defaultdict(
             lambda: deque(maxlen=8)
         )
@@ -81,6 +82,8 @@ class Told:
             ev.Swept: self._sweep,
             ev.PlaceAnswered: self._place,
             ev.FillTold: self._fill,
+            ev.OrderTold: self._order,
+            ev.OrderRead: self._read,
             ev.MarketClosed: self._close,
             ev.MarketSettled: self._close,
         }
@@ -117,6 +120,8 @@ class Told:
     # Reads
 
     def _open(self, now_ns: int, event: ev.OpenListed) -> None:
+        for seen in event.orders:
+            self._seen_open(seen.order, event.began_ns)
         if event.market:
             return
         self.opens = max(self.opens, event.began_ns)
@@ -126,6 +131,19 @@ class Told:
             self._clean_began_ns = event.began_ns
         elif event.began_ns >= self._clean_began_ns + 2 * SECOND:
             self.clean_pairs = True
+
+    def _read(self, now_ns: int, event: ev.OrderRead) -> None:
+        if event.seen is not None:
+            self._seen_open(event.order, event.began_ns)
+
+    def _order(self, now_ns: int, event: ev.OrderTold) -> None:
+        if event.news is not ev.OrderNews.CANCELLATION:
+            self._seen_open(event.order, now_ns)
+
+    def _seen_open(self, order: str, at_ns: int) -> None:
+        """Evidence of life wins: what was refused as unknown before may be cancelled now."""
+        if at_ns > self.ended_orders.get(order, at_ns):
+            del self.ended_orders[order]
 
     def _trades(self, now_ns: int, event: ev.TradesRead) -> None:
         self.trades = max(self.trades, event.began_ns)
@@ -150,7 +168,7 @@ class Told:
 
     def _cancel(self, now_ns: int, event: ev.CancelAnswered) -> None:
         if event.verdict is ev.CancelVerdict.NOT_CANCELED:
-            self.ended_orders.add(event.order)
+            self.ended_orders[event.order] = event.sent_ns
         self._count_round(event.verdict, event.sent_ns or event.recv_ns)
 
     def _sweep(self, now_ns: int, event: ev.Swept) -> None:
@@ -166,6 +184,8 @@ class Told:
     def _place(self, now_ns: int, event: ev.PlaceAnswered) -> None:
         if event.reason in CANCEL_ONLY_REASONS:
             self.venue_ns = now_ns
+        if event.verdict.is_accepted:
+            self._seen_open(event.order, now_ns)
         if event.verdict is ev.PlaceVerdict.REJECTED:
             side = self._side_of(event.order)
             if side is not None:

@@ -79,6 +79,7 @@ class Truth:
         cash_pending_e6: Proceeds that are mined and not confirmed yet.
         shares_pending_e6: Bought shares that are mined and not confirmed yet, by token id.
         voided: Times of failures.
+        changed_ns: When something of ours last happened.
         touched: Markets something happened in since this was last cleared.
         histories: True touches by market.
         on_arrive: Called when a request of ours reaches the venue's engine.
@@ -100,6 +101,7 @@ class Truth:
         self.cash_pending_e6 = 0
         self.shares_pending_e6: defaultdict[str, int] = defaultdict(int)
         self.voided: list[int] = []
+        self.changed_ns = 0
         self.touched: set[str] = set()
         self.histories: dict[str, TouchHistory] = {}
         self.on_arrive: Callable[[int, OrderRequest, Listing], None] = _ignore
@@ -166,6 +168,10 @@ class Truth:
     def _listed(self, listing: Listing) -> None:
         self.histories[listing.condition_id] = TouchHistory()
 
+    def _touch(self, market: str) -> None:
+        self.touched.add(market)
+        self.changed_ns = self.exchange.timers.now_ns
+
     def _changed(self, _: None, now_ns: int, listing: Listing, *__: object) -> None:
         ladder = listing.ladder
         history = self.histories[listing.condition_id]
@@ -195,10 +201,10 @@ class Truth:
             return
         mine = self.open[market]
         mine[order_id] = order
-        self.touched.add(market)
+        self._touch(market)
 
         def watch(open_e6: int) -> None:
-            self.touched.add(market)
+            self._touch(market)
             if not open_e6:
                 mine.pop(order_id, None)
 
@@ -237,14 +243,14 @@ class Truth:
             net[leg.token] += leg.sign * leg.size_e6
             self.paid_e6[market] += leg.sign * leg.cash_e6
         self.pending[market][trade.trade_id] = trade
-        self.touched.add(market)
+        self._touch(market)
 
     def _settled(self, _: None, trade: Trade, step: Step, now_ns: int) -> None:
         legs = self.legs.get(trade.trade_id)
         if legs is None:
             return
         market = trade.listing.condition_id
-        self.touched.add(market)
+        self._touch(market)
         if step.status is TradeStatus.MINED:
             self._mined.add(trade.trade_id)
             self._move_pending(trade, legs, 1)
@@ -268,7 +274,7 @@ class Truth:
             self.paid_e6[market] -= pairs_e6
             self.merged_e6[market] += pairs_e6
             self.merging_e6[market] += pairs_e6
-            self.touched.add(market)
+            self._touch(market)
 
     def _move_pending(self, trade: Trade, legs: Iterable[Leg], sign: int) -> None:
         for leg in legs:
