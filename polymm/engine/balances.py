@@ -5,7 +5,7 @@ where two reads agree on it, some time apart, and the ledger did not move betwee
 settled yet may or may not be in a balance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from polymm.domain.order import Token
@@ -13,6 +13,7 @@ from polymm.engine.actions import Action, Alarm
 from polymm.engine.evidence import BalancesRead, Correction
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.proving import ReconcileSettings
+from polymm.engine.reads import ReadClock
 from polymm.engine.risk import RiskGate
 
 CASH: Final = ("", None)
@@ -43,6 +44,7 @@ class Comparison:
         fills: The ledger.
         gate: Lets only out what reduces, once something differed that nobody can explain.
         settings: What may differ, and for how long.
+        clock: Of these reads.
         actions: Takes entries and alarms.
 
     Attributes:
@@ -55,12 +57,14 @@ class Comparison:
         fills: FillLedger,
         gate: RiskGate,
         settings: ReconcileSettings,
+        clock: ReadClock,
         actions: list[Action],
     ) -> None:
         self.agreed_ns: dict[str, int] = {}
         self._fills = fills
         self._gate = gate
         self._settings = settings
+        self._clock = clock
         self._actions = actions
         self._is_opened = False
         self._last: dict[_Key, int] = {}
@@ -79,8 +83,17 @@ class Comparison:
             self._last.pop((market, token), None)
             self._differences.pop((market, token), None)
 
+    def is_agreed(self, markets: Iterable[str], floor_ns: int) -> bool:
+        """Whether cash and these markets agree by reads begun since then; asks until they do."""
+        agreed_ns = min(self.agreed_ns.get(market, -1) for market in ("", *markets))
+        if agreed_ns >= floor_ns:
+            return True
+        # What was read before counts as the first of two equal reads.
+        self._clock.want(max(floor_ns, self._clock.good_ns + self._settings.retry_ns_min))
+        return False
+
     def apply(
-        self, now_ns: int, read: BalancesRead, markets: Iterable[str], patience_ns: int
+        self, now_ns: int, read: BalancesRead, markets: Sequence[str], *, is_late: bool
     ) -> None:
         """Compare one read, and let the ledger take over what stood for long enough.
 
@@ -89,8 +102,10 @@ class Comparison:
 
         Args:
             markets: Those to be compared; one that was not read is left alone.
-            patience_ns: A difference must have stood so long.
+            is_late: Whether the account trades, so that balances may come late.
         """
+        settings = self._settings
+        patience_ns = settings.patience_later_ns if is_late else settings.patience_ns
         shares: dict[_Key, int] = {(market, token): size for market, token, size in read.shares}
         shares[CASH] = read.cash_e6
         for market in ("", *markets):
@@ -108,6 +123,8 @@ class Comparison:
                 is_agreed = is_agreed and is_equal and key not in self._differences
             if is_agreed:
                 self.agreed_ns[market] = read.began_ns
+        if any(market not in self.agreed_ns for market in markets):
+            self._clock.want(read.began_ns + settings.apart_ns)
 
     def _open(self, read: BalancesRead, *, is_equal: bool) -> None:
         if is_equal:
@@ -117,14 +134,17 @@ class Comparison:
                 self._correct(CASH, before_e6, read.cash_e6, read)
 
     def _held(self, key: _Key) -> Held:
+        """What the ledger holds; pairs on their way into a merge may have become cash or not."""
         market, token = key
+        merging = self._gate.merging_e6
         if token is None:
             cash = self._fills.total
             low_e10 = cash.confirmed_e10 - cash.spending_e10
-            high_e10 = cash.confirmed_e10 + cash.earning_e10
-            return Held(low_e10 // 10_000, cash.confirmed_e10 // 10_000, -(-high_e10 // 10_000))
+            high_e6 = -(-(cash.confirmed_e10 + cash.earning_e10) // 10_000) + sum(merging.values())
+            return Held(low_e10 // 10_000, cash.confirmed_e10 // 10_000, high_e6)
         position = self._fills.position(market, token)
-        return Held(position.low_e6, position.confirmed_e6, position.high_e6)
+        low_e6 = position.low_e6 - merging.get(market, 0)
+        return Held(low_e6, position.confirmed_e6, position.high_e6)
 
     def _compare(
         self, now_ns: int, key: _Key, read: BalancesRead, balance_e6: int, patience_ns: int
@@ -139,7 +159,8 @@ class Comparison:
         if known is None or known[:2] != (balance_e6, before_e6):
             self._differences[key] = Difference(balance_e6, before_e6, read.began_ns)
             return
-        is_settled = held.low_e6 == held.high_e6
+        # Cash is counted finer than the venue tells it.
+        is_settled = held.high_e6 - held.low_e6 <= 1
         if not is_settled or read.began_ns - known.since_ns < patience_ns:
             return
         del self._differences[key]

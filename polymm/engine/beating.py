@@ -102,6 +102,13 @@ class CancelPath:
         for order in late:
             self._fail(self._out_ns.pop(order))
 
+    @property
+    def next_timer_ns(self) -> int:
+        """When the oldest that is out has failed."""
+        if not self._out_ns:
+            return NEVER_NS
+        return min(self._out_ns.values()) + self._answer_ns_max + 1
+
     def forgive(self) -> None:
         """Nothing is left that a cancel could be needed for."""
         self.failed = 0
@@ -211,6 +218,7 @@ class Beating:
             if not self._out_ns:
                 return next_ns
             next_ns = min(next_ns, self._out_ns + self.settings.answer_ns_max + 1)
+        next_ns = min(next_ns, self.path.next_timer_ns)
         next_ns = min(next_ns, self._tick_ns + self.settings.health_ns_max // 2)
         if self._accepted_ns >= 0:
             limit_ns = self._accepted_ns + self.settings.limit_ns
@@ -259,16 +267,19 @@ class Beating:
             self._unclean_ns = 1
             self._list_ns = NEVER_NS
             self._orders.doubt(now_ns, "", why=_HEARTBEAT)
+            if self._is_ending:
+                return
             text = f"no beat was accepted for {self.settings.limit_ns / SECOND:g} s"
             self.actions.append(Alarm("heartbeat_missed", "", text))
 
     def _beat(self, now_ns: int, fault: str) -> None:
-        if not self._gate.closed_by.keys().isdisjoint(HALTS):
+        if self._is_ending:
             # At the end the switch is one more net: nothing must be left when it falls.
             self._due_ns = now_ns + self.settings.period_ns
             return
         if fault:
-            if not self._is_withheld:
+            # Before the first accepted beat the venue waits for none.
+            if not self._is_withheld and self._accepted_ns >= 0:
                 self.actions.append(Alarm("beat_withheld", "", fault))
             self._is_withheld = True
             self._due_ns = now_ns + self.settings.retry_ns
@@ -278,6 +289,10 @@ class Beating:
         self._out_ns = now_ns
         self.sent += 1
         self.actions.append(Beat())
+
+    @property
+    def _is_ending(self) -> bool:
+        return not self._gate.closed_by.keys().isdisjoint(HALTS)
 
     def _fault(self, now_ns: int) -> str:
         """What speaks against a beat, "" for nothing."""

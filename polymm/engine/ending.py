@@ -64,6 +64,7 @@ class Ending:
         self._reason = f"{self._reason}; {reason}" if self._reason else reason
         self._last_ns = min(self._last_ns, now_ns + wait_ns)
         self._is_empty = False
+        self._lists.wait_ns = min(self._lists.wait_ns, self._settings.hurry_ns)
         self._sweeping.begin(now_ns)
         self._cancel(now_ns)
 

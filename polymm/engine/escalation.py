@@ -4,6 +4,8 @@ The order manager cancels by id and sends again; here stands what comes after th
 clock and an alarm of its own. That no heartbeat is sent any more `polymm.engine.beating` decides.
 """
 
+from collections.abc import Callable
+
 from polymm.engine.actions import Action, Alarm
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import Swept
@@ -20,18 +22,24 @@ class Escalation:
         orders: The belief about every order.
         settings: Clocks.
         actions: Takes cancels and alarms.
+        is_over: Whether the venue takes no orders of a market any more: nothing rests in it.
 
     Attributes:
         next_timer_ns: When to tick at the latest.
     """
 
     def __init__(
-        self, orders: OrderManager, settings: ReconcileSettings, actions: list[Action]
+        self,
+        orders: OrderManager,
+        settings: ReconcileSettings,
+        actions: list[Action],
+        is_over: Callable[[str], bool],
     ) -> None:
         self.next_timer_ns = NEVER_NS
         self._orders = orders
         self._settings = settings
         self._actions = actions
+        self._is_over = is_over
         self._markets: dict[str, Sweeping] = {}
         self._all = self._new("")
         self._alarmed: set[str] = set()
@@ -62,7 +70,7 @@ class Escalation:
         next_ns = NEVER_NS
         for order in self._orders.potentially_live():
             since_ns = _wanted_ns(order)
-            if since_ns < oldest.get(order.market, NEVER_NS):
+            if since_ns < oldest.get(order.market, NEVER_NS) and not self._is_over(order.market):
                 oldest[order.market] = since_ns
         for market, since_ns in oldest.items():
             next_ns = min(next_ns, self._raise(now_ns, market, since_ns))

@@ -4,14 +4,112 @@ The market's own clock says when, not the venue: its data is cached for minutes 
 end may never come (FAILURES 50, 51).
 """
 
+from polymm.domain.market import Market
 from polymm.engine import evidence as ev
 from polymm.engine.actions import Action, Alarm
 from polymm.engine.events import NEVER_NS
 from polymm.engine.order_life import Life
 from polymm.engine.order_manager import OrderManager
 from polymm.engine.proving import ReconcileSettings
-from polymm.engine.reads import ReadClock
+from polymm.engine.reads import Reads
 from polymm.engine.sweeping import Sweeping
+
+
+class MarketEnds:
+    """The ends of all markets that are taken in.
+
+    Args:
+        orders: The belief about every order.
+        settings: Waits.
+        reads: Of the whole account.
+        actions: Takes cancels and alarms.
+    """
+
+    __slots__ = ("_actions", "_ends", "_orders", "_reads", "_settings")
+
+    def __init__(
+        self,
+        orders: OrderManager,
+        settings: ReconcileSettings,
+        reads: Reads,
+        actions: list[Action],
+    ) -> None:
+        self._orders = orders
+        self._settings = settings
+        self._reads = reads
+        self._actions = actions
+        self._ends: dict[str, MarketEnd] = {}
+
+    def add(self, market: Market, close_margin_ns: int) -> None:
+        """Take a market in."""
+        self._ends[market.condition_id] = MarketEnd(
+            market.condition_id,
+            market.end_ns - close_margin_ns,
+            market.end_ns,
+            self._orders,
+            self._settings,
+            reads=self._reads,
+            actions=self._actions,
+        )
+
+    def remove(self, market: str) -> None:
+        """Forget a market that is settled."""
+        self._ends.pop(market, None)
+
+    def is_open(self, market: str) -> bool:
+        """Whether a market is known and its close has not come."""
+        end = self._ends.get(market)
+        return end is not None and not end.is_closing
+
+    def is_closing(self, market: str) -> bool:
+        """Whether a market's close has come: nothing of ours may rest in it any more."""
+        end = self._ends.get(market)
+        return end is not None and end.is_closing
+
+    def is_clean(self, market: str) -> bool:
+        """Whether it is proven that nothing of ours rests in a closing market."""
+        end = self._ends.get(market)
+        return end is not None and end.is_verified
+
+    def is_over(self, market: str) -> bool:
+        """Whether the venue said that it takes no orders of a market any more."""
+        end = self._ends.get(market)
+        return end is not None and end.is_closed
+
+    def open_markets(self) -> list[str]:
+        """List those whose close has not come."""
+        return [end.market for end in self._ends.values() if not end.is_closing]
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether no market is being emptied just now."""
+        return all(not end.is_closing or end.is_verified for end in self._ends.values())
+
+    @property
+    def next_timer_ns(self) -> int:
+        """When to tick at the latest."""
+        return min((end.next_timer_ns for end in self._ends.values()), default=NEVER_NS)
+
+    def tick(self, now_ns: int) -> None:
+        """Let time pass."""
+        for end in self._ends.values():
+            end.tick(now_ns)
+
+    def close(self, now_ns: int, market: str) -> None:
+        """Take the venue's word that a market takes no orders any more."""
+        end = self._ends.get(market)
+        if end is not None:
+            end.close(now_ns)
+
+    def swept(self, now_ns: int, event: ev.Swept) -> None:
+        """Take what became of a cancel of all."""
+        for end in self._ends.values():
+            end.swept(now_ns, event)
+
+    def take_list(self, now_ns: int, event: ev.OpenListed) -> None:
+        """Take a complete list of open orders."""
+        for end in self._ends.values():
+            end.take_list(now_ns, event)
 
 
 class MarketEnd:
@@ -23,13 +121,13 @@ class MarketEnd:
         end_ns: When the venue ends it.
         orders: The belief about every order.
         settings: Waits.
-        lists, trades: The clocks of these reads.
+        reads: Of the whole account.
         actions: Takes cancels and alarms.
 
     Attributes:
         is_closing: Whether its close has come.
         is_closed: Whether the venue said that it takes no orders any more.
-        is_verified: Whether it is proven that nothing of ours rests in it, nor will.
+        is_verified: Whether nothing of ours rests in it, nor will: proven, or since it is closed.
         next_timer_ns: When to tick at the latest.
     """
 
@@ -58,8 +156,7 @@ class MarketEnd:
         orders: OrderManager,
         settings: ReconcileSettings,
         *,
-        lists: ReadClock,
-        trades: ReadClock,
+        reads: Reads,
         actions: list[Action],
     ) -> None:
         self.market = market
@@ -69,8 +166,8 @@ class MarketEnd:
         self._end_ns = end_ns
         self._orders = orders
         self._settings = settings
-        self._lists = lists
-        self._trades = trades
+        self._lists = reads.lists
+        self._trades = reads.trades
         self._actions = actions
         self._is_alarmed = False
         self._sweeping = Sweeping(
@@ -79,7 +176,7 @@ class MarketEnd:
 
     def close(self, now_ns: int) -> None:
         """Take the venue's word that it takes no orders any more: what rested is gone."""
-        self.is_closing = self.is_closed = True
+        self.is_closing = self.is_closed = self.is_verified = True
         self._sweeping.end()
         self.tick(now_ns)
 

@@ -29,6 +29,7 @@ class ReconcileSettings:
         patience_ns: A difference is corrected when it stood so long: at a start this, later
             ``patience_later_ns``, since balances come late.
         ready_ns_max: A start that takes longer raises an alarm.
+        hurry_ns: At an end a list is waited for no longer than this.
         stop_ns_max: A stop ends after so long, proven or not.
         halt_ns_max: Likewise a kill or a halt.
         by_market_ns, by_all_ns, expiry_ns: An order whose cancel is wanted so long and not proven
@@ -58,6 +59,7 @@ class ReconcileSettings:
     patience_ns: int = 2 * SECOND
     patience_later_ns: int = 60 * SECOND
     ready_ns_max: int = 20 * SECOND
+    hurry_ns: int = SECOND
     stop_ns_max: int = 4_500 * MS
     halt_ns_max: int = 20 * SECOND
     by_market_ns: int = 2 * SECOND

@@ -10,6 +10,7 @@ from typing import Final
 from polymm.engine import evidence as ev
 from polymm.engine.actions import (
     Action,
+    Alarm,
     Read,
     ReadBalances,
     ReadOpen,
@@ -20,7 +21,9 @@ from polymm.engine.actions import (
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import ReadKind
 from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.phases import PREFLIGHT, READS
 from polymm.engine.proving import Backoff, ReconcileSettings
+from polymm.engine.risk import RiskGate
 
 _NOT_OUT: Final = -1
 
@@ -36,7 +39,7 @@ class ReadClock:
 
     Attributes:
         good_ns: When the last good one began, as far as was told; -1 before the first.
-        failures: In a row.
+        wait_ns: One that is unanswered so long has failed.
         next_timer_ns: When to tick at the latest.
     """
 
@@ -52,6 +55,7 @@ class ReadClock:
         "_since_ns",
         "good_ns",
         "next_timer_ns",
+        "wait_ns",
     )
 
     def __init__(
@@ -62,6 +66,7 @@ class ReadClock:
         actions: list[Action],
     ) -> None:
         self.good_ns = -1
+        self.wait_ns = settings.read_wait_ns
         self.next_timer_ns = NEVER_NS
         self._make = make
         self._period_ns = period_ns
@@ -78,11 +83,14 @@ class ReadClock:
         """In a row."""
         return self._backoff.failures
 
+    @property
+    def stale_ns(self) -> int:
+        """From when on what this reads is not known well enough, by its age alone."""
+        return self._since_ns + self._period_ns + self._settings.stale_ns_max
+
     def is_bad(self, now_ns: int) -> bool:
         """Whether what this reads is not known well enough to quote."""
-        if self._backoff.failures >= self._settings.failures_max:
-            return True
-        return now_ns - self._since_ns > self._period_ns + self._settings.stale_ns_max
+        return self._backoff.failures >= self._settings.failures_max or now_ns >= self.stale_ns
 
     def want(self, from_ns: int) -> None:
         """See to it that a read begins at that time or soon after; one that is out may be it."""
@@ -92,7 +100,7 @@ class ReadClock:
 
     def tick(self, now_ns: int) -> bool:
         """Ask where it is time; True where a read was found to be lost."""
-        is_lost = self._out_ns >= 0 and now_ns - self._out_ns >= self._settings.read_wait_ns
+        is_lost = self._out_ns >= 0 and now_ns - self._out_ns >= self.wait_ns
         if is_lost:
             self._fail(now_ns)
         if self._out_ns < 0 and now_ns >= max(self._due_ns, self._rest_ns):
@@ -125,7 +133,7 @@ class ReadClock:
 
     def _set_timer(self) -> None:
         if self._out_ns >= 0:
-            self.next_timer_ns = self._out_ns + self._settings.read_wait_ns
+            self.next_timer_ns = self._out_ns + self.wait_ns
         else:
             self.next_timer_ns = max(self._due_ns, self._rest_ns)
 
@@ -135,9 +143,10 @@ class Reads:
 
     Args:
         fills: Whose provisional fills are read again until they are settled.
+        gate: Closed while something cannot be read, or must not be as it is.
         quoted: Lists the markets whose shares are to be read.
         settings: Clocks and waits.
-        actions: Takes what is asked for.
+        actions: Takes what is asked for, and alarms.
 
     Attributes:
         lists, trades, balances, preflight: Their clocks.
@@ -148,6 +157,7 @@ class Reads:
     def __init__(
         self,
         fills: FillLedger,
+        gate: RiskGate,
         quoted: Callable[[], Sequence[str]],
         settings: ReconcileSettings,
         actions: list[Action],
@@ -155,6 +165,8 @@ class Reads:
         self.known_ns = 0
         self.is_start = False
         self._fills = fills
+        self._gate = gate
+        self._alarmed: set[str] = set()
         self._settings = settings
         self._actions = actions
         self._quiet_ns = 0  # trades matched before are all settled
@@ -185,6 +197,13 @@ class Reads:
         return min(clock.next_timer_ns for clock in self._clocks.values())
 
     @property
+    def stale_ns(self) -> int:
+        """When `judge` is due at the latest if nothing comes."""
+        if READS in self._alarmed:
+            return NEVER_NS
+        return min(clock.stale_ns for clock in self._clocks.values())
+
+    @property
     def trades_from_ns(self) -> int:
         """From when on trades must be read again (venue time)."""
         return self.known_ns - (self._settings.restart_overlap_ns if self.is_start else 0)
@@ -194,9 +213,21 @@ class Reads:
         for clock in self._clocks.values():
             clock.tick(now_ns)
 
-    def bad(self, now_ns: int) -> list[str]:
-        """Name the reads that have failed for too long."""
-        return [kind.name.lower() for kind, clock in self._clocks.items() if clock.is_bad(now_ns)]
+    def judge(self, now_ns: int) -> None:
+        """Close the gate while something has failed for too long."""
+        bad = [kind.name.lower() for kind, clock in self._clocks.items() if clock.is_bad(now_ns)]
+        self._tell(now_ns, READS, ", ".join(bad))
+
+    def _tell(self, now_ns: int, reason: str, fault: str) -> None:
+        """Close the gate for a fault and tell it once; reopen it for none."""
+        if not fault:
+            if reason in self._alarmed:
+                self._alarmed.discard(reason)
+                self._gate.reopen(now_ns, reason)
+        elif reason not in self._alarmed:
+            self._alarmed.add(reason)
+            self._gate.close(now_ns, reason)
+            self._actions.append(Alarm(reason, "", fault))
 
     def take_trades(self, now_ns: int, event: ev.TradesRead) -> None:
         """Take a complete list of the trades of all markets; the ledger has taken its fills."""
@@ -216,6 +247,7 @@ class Reads:
             self.preflight.fail(now_ns, event.began_ns)
         else:
             self.preflight.succeed(now_ns, event.began_ns)
+        self._tell(now_ns, PREFLIGHT, ", ".join(event.faults))
         return not event.faults
 
     def take_failure(self, now_ns: int, event: ev.ReadFailed) -> None:

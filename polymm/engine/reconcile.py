@@ -6,7 +6,6 @@ closes the gate when it goes on.
 """
 
 from collections.abc import Callable, Mapping
-from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,39 +17,17 @@ from polymm.engine.ending import Ending
 from polymm.engine.escalation import Escalation
 from polymm.engine.events import NEVER_NS
 from polymm.engine.fill_ledger import FillLedger
-from polymm.engine.market_end import MarketEnd
+from polymm.engine.market_end import MarketEnds
 from polymm.engine.order_manager import OrderManager
+from polymm.engine.phases import HALTED, KILLED, RECONCILING, SPELLS, STARTING, STOPPING, Phase
 from polymm.engine.proving import ReconcileSettings
 from polymm.engine.reads import Reads
 from polymm.engine.recovery import Recovery, Step
 from polymm.engine.refusals import HALTS
 from polymm.engine.risk import RiskGate
 from polymm.engine.settings import MS, SECOND
-from polymm.engine.sweeping import Sweeping
 
 __all__ = ["Phase", "ReconcileSettings", "Reconciler"]
-
-# Names under which the gate is closed here.
-STARTING: Final = "starting"
-RECONCILING: Final = "reconciling"
-READS: Final = "reads_fail"
-PREFLIGHT: Final = "preflight_failed"
-STOPPING: Final = "stopping"
-HALTED: Final = "halted"
-KILLED: Final = "killed"
-# States of the venue after which everything is read anew.
-_SPELLS: Final = frozenset({"restarting", "disabled", "cancel_only", "blocked", "unauthorized"})
-
-
-class Phase(IntEnum):
-    """Where an engine stands."""
-
-    NEW = 0
-    STARTING = 1  # nothing is proven yet
-    READY = 2
-    RECONCILING = 3  # something was missed: everything is proven again
-    ENDING = 4  # everything is cancelled for good
-    OVER = 5
 
 
 class Reconciler:
@@ -63,7 +40,9 @@ class Reconciler:
         settings: Clocks and waits.
 
     Attributes:
+        phase: Where the engine stands.
         actions: To be drained.
+        next_timer_ns: When to tick at the latest.
         step: What a recovery waits for, for displays.
         ready_ns: When the last recovery ended, -1 before.
         recoveries: How many were begun.
@@ -84,28 +63,20 @@ class Reconciler:
         self._orders = orders
         self._fills = fills
         self._gate = gate
-        self._phase = Phase.NEW
-        self._ends: dict[str, MarketEnd] = {}
-        self._comparison = Comparison(fills, gate, settings, self.actions)
+        self.phase = Phase.NEW
         self._start_ns = 0
         self._lost_ns = NEVER_NS  # since when the user channel is away
-        self._floor_ns = 0  # lists begun before show what was cancelled since
-        self._balances_ns = -1  # when the last good read of balances began
         self._spells: frozenset[str] = frozenset()
+        self._wants_balances = False
         self._alarmed: set[str] = set()
-        self._next_ns = NEVER_NS
-
+        self.next_timer_ns = NEVER_NS
         actions = self.actions
-        self._reads = Reads(fills, self._quoted, settings, actions)
-        longest_ns = settings.sweep_retry_ns_max
-        self._recovery = Recovery(
-            orders,
-            settings,
-            sweeping=Sweeping("", orders, settings, actions, longest_ns=longest_ns),
-            reads=self._reads,
-        )
-        self._ending = Ending(orders, settings, lists=self._reads.lists, actions=self.actions)
-        self._escalation = Escalation(orders, settings, self.actions)
+        self._reads = Reads(fills, gate, lambda: self._ends.open_markets(), settings, actions)
+        self._comparison = Comparison(fills, gate, settings, self._reads.balances, actions)
+        self._ends = MarketEnds(orders, settings, self._reads, actions)
+        self._recovery = Recovery(orders, settings, self._reads, actions)
+        self._ending = Ending(orders, settings, lists=self._reads.lists, actions=actions)
+        self._escalation = Escalation(orders, settings, actions, self._ends.is_over)
 
     # Life
 
@@ -118,7 +89,7 @@ class Reconciler:
                 nobody knows may still land, so nothing is ready before that is over.
         """
         self._start_ns = now_ns
-        self._phase = Phase.STARTING
+        self.phase = Phase.STARTING
         self._gate.close(now_ns, STARTING)
         self._reads.begin(now_ns, trades_known_ns)
         hold_ns = self.settings.late_ns if is_tail_lost else 0
@@ -131,10 +102,10 @@ class Reconciler:
         Args:
             check: Whether version, contracts, clock and key are looked at, too.
         """
-        if self._phase in (Phase.NEW, Phase.ENDING, Phase.OVER):
+        if self.phase in (Phase.NEW, Phase.ENDING, Phase.OVER):
             return
-        if self._phase is Phase.READY:
-            self._phase = Phase.RECONCILING
+        if self.phase is Phase.READY:
+            self.phase = Phase.RECONCILING
             self._gate.close(now_ns, RECONCILING)
         self._recover(now_ns, why, check=check)
 
@@ -147,13 +118,13 @@ class Reconciler:
 
     def halt(self, now_ns: int, reason: str) -> None:
         """Cancel everything and end for good: a person must look."""
-        if self._phase is not Phase.OVER:
+        if self.phase is not Phase.OVER:
             self._gate.close(now_ns, HALTED)
             self.actions.append(Alarm("halted", "", reason))
             self._end(now_ns, "halted", reason)
 
     def _end(self, now_ns: int, code: str, reason: str) -> None:
-        self._phase = Phase.ENDING
+        self.phase = Phase.ENDING
         self._recovery.end()
         self._escalation.end()
         settings = self.settings
@@ -164,164 +135,134 @@ class Reconciler:
 
     def add_market(self, now_ns: int, market: Market, close_margin_ns: int) -> None:
         """Take a market in; it is ready once its balances are read."""
-        self._ends[market.condition_id] = MarketEnd(
-            market.condition_id,
-            market.end_ns - close_margin_ns,
-            market.end_ns,
-            self._orders,
-            self.settings,
-            lists=self._reads.lists,
-            trades=self._reads.trades,
-            actions=self.actions,
-        )
-        self._reads.balances.want(now_ns)
-        self._set_timer()
+        self._ends.add(market, close_margin_ns)
+        if self.phase not in (Phase.NEW, Phase.OVER):
+            self._reads.balances.want(now_ns)
+            self._set_timer()
 
     def remove_market(self, market: str) -> None:
         """Forget a market that is settled."""
-        self._ends.pop(market, None)
+        self._ends.remove(market)
         self._comparison.forget(market)
 
     def is_ready(self, market: str) -> bool:
         """Whether everything is proven that orders of this market rest upon."""
-        end = self._ends.get(market)
-        if end is None or end.is_closing or self._phase is not Phase.READY:
+        if self.phase is not Phase.READY or not self._ends.is_open(market):
             return False
         return market in self._comparison.agreed_ns
 
     def is_closing(self, market: str) -> bool:
         """Whether a market's close has come: nothing of ours may rest in it any more."""
-        end = self._ends.get(market)
-        return end is not None and end.is_closing
+        return self._ends.is_closing(market)
 
     def is_closed_clean(self, market: str) -> bool:
         """Whether it is proven that nothing of ours rests in a closing market."""
-        end = self._ends.get(market)
-        return end is not None and (end.is_closed or end.is_verified)
-
-    @property
-    def phase(self) -> Phase:
-        """Where the engine stands."""
-        return self._phase
-
-    @property
-    def next_timer_ns(self) -> int:
-        """When to tick at the latest."""
-        return self._next_ns
+        return self._ends.is_clean(market)
 
     # Steps
 
     def apply(self, now_ns: int, event: ev.Event) -> None:
         """Take an event; order manager, ledger and gate have taken it before."""
         is_end = isinstance(event, ev.Kill | ev.Stop)
-        if self._phase is Phase.OVER or (self._phase is Phase.NEW and not is_end):
+        if self.phase is Phase.OVER or (self.phase is Phase.NEW and not is_end):
             return
         take = _TAKES.get(type(event))
         if take is not None:
             take(self, now_ns, event)
+        elif self._is_calm and now_ns < self.next_timer_ns and type(event) is not ev.CancelWritten:
+            return
         self._advance(now_ns)
 
     def tick(self, now_ns: int) -> None:
         """Let time pass."""
-        if self._phase is Phase.OVER:
-            self._next_ns = NEVER_NS
-        elif self._phase is not Phase.NEW:
+        if self.phase is Phase.OVER:
+            self.next_timer_ns = NEVER_NS
+        elif self.phase is not Phase.NEW:
             self._advance(now_ns)
+
+    @property
+    def _is_calm(self) -> bool:
+        """Whether nothing but a timer or an event of `_TAKES` has anything to say here."""
+        if self.phase is not Phase.READY or self._gate.closed_by or self._gate.wants_balances:
+            return False
+        return self._ends.is_calm
 
     def _advance(self, now_ns: int) -> None:
         """Ask for what is due and draw what follows from all that is known."""
         self._look_at_gate(now_ns)
-        if self._phase is Phase.ENDING:
+        if self.phase is Phase.ENDING:
             self._ending.advance(now_ns)
             if self._ending.is_over:
-                self._phase = Phase.OVER
-                self._next_ns = NEVER_NS
+                self.phase = Phase.OVER
+                self.next_timer_ns = NEVER_NS
                 return
         else:
             self._look_at_user(now_ns)
             self.step = self._recovery.advance(now_ns)
-            if self.step is Step.BALANCES and self._is_compared(now_ns):
-                self._become_ready(now_ns)
-            for end in self._ends.values():
-                end.tick(now_ns)
-            if self._phase is Phase.READY:
+            if self.step is Step.BALANCES:
+                told_ns, markets = self._recovery.told_ns, self._ends.open_markets()
+                if self._comparison.is_agreed(markets, told_ns):
+                    self._become_ready(now_ns)
+            self._ends.tick(now_ns)
+            if self.phase is Phase.READY:
                 self._escalation.tick(now_ns)
-            self._look_at_slow(now_ns)
+            is_slow = now_ns - self._start_ns >= self.settings.ready_ns_max
+            if is_slow and self.phase is Phase.STARTING:
+                self._alarm_once("start_slow", f"waits for {self.step.name.lower()}")
+            self._reads.judge(now_ns)
         self._reads.tick(now_ns)
-        self._look_at_reads(now_ns)
         self._set_timer()
 
     def _set_timer(self) -> None:
         next_ns = min(self._recovery.next_timer_ns, self._ending.next_timer_ns)
         next_ns = min(next_ns, self._escalation.next_timer_ns, self._reads.next_timer_ns)
-        for end in self._ends.values():
-            next_ns = min(next_ns, end.next_timer_ns)
-        if self._lost_ns < NEVER_NS and self._phase is Phase.READY:
+        next_ns = min(next_ns, self._ends.next_timer_ns)
+        if self._lost_ns < NEVER_NS and self.phase is Phase.READY:
             next_ns = min(next_ns, self._lost_ns + self.settings.gap_ns_max + 1)
-        if self._phase is Phase.STARTING and "start_slow" not in self._alarmed:
+        if self.phase is Phase.STARTING and "start_slow" not in self._alarmed:
             next_ns = min(next_ns, self._start_ns + self.settings.ready_ns_max)
-        self._next_ns = next_ns
+        if self.phase is not Phase.ENDING:
+            next_ns = min(next_ns, self._reads.stale_ns)
+        self.next_timer_ns = next_ns
 
     # What follows
 
     def _look_at_gate(self, now_ns: int) -> None:
         """End where the gate is closed for good; prove anew where the venue is not itself."""
         closed_by = self._gate.closed_by
-        if self._phase is not Phase.ENDING:
+        if self.phase is not Phase.ENDING:
             reasons = sorted(HALTS & closed_by.keys())
             if reasons:
                 code = "stopped" if reasons == [STOPPING] else "halted"
-                self._end(now_ns, code, ", ".join(reasons))
-        spells = frozenset(_SPELLS & closed_by.keys())
+                causes = [reason for reason in reasons if reason != HALTED] or reasons
+                self._end(now_ns, code, ", ".join(causes))
+        wants_balances = self._gate.wants_balances
+        if wants_balances and not self._wants_balances:
+            self._reads.balances.want(now_ns)
+        self._wants_balances = wants_balances
+        spells = frozenset(SPELLS & closed_by.keys())
         if spells - self._spells:
             self.resync(now_ns, " ".join(sorted(spells)))
         self._spells = spells
 
     def _look_at_user(self, now_ns: int) -> None:
-        if self._phase is Phase.READY and now_ns - self._lost_ns > self.settings.gap_ns_max:
+        if self.phase is Phase.READY and now_ns - self._lost_ns > self.settings.gap_ns_max:
             self.resync(now_ns, "user channel")
-
-    def _is_compared(self, now_ns: int) -> bool:
-        """Whether balances agree; asks for what is missing to know."""
-        agreed, floor_ns = self._comparison.agreed_ns, self._recovery.told_ns
-        oldest_ns = min(agreed.get(market, -1) for market in ("", *self._quoted()))
-        if oldest_ns >= floor_ns:
-            return True
-        # What was read before the trades were told counts as the first of two.
-        self._reads.balances.want(max(floor_ns, self._balances_ns + self.settings.retry_ns_min))
-        return False
 
     def _become_ready(self, now_ns: int) -> None:
         self._recovery.end()
-        self._floor_ns = self.ready_ns = now_ns
-        self._phase = Phase.READY
+        self.ready_ns = now_ns
+        self.phase = Phase.READY
         self.step = Step.IDLE
         self._alarmed.discard("start_slow")
         self._reads.is_start = False
         self._gate.reopen(now_ns, STARTING)
         self._gate.reopen(now_ns, RECONCILING)
 
-    def _look_at_slow(self, now_ns: int) -> None:
-        is_slow = now_ns - self._start_ns >= self.settings.ready_ns_max
-        if self._phase is Phase.STARTING and is_slow:
-            self._alarm_once("start_slow", "", f"waits for {self.step.name.lower()}")
-
-    def _look_at_reads(self, now_ns: int) -> None:
-        bad = self._reads.bad(now_ns)
-        if bad:
-            self._gate.close(now_ns, READS)
-            self._alarm_once(READS, "", ", ".join(bad))
-        elif READS in self._alarmed:
-            self._alarmed.discard(READS)
-            self._gate.reopen(now_ns, READS)
-
-    def _alarm_once(self, name: str, subject: str, text: str) -> None:
+    def _alarm_once(self, name: str, text: str) -> None:
         if name not in self._alarmed:
             self._alarmed.add(name)
-            self.actions.append(Alarm(name, subject, text))
-
-    def _quoted(self) -> list[str]:
-        return [end.market for end in self._ends.values() if not end.is_closing]
+            self.actions.append(Alarm(name, "", text))
 
     # Events
 
@@ -330,7 +271,7 @@ class Reconciler:
         if not event.is_live:
             self._lost_ns = min(self._lost_ns, event.since_ns)
             return
-        if self._lost_ns < NEVER_NS and self._phase is Phase.READY:
+        if self._lost_ns < NEVER_NS and self.phase is Phase.READY:
             # What was to be told meanwhile is never told again.
             self._look_at_user(now_ns)
             self._reads.trades.want(now_ns)
@@ -338,32 +279,25 @@ class Reconciler:
         self._lost_ns = NEVER_NS
 
     def _take_open(self, now_ns: int, event: ev.OpenListed) -> None:
-        for end in list(self._ends.values()):
-            end.take_list(now_ns, event)
+        self._ends.take_list(now_ns, event)
         if event.market:
             return
         self._reads.lists.succeed(now_ns, event.began_ns)
         self._ending.take_list(now_ns, event)
-        strangers = self._strangers(event)
-        if self._phase is Phase.READY and strangers and event.began_ns >= self._floor_ns:
-            self._foreign(now_ns, strangers[0])
-            return
-        survivor = self._recovery.take_list(now_ns, event, strangers)
-        if survivor:
-            self._foreign(now_ns, survivor)
-
-    def _strangers(self, event: ev.OpenListed) -> list[str]:
-        """List open orders that no journal of ours knows."""
-        known = self._orders.by_hash
-        is_forgotten = self._fills.is_forgotten
-        return [
-            seen.order
-            for seen in event.orders
-            if seen.order not in known and not is_forgotten(seen.market)
+        known, is_forgotten = self._orders.by_hash, self._fills.is_forgotten
+        seen = [
+            o.order for o in event.orders if o.order not in known and not is_forgotten(o.market)
         ]
+        survivors = self._recovery.take_list(now_ns, event, seen)
+        # What nobody knows may be of a run whose journal is lost: a start cancels it first.
+        foreign = survivors if self.phase is Phase.STARTING else strangers
+        if foreign and event.began_ns >= self.ready_ns:
+            self._foreign(now_ns, foreign[0])
 
     def _foreign(self, now_ns: int, order: str) -> None:
-        if self._phase not in (Phase.ENDING, Phase.OVER):
+        """Know of an order that nobody knows: only what a start sweeps away is forgiven."""
+        if self.phase not in (Phase.ENDING, Phase.OVER):
+            self.actions.append(Alarm("foreign_order", order, "no journal knows it"))
             self.halt(now_ns, f"foreign order {order}")
 
     def _take_order(self, now_ns: int, event: ev.OrderTold) -> None:
@@ -378,24 +312,13 @@ class Reconciler:
 
     def _take_balances(self, now_ns: int, event: ev.BalancesRead) -> None:
         self._reads.balances.succeed(now_ns, event.began_ns)
-        self._balances_ns = max(self._balances_ns, event.began_ns)
-        if self._phase is Phase.ENDING or event.began_ns < self._recovery.floor_ns:
-            return
-        is_ready, settings = self._phase is Phase.READY, self.settings
-        patience_ns = settings.patience_later_ns if is_ready else settings.patience_ns
-        quoted = self._quoted()
-        self._comparison.apply(now_ns, event, quoted, patience_ns)
-        if any(market not in self._comparison.agreed_ns for market in quoted):
-            self._reads.balances.want(event.began_ns + settings.apart_ns)
+        if self.phase is not Phase.ENDING and event.began_ns >= self._recovery.floor_ns:
+            is_ready, markets = self.phase is Phase.READY, self._ends.open_markets()
+            self._comparison.apply(now_ns, event, markets, is_late=is_ready)
 
     def _take_preflight(self, now_ns: int, event: ev.PreflightRead) -> None:
         if self._reads.take_preflight(now_ns, event):
             self._recovery.check()
-            self._alarmed.discard(PREFLIGHT)
-            self._gate.reopen(now_ns, PREFLIGHT)
-        else:
-            self._gate.close(now_ns, PREFLIGHT)
-            self._alarm_once(PREFLIGHT, "", ", ".join(event.faults))
 
     def _take_failure(self, now_ns: int, event: ev.ReadFailed) -> None:
         self._reads.take_failure(now_ns, event)
@@ -404,13 +327,15 @@ class Reconciler:
         self._recovery.swept(now_ns, event)
         self._ending.swept(now_ns, event)
         self._escalation.swept(now_ns, event)
-        for end in self._ends.values():
-            end.swept(now_ns, event)
+        self._ends.swept(now_ns, event)
+        foreign = [order for order in event.canceled if order not in self._orders.by_hash]
+        if foreign and self.phase is Phase.STARTING:
+            self.actions.append(Alarm("foreign_order", foreign[0], "cancelled at the start"))
+        elif foreign:
+            self._foreign(now_ns, foreign[0])
 
     def _take_closed(self, now_ns: int, event: ev.MarketClosed) -> None:
-        end = self._ends.get(event.market)
-        if end is not None:
-            end.close(now_ns)
+        self._ends.close(now_ns, event.market)
 
     def _take_jump(self, now_ns: int, event: ev.ClockJumped) -> None:
         if abs(event.delta_ns) > self.settings.jump_ns_max:
@@ -425,12 +350,12 @@ class Reconciler:
         self.actions.append(Alarm("stalled", "", f"for {event.stall_ns // MS} ms"))
         if event.stall_ns > settings.stall_resync_ns:
             self.resync(now_ns, "stall")
-        elif self._phase is Phase.READY:
+        elif self.phase is Phase.READY:
             for order in list(self._orders.potentially_live()):
                 self._orders.want_cancel(now_ns, order.place.order_id)
 
     def _take_journal(self, now_ns: int, event: ev.JournalFailed) -> None:
-        self._alarm_once("journal_failed", "", event.reason)
+        self._alarm_once("journal_failed", event.reason)
 
     def _take_healed(self, now_ns: int, event: ev.JournalHealed) -> None:
         self._alarmed.discard("journal_failed")
@@ -441,7 +366,7 @@ class Reconciler:
             self._gate.close(now_ns, KILLED)
             self.actions.append(Alarm("killed", "", event.reason))
             self._end(now_ns, "halted", event.reason)
-        elif self._phase is not Phase.ENDING:
+        elif self.phase is not Phase.ENDING:
             self._gate.close(now_ns, STOPPING)
             self._end(now_ns, "stopped", event.reason)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from polymm.engine import evidence as ev
+from polymm.engine.actions import Action
 from polymm.engine.events import NEVER_NS
 from polymm.engine.order_life import Life
 from polymm.engine.order_manager import OrderManager
@@ -36,8 +37,8 @@ class Recovery:
     Args:
         orders: The belief about every order.
         settings: Waits.
-        sweeping: Of the whole account.
         reads: Of the whole account.
+        actions: Takes cancels of all.
 
     Attributes:
         why: What it was begun for.
@@ -49,9 +50,8 @@ class Recovery:
         self,
         orders: OrderManager,
         settings: ReconcileSettings,
-        *,
-        sweeping: Sweeping,
         reads: Reads,
+        actions: list[Action],
     ) -> None:
         self.why = ""
         self.began_ns = 0
@@ -61,7 +61,9 @@ class Recovery:
         self._strangers: set[str] = set()
         self._orders = orders
         self._settings = settings
-        self._sweeping = sweeping
+        self._sweeping = Sweeping(
+            "", orders, settings, actions, longest_ns=settings.sweep_retry_ns_max
+        )
         self._lists = reads.lists
         self._trades = reads.trades
         self._preflight = reads.preflight
@@ -95,7 +97,8 @@ class Recovery:
         self._hold_ns = max(self._hold_ns, now_ns + hold_ns)
         self._forget_lists()
         self._strangers.clear()
-        self._sweeping.begin(now_ns)
+        if not self._sweeping.is_on or self._sweeping.proven_ns >= 0:
+            self._sweeping.begin(now_ns)
         if not self._is_checked:
             self._preflight.want(now_ns)
 
@@ -126,17 +129,19 @@ class Recovery:
         """Take what became of a cancel of all."""
         self._sweeping.apply(now_ns, event)
 
-    def take_list(self, now_ns: int, event: ev.OpenListed, strangers: Sequence[str]) -> str:
+    def take_list(
+        self, now_ns: int, event: ev.OpenListed, strangers: Sequence[str]
+    ) -> Sequence[str]:
         """Take a complete list of all markets.
 
         Args:
             strangers: Orders of it that nobody knows.
 
         Returns:
-            One of them that outlived two cancels of all, "" where there is none.
+            Those of them that outlived two cancels of all.
         """
         if not self._is_on or event.began_ns < self.floor_ns:
-            return ""
+            return ()
         survivors = [order for order in strangers if order in self._strangers]
         self._strangers = set(strangers)
         if event.orders:
@@ -147,7 +152,7 @@ class Recovery:
             self._empty_ns = event.began_ns
         elif event.began_ns >= self._empty_ns + self._settings.apart_ns:
             self._lists_done_ns = event.recv_ns
-        return survivors[0] if survivors else ""
+        return survivors
 
     def trade(self, event: ev.TradesRead) -> None:
         """Take a complete list of the trades of all markets."""
