@@ -285,10 +285,10 @@ class Reconciler:
         self._reads.lists.succeed(now_ns, event.began_ns)
         self._ending.take_list(now_ns, event)
         known, is_forgotten = self._orders.by_hash, self._fills.is_forgotten
-        seen = [
+        strangers = [
             o.order for o in event.orders if o.order not in known and not is_forgotten(o.market)
         ]
-        survivors = self._recovery.take_list(now_ns, event, seen)
+        survivors = self._recovery.take_list(now_ns, event, strangers)
         # What nobody knows may be of a run whose journal is lost: a start cancels it first.
         foreign = survivors if self.phase is Phase.STARTING else strangers
         if foreign and event.began_ns >= self.ready_ns:
