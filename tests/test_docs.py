@@ -1,6 +1,7 @@
 """The documents keep their word: what is cited exists, and the worked numbers are the code's."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,22 @@ from polymm._core.inventory import inventory_skew
 from polymm._core.queue import prob
 from polymm._core.quoting import calculate_mm_prices
 from polymm._core.signals import analyze_levels
-from polymm.domain.market import FeeSchedule
+from polymm.domain.market import NS, FeeSchedule
+from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.order_manager import OrderManager
+from polymm.engine.recovered import REMEMBER_NS
+from polymm.engine.refusals import CLOSINGS, REFUSALS, RESTRICTIONS
+from polymm.engine.worth import NEVER_TICKS, Worth
 from polymm.research.estimates import brier, log_loss
+from polymm.runtime.journal_files import RETRY_S, JournalSettings
+from polymm.runtime.journal_format import Kind
 from polymm.strategy.base import BaseParameters, raise_order_size
+from tests.support.gates import FakeBudget
 from tests.support.lanes import SHARE, book_at, quote_of
 
 ROOT = Path(__file__).resolve().parent.parent
 STRATEGY = (ROOT / "docs/strategy.md").read_text()
+ENGINE = (ROOT / "docs/engine.md").read_text()
 FOLDERS = ("polymm", "benches", "docs", "examples", "tests")
 SUFFIXES = {".py", ".pyi", ".pyx", ".pxd", ".h", ".md", ".toml", ".sh"}
 
@@ -30,9 +40,9 @@ def section(number: int) -> str:
     return STRATEGY.split(f"\n## {number}. ", 1)[1].split("\n## ", 1)[0]
 
 
-def table(head: str) -> list[list[str]]:
+def table(head: str, text: str = STRATEGY) -> list[list[str]]:
     """Cells of the table whose heading begins so."""
-    rows = STRATEGY.split(f"\n| {head}", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    rows = text.split(f"\n| {head}", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
@@ -177,3 +187,39 @@ def test_calibration() -> None:
     told = f"Brier is {brier(forecasts, outcomes):.3f} and log loss"
     text = " ".join(section(5).split())
     assert f"{told} {log_loss(forecasts, outcomes):.5f}" in text
+
+
+# docs/engine.md
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [("refusal", REFUSALS), ("closed by", CLOSINGS), ("restricted by", RESTRICTIONS)],
+)
+def test_every_name_of_the_risk_gate_is_explained_in_its_order(
+    head: str, names: Mapping[str, str]
+) -> None:
+    told = {name.strip("`"): meaning for name, meaning in table(f"{head} |", ENGINE)}
+    assert list(told.items()) == list(names.items())
+
+
+def test_the_ticks_that_a_requote_must_be_worth() -> None:
+    words = {"one half": 120, "one quarter": 60, "one eighth": 30, "none": 0}
+    for left, _, ticks in table("left of the tokens |", ENGINE):
+        # Nothing is live: one cancel token is kept.
+        budget = FakeBudget(words[left], words[left] + 1, bursts=(240, 241))
+        found = Worth(budget, OrderManager(FillLedger())).least_ticks(0)
+        assert found == (int(ticks) if ticks else NEVER_TICKS)
+
+
+def test_every_kind_of_the_journal_is_explained_in_its_order() -> None:
+    assert [kind.strip("`") for kind, _, _ in table("kind |", ENGINE)] == [k.name for k in Kind]
+
+
+def test_the_journal_is_kept_as_told() -> None:
+    settings = JournalSettings()
+    kept = f"{settings.segments_kept} of {settings.segment_bytes_max >> 20} MiB are kept"
+    assert kept in " ".join(ENGINE.split())
+    assert settings.sync_slow_ns == NS
+    assert RETRY_S == 1.0
+    assert REMEMBER_NS == 1_800 * NS
