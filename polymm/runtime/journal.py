@@ -132,8 +132,7 @@ class Journal:
     def market(self, now_ns: int, market: Market) -> None:
         """Write down that a market is taken in; before the engine is told.
 
-        Raises:
-            JournalError: The journal fails with this; it is told once.
+        A journal that fails with this tells so, and knows the market when it is healed.
         """
         record = MarketKnown(market, now_ns)
         self.state.apply(record)
@@ -142,8 +141,7 @@ class Journal:
         try:
             self._write(encode(record))
         except JournalError as error:
-            self._fail(str(error))
-            raise
+            self.fail(str(error))
 
     def note(self, now_ns: int, event: ev.Event, actions: Sequence[Action]) -> None:
         """Write down what a step was given and what it answered, in one write.
@@ -193,10 +191,10 @@ class Journal:
 
     def fail(self, reason: str) -> None:
         """The disk does not keep what it was given: nothing more is written to this segment."""
-        if not self.failure:
-            self._fail(reason)
-            if self.tell is not None:
-                self.tell(ev.JournalFailed(reason))
+        is_news = not self.failure
+        self._fail(reason)
+        if is_news and self.tell is not None:
+            self.tell(ev.JournalFailed(reason))
 
     def heal(self) -> None:
         """Try a new segment, if the journal has failed; `confirm` says that it holds.

@@ -190,6 +190,32 @@ def test_a_healed_journal_knows_what_was_told_while_it_failed(
     assert decode(read_frames(disk.end_process()[0]).frames[1]) == Gap(1)
 
 
+def test_a_market_that_cannot_be_written_down_is_told_and_known_later(
+    disk: NotedDisk, journal: Journal
+) -> None:
+    events = told(journal)
+    disk.failure = "no space left"
+    journal.market(T0, market(1))
+    journal.market(T0, market(2))
+    assert events == [ev.JournalFailed("no space left")]
+    disk.failure = ""
+    journal.heal()
+    assert recover(disk.end_process()).state.markets.keys() == {"0xc1", "0xc2"}
+
+
+def test_a_segment_that_fails_while_it_heals_is_given_up(disk: NotedDisk, journal: Journal) -> None:
+    disk.journal = None
+    events = told(journal)
+    journal.fail("slow")
+    journal.heal()
+    journal.fail("input/output error")
+    journal.confirm()
+    assert journal.failure == "input/output error"
+    disk.journal = journal
+    journal.heal()
+    assert events == [ev.JournalFailed("slow"), ev.JournalHealed()]
+
+
 def test_until_a_new_segment_is_safe_facts_go_there_and_orders_do_not(journal: Journal) -> None:
     class Slow(NotedDisk):
         """A disk that says later that a segment is safe."""
