@@ -1,6 +1,8 @@
 """Where an engine stands, and the names under which its gate is closed meanwhile."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final
 
 # Names under which the gate is closed here.
@@ -11,6 +13,16 @@ PREFLIGHT: Final = "preflight_failed"
 STOPPING: Final = "stopping"
 HALTED: Final = "halted"
 KILLED: Final = "killed"
+# What closes the gate until it is proven, beside the gate's own reasons.
+UNPROVEN: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        STARTING: "not everything is proven since the start",
+        RECONCILING: "something may have been missed: everything is proven again",
+        "heartbeat": "the venue may have cancelled everything, or no beat was accepted yet",
+        READS: "open orders, trades, balances or the preflight cannot be read",
+        PREFLIGHT: "version, contracts, clock or key are not as they must be",
+    }
+)
 # States of the venue after which everything is read anew.
 SPELLS: Final = frozenset({"restarting", "disabled", "cancel_only", "blocked", "unauthorized"})
 
