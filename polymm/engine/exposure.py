@@ -15,7 +15,7 @@ an interval whose ends are sums of ends:
 `tests/oracle/exposure.py` tries all cases one by one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from polymm.domain.order import Place, Side, Token
@@ -81,7 +81,7 @@ class Load(NamedTuple):
     is_quarantined: bool
 
 
-def weigh(orders: Iterable[LiveOrder], market: str, place: Place, margin_e6: int) -> Load:
+def weigh(orders: Collection[LiveOrder], market: str, place: Place, margin_e6: int) -> Load:
     """Add up what orders may still do, beside one that is asked about.
 
     Args:
@@ -92,47 +92,51 @@ def weigh(orders: Iterable[LiveOrder], market: str, place: Place, margin_e6: int
     token, side = place.token, place.side
     is_bid = (token is _UP) is (side is _BUY)
     up_e4 = place.price_e4 if token is _UP else 10_000 - place.price_e4
-    low_e6 = high_e6 = selling_e6 = levels = live = planned = 0
+    low_e6 = high_e6 = own_e10 = selling_e6 = levels = planned = 0
     is_met = is_unknown = is_quarantined = False
     cost_e10: dict[str, int] = {}
     for order in orders:
         _, _, its_token, its_side, price_e4, _ = order.place
         reserve_e6, where, life = order.reserve_e6, order.market, order.life
         size_e6 = reserve_e6 + margin_e6
-        live += 1
-        is_buy = its_side is _BUY
-        if is_buy:
-            cost_e10[where] = cost_e10.get(where, 0) + size_e6 * price_e4
         if life is _PLANNED:
             planned += 1
+        is_buy = its_side is _BUY
         if where != market:
+            if is_buy:
+                cost_e10[where] = cost_e10.get(where, 0) + size_e6 * price_e4
             continue
+        if is_buy:
+            own_e10 += size_e6 * price_e4
         if its_token is token and its_side is side:
             levels += 1
             if not is_buy:
                 selling_e6 += reserve_e6
             if life is _UNKNOWN:
                 is_unknown = True
-        if its_token is _UP:
-            its_bid = is_buy
-        else:
-            its_bid = not is_buy
+        if its_token is not _UP:
+            is_buy = not is_buy
             price_e4 = 10_000 - price_e4
-        if its_bid:
+        # From here on in Up terms.
+        if is_buy:
             high_e6 += size_e6
+            if not is_bid and price_e4 >= up_e4:
+                is_met = True
         else:
             low_e6 -= size_e6
-        if its_bid is not is_bid and (price_e4 >= up_e4 if its_bid else price_e4 <= up_e4):
-            is_met = True
+            if is_bid and price_e4 <= up_e4:
+                is_met = True
         if life is _QUARANTINED:
             is_quarantined = True
+    if own_e10:
+        cost_e10[market] = own_e10
     return Load(
         low_e6,
         high_e6,
         cost_e10,
         selling_e6,
         levels,
-        live,
+        len(orders),
         planned,
         is_met,
         is_unknown,
