@@ -10,7 +10,7 @@ import typer
 
 from polymm.cli.config import ConfigOption, JsonOption, load
 from polymm.cli.exits import INTERRUPTED
-from polymm.errors import ConfigError, LedgerError
+from polymm.errors import ConfigError, HaltedError, LedgerError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polymm.runtime.config import Config
     from polymm.runtime.config_source import LoadedConfig
     from polymm.runtime.moments import DeskMoment
+    from polymm.runtime.runner import RealTimePlan
     from polymm.runtime.tape_runs import Moment, Plan
 
 # Figures are laid out for this width where no terminal says otherwise.
@@ -38,6 +39,14 @@ def run(
     venue: Annotated[
         Literal["exchange", "polymarket"] | None,
         typer.Option(help="Embedded exchange, or the real feed: observed, nothing is sent."),
+    ] = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A local exchange that runs by itself, with --state."),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Journal, kill file and key outlive the run there."),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Send real orders. Refuses, and says what is missing.")
@@ -91,6 +100,8 @@ def run(
         "--venue": venue,
         "--forever": forever or None,
         "--spin": spin or None,
+        "--exchange": exchange,
+        "--state": state,
     }
     if tape is not None:
         refuse("with --tape", {"--seed": seed, "--windows": windows, "--window-s": window_s})
@@ -104,7 +115,11 @@ def run(
     if forever:
         refuse("with --forever", {"--windows": windows})
     if venue == "polymarket":
-        refuse("with --venue polymarket", {"--seed": seed})
+        refuse("with --venue polymarket", {"--seed": seed, "--exchange": exchange})
+    if exchange is not None:
+        refuse("with --exchange", {"--seed": seed})
+    elif venue != "polymarket":
+        refuse("without --exchange: our own exchange ends with the run", {"--state": state})
     if no_report:
         refuse("with --no-report", {"--report": report})
     part = "run" if fast or tape is not None else "session"
@@ -127,7 +142,16 @@ def run(
     config, shows = loaded.config, Shows(as_json=as_json, quiet=quiet)
     if part == "session":
         page = None if no_report else report_path(config, venue or "exchange", report)
-        trade(config, page, shows, is_observed=venue == "polymarket", is_endless=forever)
+        from polymm.runtime.runner import RealTimePlan
+
+        plan = RealTimePlan(
+            config=config,
+            is_observed=venue == "polymarket",
+            exchange_url=exchange or "",
+            state=state,
+            is_endless=forever,
+        )
+        trade(plan, page, shows)
     else:
         name = "synthetic" if tape is None else tape.resolve().name.partition(".")[0]
         page = None if no_report else report_path(config, name, report)
@@ -155,25 +179,26 @@ def replay(config: "Config", tape: Path | None, page: Path | None, shows: Shows)
         raise typer.Exit(INTERRUPTED)
 
 
-def trade(
-    config: "Config", page: Path | None, shows: Shows, *, is_observed: bool, is_endless: bool
-) -> None:
+def trade(plan: "RealTimePlan", page: Path | None, shows: Shows) -> None:
     """Run in real time.
 
     Raises:
-        LedgerError: Our ledger and the venue's differ; what ran is reported all the same.
+        LedgerError: Our ledger and the venue's differ, or orders may be live; what ran is reported
+            all the same.
+        HaltedError: The engine stopped for good, likewise.
     """
     import signal
 
     from polymm.cli.logs import note, warnings_shown
-    from polymm.runtime.runner import RealTimePlan, run_real_time
+    from polymm.runtime.runner import run_real_time
 
-    plan = RealTimePlan(config=config, is_observed=is_observed, is_endless=is_endless)
     with warnings_shown(), desks_shown(plan.seconds_max, quiet=shows.quiet) as watch:
         end = run_real_time(plan, note, watch)
     show([end.run], page, as_json=shows.as_json, quiet=shows.quiet)
     if end.faults:
         raise LedgerError("\n".join(end.faults))
+    if end.halted:
+        raise HaltedError(f"halted: {end.halted}")
     if end.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
 

@@ -248,6 +248,10 @@ class Engine:
             case ev.Merged(market, pairs_e6):
                 for seat in self._named(market):
                     self._replies.append((market, MakerMerged(seat.market.slug, pairs_e6)))
+            case ev.FillTold(market=market) | ev.TradesRead(market=market):
+                # A fill that is settled further is no news to its maker.
+                for seat in self._named(market):
+                    self._merge_settled(seat)
             case ev.MarketSettled(market):
                 if market in self.seats:
                     self.remove_market(market)

@@ -58,12 +58,17 @@ async def cancel_everything(
     try:
         with suppress(VenueError):  # no word on its clock: ours is as good
             await gateway.open()
-        return await _repeat(gateway, until_s)
+        return await prove_empty(gateway, until_s)
     finally:
         await gateway.close()
 
 
-async def _repeat(gateway: Gateway, until_s: float) -> Cancelled:
+async def prove_empty(gateway: Gateway, until_s: float) -> Cancelled:
+    """Cancel everything through an open gateway until nothing is listed, or until that time.
+
+    Args:
+        until_s: By the monotonic clock.
+    """
     orders: dict[str, None] = {}
     left: tuple[str, ...] = ()
     why, empty_s = "", 0.0

@@ -1,39 +1,41 @@
-"""One maker in one window: what a feed shows it, what order entry answers, what is recorded.
+"""One market at work: what a feed shows goes to the engine, what came of it into the record.
 
-A desk is all plain callbacks; waiting is done by `polymm.runtime.window_run`, which leads it
-through its window.
+A desk decides nothing; waiting is done by `polymm.runtime.window_run`, which leads it through its
+window.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from polymm._core.layout import ASK, BID, REQUOTE
 from polymm._core.stages import Stages
-from polymm.domain.inventory import Portfolio
-from polymm.domain.market import NS
-from polymm.domain.order import Action, Cancel, Merge, Merged, Place, Token
-from polymm.engine.events import NEVER_NS, BookChanged, Closing, Event, Timer
-from polymm.engine.maker import Maker
-from polymm.engine.settings import MakerSettings
-from polymm.research.records import FillRecord, MarketRun
+from polymm.domain.order import (
+    Accepted,
+    Cancelled,
+    Fill,
+    Merged,
+    Place,
+    Rejected,
+    Reply,
+    Token,
+    Voided,
+)
+from polymm.engine import evidence as ev
+from polymm.engine.engine import Seat
+from polymm.research.records import MarketRun
 from polymm.research.tape_recorder import Recorder
-from polymm.runtime.clock import Clock
-from polymm.runtime.dispatch import Dispatch, Sent
-from polymm.runtime.doubts import Doubts
-from polymm.runtime.ports import OrderEntry, Settler
-from polymm.runtime.settled import SettledShares
-from polymm.runtime.sight import Sight
-from polymm.runtime.stage_names import Stage, record_placement
+from polymm.runtime.stage_names import Stage
 from polymm.venues.polymarket.feed_market import FeedMarket
-from polymm.venues.polymarket.results import PlaceResult
-from polymm.venues.polymarket.user_events import FillNews, OwnFill
 
-# Engine numbers of one desk; makers of one session need ranges apart.
-IDS_A_DESK = 1_000_000
-# A timer that is due is not due again within the same turn of the loop.
-WAIT_S_MIN = 0.001
+# The venue rounds matches: an order with no more than this left is done (user-ws notes 2).
+DUST_E6: Final = 10_000
+
+
+class TakesEvents(Protocol):
+    """Whoever steps the engine."""
+
+    def __call__(self, event: ev.Event, recv_ns: int = 0) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,83 +43,79 @@ class Shared:
     """What all desks of a session have in common.
 
     Args:
-        clock: Of everything.
-        entry: Where orders go.
-        settler: Merges and redeems; None where nothing is sent.
-        maker: Of the cycle.
-        close_margin_ns: How long before a window's end everything is pulled.
+        clock_ns: Of everything.
+        take: Steps the engine.
+        may_rest: Counts the orders of a market that may be live.
         stages: Latency counters.
-        portfolio: Marked value of all positions.
-        doubts: Asks about orders whose state is not known.
+        source: What the report calls the place where it ran.
+        fill_form: As in MarketRun.
     """
 
-    clock: Clock
-    entry: OrderEntry
-    settler: Settler | None
-    maker: MakerSettings
-    close_margin_ns: int
+    clock_ns: Callable[[], int]
+    take: TakesEvents
+    may_rest: Callable[[str], int]
     stages: Stages
-    portfolio: Portfolio
-    doubts: Doubts
+    source: str
+    fill_form: str
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """What became of one order that was written.
+
+    Attributes:
+        order: As the venue knows it.
+        front_e6: What stood at its price then.
+        is_alive: Whether the venue showed that it took it.
+        booked_e6: Fills of it that stand.
+        end: How it ended: "" while it may be live, else filled, cancelled, rejected or expired.
+        reject_reason: Why it was refused, "" where it was not.
+    """
+
+    place: Place
+    order: str
+    sent_ns: int
+    front_e6: int
+    is_alive: bool = False
+    booked_e6: int = 0
+    end: str = ""
+    reject_reason: str = ""
 
 
 class Desk:
-    """Runs one maker.
+    """One maker in its window, as the session sees it.
 
     Args:
         shared: What all desks share.
         feed: The market in its feed.
-        number: Of the desk in its session, from 0.
-        source: What the report calls the place where it ran.
-        fill_form: As in MarketRun.
+        seat: The market in its engine.
 
     Attributes:
         market: The window.
-        maker: The engine.
-        dispatch: Its orders.
-        sight: What it sees.
+        maker: The engine's.
+        sent: What became of its orders, by the engine's number.
         record: What the report is made of.
         recorder: Writes it.
-        settled: Which shares are on the chain.
         winner: Once the venue has told.
-        on_merge: Takes a merge that the maker asks for.
+        is_open: Whether its window has begun.
     """
 
-    def __init__(
-        self, shared: Shared, feed: FeedMarket, *, number: int, source: str, fill_form: str
-    ) -> None:
+    def __init__(self, shared: Shared, feed: FeedMarket, seat: Seat) -> None:
         self.shared = shared
+        self.feed = feed
         self.market = market = feed.market
-        self.sight = Sight(feed)
-        self.maker = Maker(
-            market,
-            self.sight,
-            self.sight,
-            shared.maker,
-            first_order_id=1 + number * IDS_A_DESK,
-            portfolio=shared.portfolio,
-        )
+        self.maker = seat.maker
+        self.sent: dict[int, Sent] = {}
         self.record = MarketRun(
-            market=market, source=source, status="unsettled", fill_form=fill_form
+            market=market, source=shared.source, status="unsettled", fill_form=shared.fill_form
         )
         self.recorder = Recorder(self.record, feed.lane)
         self.recorder.watch(self)
-        self.dispatch = Dispatch(
-            market, shared.entry, self.take, self._doubt, self._answered, shared.clock.now_ns
-        )
-        self.settled = SettledShares()
         self.winner: Token | None = None
-        self.on_merge: Callable[[int], None] = _nothing
+        self.is_open = False
+        self._seat = seat
         self._lane = feed.lane
         self._feed_obstacle = ""
-        self._is_open = False
-        self._inbox: deque[tuple[Event, int]] = deque()
-        self._is_stepping = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_ns = NEVER_NS
-        # When the frame was received that an order answers, by the engine's number.
-        self._recv_ns: dict[int, int] = {}
-        self._records: dict[tuple[str, str], FillRecord] = {}
 
     # Standing, for the recorder
 
@@ -131,6 +129,11 @@ class Desk:
         return self.maker.orders.resting(side)
 
     @property
+    def live_n(self) -> int:
+        """Orders that may be live."""
+        return self.shared.may_rest(self.market.condition_id)
+
+    @property
     def is_flat(self) -> bool:
         """Whether no order may be live and no fill is owed."""
         return self.live_n == 0
@@ -138,41 +141,59 @@ class Desk:
     @property
     def is_quoting(self) -> bool:
         """Whether it is open and not being closed."""
-        return self._is_open and not self.maker.is_closing
+        return self.is_open and not self.maker.is_closing
 
     @property
-    def live_n(self) -> int:
-        """Orders that may be live."""
-        return len(self.maker.orders)
+    def obstacles(self) -> set[str]:
+        """What speaks against quoting, by name."""
+        return self._seat.sight.obstacles
+
+    @property
+    def merging_e6(self) -> int:
+        """Pairs that wait to be on the chain before they are merged."""
+        return self._seat.merging_e6
 
     # Life
 
     def open(self) -> None:
         """Begin to quote."""
-        self._is_open = True
-        self.take(Timer())
+        self.is_open = True
+        self.shared.take(ev.MarketOpened(self.market.condition_id))
 
-    def close(self) -> None:
-        """Pull everything and place nothing any more."""
-        self.take(Closing())
-
-    def end(self) -> None:
+    def end(self, cash_e6: int) -> None:
         """Take nothing any more: the market is over and its money counted."""
-        self._is_open = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.is_open = False
+        self.shared.take(ev.MarketSettled(self.market.condition_id, cash_e6))
+
+    def resume(self, told: ev.FillTold, place: Place) -> None:
+        """Take a fill over that an earlier process was told of."""
+        size_e6 = told.size_e6
+        fill = Fill(
+            trade_id=-1,
+            order_id=place.order_id,
+            slug=place.slug,
+            token=told.token,
+            side=told.side,
+            price_e4=(2 * told.cash_e10 + size_e6) // (2 * size_e6),
+            size_e6=size_e6,
+            fee_e6=told.fee_e6,
+            exch_ns=told.stamp_ns,
+            counter_fee_e6=told.counter_fee_e6,
+        )
+        self.recorder.on_fill(fill)
 
     # From the feed
 
     def on_book(self, flags: int, recv_ns: int) -> None:
         """Take what a frame changed; most frames end here."""
-        now_ns = self.shared.clock.now_ns()
-        if flags & REQUOTE and self._is_open:
-            self.take(BookChanged(flags), recv_ns)
+        now_ns = self.shared.clock_ns()
+        if flags & REQUOTE and self.is_open:
+            self.feed.look()
+            self.shared.take(ev.BookChanged(self.market.condition_id, flags), recv_ns)
+            self.explain(now_ns)
         # What is only recorded comes after what is sent.
         self.shared.stages.record(Stage.DECODED, now_ns - recv_ns)
-        lane = self.sight.feed.lane
+        lane = self.feed.lane
         if lane is not self._lane:
             self._lane = lane
             self.recorder.look_at(lane)
@@ -182,131 +203,90 @@ class Desk:
         """Take what the feed says now keeps the market from being quoted, "" for nothing."""
         before, self._feed_obstacle = self._feed_obstacle, name
         if name:
-            self.put_obstacle(name, stands=True)
+            self._put(name, stands=True)
         if before and before != name:
-            self.put_obstacle(before, stands=False)
+            self._put(before, stands=False)
 
-    def put_obstacle(self, name: str, *, stands: bool) -> None:
-        """Pull all quotes while something speaks against them, quote again afterwards."""
-        if stands and name not in self.sight.obstacles and self.is_quoting:
-            self._count(f"obstacle_{name}")
-        if self.sight.put(name, stands=stands) and self._is_open:
-            self.take(BookChanged(REQUOTE))
+    def _put(self, name: str, *, stands: bool) -> None:
+        """Have all quotes pulled while something speaks against them."""
+        if stands and name not in self.obstacles and self.is_quoting:
+            self.count(f"obstacle_{name}")
+        self.shared.take(ev.Obstacle(self.market.condition_id, name, stands))
 
     def on_resolved(self, winner: Token) -> None:
         """Know who won."""
         self.winner = winner
 
-    # From the user channel and from listings
+    # From the engine
 
-    def take_fill(self, fill: OwnFill, news: FillNews) -> None:
-        """Take what became of a fill."""
-        key = (fill.trade_id, fill.order_id)
-        if news is FillNews.BOOKED:
-            told = self.dispatch.take_fill(fill)
-            if told is None:
-                self._count("foreign_fills")
-                return
-            self.settled.book(key, told)
-            self.recorder.on_fill(told)
-            self._records[key] = self.record.fills[-1]
-        elif news is FillNews.REVERSED and key in self._records:
-            # The maker cannot take a fill back: it quotes no more on what it believes.
-            self.record.fills.remove(self._records.pop(key))
-            self._count("failed_trades")
-            self.put_obstacle("failed_trade", stands=True)
-        if news is not FillNews.OLD:
-            self.settled.tell(key, fill.status)
-
-    def take_merged(self, pairs_e6: int) -> None:
-        """Know that pairs became cash."""
-        self.settled.merge(pairs_e6)
-        self.take(Merged(self.market.slug, pairs_e6))
-        self.recorder.on_merge(self.shared.clock.now_ns(), pairs_e6)
-
-    # The maker
-
-    def take(self, event: Event, recv_ns: int = 0) -> None:
-        """Step the maker; an event that comes meanwhile is taken next.
-
-        Args:
-            recv_ns: When the frame was received that the event tells of, 0 for others.
-        """
-        self._inbox.append((event, recv_ns))
-        if self._is_stepping:
-            return
-        self._is_stepping = True
-        try:
-            while self._inbox:
-                self._step(*self._inbox.popleft())
-        finally:
-            self._is_stepping = False
-        self._arm()
-
-    def _step(self, event: Event, recv_ns: int) -> None:
-        clock, maker = self.shared.clock, self.maker
-        now_ns = clock.now_ns()
-        actions = maker.step(now_ns, event)
-        if actions:
-            self.shared.stages.record(Stage.DECIDED, clock.now_ns() - now_ns)
-            self._act(actions, recv_ns)
-        if not isinstance(event, BookChanged | Timer):
-            self._note_orders(now_ns)
-        obstacles = tuple(sorted(self.sight.obstacles))
-        self.recorder.explain(now_ns, obstacles or maker.no_quote_reasons)
-
-    def _act(self, actions: Sequence[Action], recv_ns: int) -> None:
-        cancels = [action for action in actions if isinstance(action, Cancel)]
-        if cancels:
-            self.dispatch.cancel(cancels)
-        places = [action for action in actions if isinstance(action, Place)]
-        if places:
-            book = self.sight.feed.book
-            self.dispatch.place(places, map(self._front_e6, places), book.tick_e4)
-            if recv_ns:
-                self._recv_ns.update((place.order_id, recv_ns) for place in places)
-        for action in actions:
-            if isinstance(action, Merge):
-                self.on_merge(action.pairs_e6)
-
-    def _front_e6(self, place: Place) -> int:
-        """What stands at an order's price."""
+    def on_written(self, place: Place, order: str, now_ns: int) -> None:
+        """Know that an order's bytes were handed over."""
         side = BID if place.sign > 0 else ASK
-        return self.sight.feed.book.size_e6(side, place.up_price_e4)
+        front_e6 = self.feed.book.size_e6(side, place.up_price_e4)
+        self.sent[place.order_id] = Sent(place, order, now_ns, front_e6)
 
-    def _arm(self) -> None:
-        """Wake the maker when it wants to be."""
-        at_ns = self.maker.next_timer_ns if self._is_open else NEVER_NS
-        if at_ns == self._timer_ns:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._timer_ns = at_ns
-        if at_ns != NEVER_NS:
-            wait_s = max((at_ns - self.shared.clock.now_ns()) / NS, WAIT_S_MIN)
-            self._timer = asyncio.get_running_loop().call_later(wait_s, self._wake)
+    def on_reply(self, reply: Reply) -> None:
+        """Take what the maker was told."""
+        match reply:
+            case Fill():
+                self._fill(reply)
+            case Voided():
+                self._void(reply)
+            case Merged():
+                self.recorder.on_merge(self.shared.clock_ns(), reply.pairs_e6)
+            case Accepted():
+                sent = self.sent.get(reply.order_id)
+                if sent is not None:
+                    sent.is_alive = True
+            case Rejected():
+                sent = self.sent.get(reply.order_id)
+                if sent is not None:
+                    sent.end, sent.reject_reason = "rejected", reply.reason
+            case Cancelled():
+                sent = self.sent.get(reply.order_id)
+                if sent is not None and sent.end != "filled":
+                    sent.end = "expired" if reply.reason == "expired" else "cancelled"
 
-    def _wake(self) -> None:
-        self._timer, self._timer_ns = None, NEVER_NS
-        self.take(Timer())
+    def _fill(self, fill: Fill) -> None:
+        sent = self.sent.get(fill.order_id)
+        if sent is not None:
+            fill = replace(fill, front_e6=sent.front_e6)
+            sent.is_alive = True
+            sent.booked_e6 += fill.size_e6
+            if sent.place.size_e6 - sent.booked_e6 <= DUST_E6:
+                sent.end = "filled"
+        self.recorder.on_fill(fill)
 
-    def _note_orders(self, now_ns: int) -> None:
+    def _void(self, void: Voided) -> None:
+        """Take a fill back that did not happen: it is no longer among those of the report."""
+        fills = self.record.fills
+        key = _key(void.fill)
+        found = next((record for record in fills if _key(record.fill) == key), None)
+        if found is not None:
+            fills.remove(found)
+        sent = self.sent.get(void.fill.order_id)
+        if sent is not None:
+            sent.booked_e6 -= void.fill.size_e6
+        self.count("failed_trades")
+
+    def explain(self, now_ns: int) -> None:
+        """Note why the maker does not quote both sides."""
+        obstacles = tuple(sorted(self.obstacles))
+        self.recorder.explain(now_ns, obstacles or self.maker.no_quote_reasons)
+
+    def note(self, now_ns: int) -> None:
+        """Note what rests now, and why not both sides do."""
+        self.explain(now_ns)
         quotes = self.record.quotes
         if not quotes or quotes[-1][1:] != (*self.best(BID), *self.best(ASK)):
             self.recorder.on_orders(now_ns)
 
-    def _answered(self, result: PlaceResult) -> None:
-        order_id = self.dispatch.by_hash[result.order_id].place.order_id
-        record_placement(self.shared.stages, result, self._recv_ns.pop(order_id, 0))
-
-    def _doubt(self, sent: Sent) -> None:
-        self.shared.doubts.raise_of(self.dispatch, sent)
-
-    def _count(self, name: str) -> None:
+    def count(self, name: str) -> None:
+        """Count something odd."""
         defects = self.record.defects
         defects[name] = defects.get(name, 0) + 1
 
 
-def _nothing(*_: object) -> None:
-    """Stand for nobody who listens."""
+def _key(fill: Fill) -> tuple[int, int, int, int]:
+    """What tells fills apart also across processes, which number trades anew."""
+    return fill.order_id, fill.exch_ns, fill.size_e6, fill.price_e4

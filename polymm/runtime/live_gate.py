@@ -49,5 +49,4 @@ def missing_conditions(
     for key in LIMITS:
         if loaded.origins[key] == DEFAULT:
             missing.append(f"a limit is not set by hand: {key}")
-    missing.append("no risk gate and no order journal: this version trades play money only")
     return missing

@@ -36,8 +36,8 @@ def moment_of(desk: Desk, now_ns: int) -> DeskMoment:
     market, record = desk.market, desk.record
     elapsed = (now_ns - market.start_ns) / (market.end_ns - market.start_ns)
     state = "ahead" if elapsed < 0 else "trades" if elapsed < 1 else "settles"
-    if state == "trades" and desk.sight.obstacles:
-        state = "+".join(sorted(desk.sight.obstacles))
+    if state == "trades" and desk.obstacles:
+        state = "+".join(sorted(desk.obstacles))
     return DeskMoment(
         market.slug,
         elapsed,

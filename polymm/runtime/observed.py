@@ -1,77 +1,147 @@
-"""Order entry that sends nothing: for watching a venue with a maker that believes it quotes."""
+"""A venue that nothing is sent to: for watching one with a maker that believes it quotes."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from polymm.domain.market import Market
-from polymm.venues.polymarket.results import (
-    CancelResult,
-    CancelState,
-    NewOrder,
-    OpenOrder,
-    PlaceResult,
-    PlaceState,
-    SweepResult,
-    TradeRecord,
+from polymm.domain.order import Place, Token
+from polymm.engine import evidence as ev
+from polymm.engine.actions import (
+    Alarm,
+    Finished,
+    Read,
+    ReadBalances,
+    ReadOpen,
+    ReadOrder,
+    ReadPreflight,
+    ReadTrades,
 )
+from polymm.engine.ports import SignedOrder
+from polymm.runtime.venue_port import HasTick, OnEvent, nobody
+from polymm.venues.polymarket.results import PlaceResult
 
 
-class ObservedEntry:
+class ObservedVenue:
     """Takes every order, rests it on paper, and fills none; holds no connection and no key.
 
-    Attributes:
+    Attributes as of `polymm.runtime.venue_port.LiveVenue`, and:
         withheld: What would have been sent, by kind.
+
+    Args:
+        cash_e6: Play money, 1e-6 dollars.
+        clock_ns: The session's.
     """
 
-    def __init__(self, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, cash_e6: int, clock_ns: Callable[[], int]) -> None:
+        self.take: OnEvent = nobody
+        self.on_placed: Callable[[PlaceResult], None] = nobody
+        self.on_alarm: Callable[[Alarm], None] = nobody
+        self.on_finish: Callable[[Finished], None] = nobody
+        self.counts: Counter[str] = Counter()
         self.withheld: Counter[str] = Counter({"orders": 0, "cancels": 0})
+        self.written: list[tuple[SignedOrder, int]] = []
+        self.merging = 0
+        self._cash_e6 = cash_e6
         self._clock_ns = clock_ns
-        self._placed = 0
+        self._signed = 0
+        self._resting: dict[str, tuple[str, Place]] = {}
 
-    def prepare(self, market: Market) -> None:
+    def add_market(self, market: Market, book: HasTick | None) -> None:
         """Nothing to prepare."""
 
-    def forget(self, market: Market) -> None:
+    def remove_market(self, market: Market) -> None:
         """Nothing to forget."""
 
-    def place(
-        self, orders: Sequence[NewOrder], on_result: Callable[[PlaceResult], None]
-    ) -> list[str]:
-        """Answer that each order rests, in a later turn."""
-        self.withheld["orders"] += len(orders)
+    async def close(self) -> None:
+        """Nothing to end."""
+
+    # The engine's venue
+
+    def sign(self, market: str, places: Sequence[Place]) -> Iterator[SignedOrder]:
+        """Number each order; its request is its market."""
+        for place in places:
+            self._signed += 1
+            yield SignedOrder(place, f"observed-{self._signed}", market)
+
+    def write(self, signed: SignedOrder) -> int:
+        """Rest an order on paper."""
         now_ns = self._clock_ns()
-        ids = []
-        for _ in orders:
-            self._placed += 1
-            ids.append(f"observed-{self._placed}")
-            result = PlaceResult(order_id=ids[-1], state=PlaceState.LIVE, decided_ns=now_ns)
-            _later(on_result, result)
-        return ids
+        self.withheld["orders"] += 1
+        self._resting[signed.order] = (str(signed.request), signed.place)
+        self.written.append((signed, now_ns))
+        self._later(ev.PlaceAnswered(signed.order, ev.PlaceVerdict.LIVE, "", now_ns, now_ns))
+        return now_ns
 
-    def cancel(self, order_ids: Sequence[str], on_result: Callable[[CancelResult], None]) -> None:
-        """Answer that each order is gone, in a later turn."""
-        self.withheld["cancels"] += len(order_ids)
-        for order_id in order_ids:
-            _later(on_result, CancelResult(order_id=order_id, state=CancelState.CANCELED))
+    def cancel(self, orders: Sequence[str]) -> int:
+        """Take orders off the paper, and tell as the user channel would."""
+        now_ns = self._clock_ns()
+        self.withheld["cancels"] += len(orders)
+        for order in orders:
+            self._later(ev.CancelAnswered(order, ev.CancelVerdict.CANCELED, "", now_ns, now_ns))
+            self._remove(order, now_ns)
+        return now_ns
 
-    def cancel_market(self, condition_id: str, on_result: Callable[[SweepResult], None]) -> None:
-        """Answer that nothing rests."""
+    def sweep(self, market: str) -> None:
+        """Take all orders of a market, or of all, off the paper."""
+        now_ns = self._clock_ns()
         self.withheld["cancels"] += 1
-        _later(on_result, SweepResult(state=CancelState.CANCELED, not_canceled={}))
+        gone = tuple(order for order, (where, _) in self._resting.items() if market in ("", where))
+        for order in gone:
+            self._remove(order, now_ns)
+        swept = ev.Swept(market, ev.CancelVerdict.CANCELED, gone, (), "", now_ns, now_ns)
+        self._later(swept)
 
-    async def open_orders(self, condition_id: str = "") -> list[OpenOrder]:
-        """Nothing of ours rests at the venue."""
-        return []
+    def beat(self) -> None:
+        """Nobody would cancel anything."""
+        now_ns = self._clock_ns()
+        self._later(ev.BeatAnswered(True, "", now_ns, now_ns))
 
-    async def order(self, order_id: str) -> OpenOrder | None:
-        """The venue knows none of our orders."""
-        return None
+    def merge(self, market: str, pairs_e6: int) -> None:
+        """There is nothing to merge."""
+        self._later(ev.MergeFailed(market, pairs_e6, "observed"))
 
-    async def trades(self, condition_id: str = "", after_s: int = 0) -> list[TradeRecord]:
-        """We traded nothing."""
-        return []
+    def alarm(self, alarm: Alarm) -> None:
+        """Tell people."""
+        self.on_alarm(alarm)
 
+    def finish(self, finished: Finished) -> None:
+        """Know that the engine is done."""
+        self.on_finish(finished)
 
-def _later(call: Callable[..., None], result: object) -> None:
-    asyncio.get_running_loop().call_soon(call, result)
+    def read(self, action: Read) -> None:
+        """Answer from the paper."""
+        now_ns = self._clock_ns()
+        match action:
+            case ReadOpen(market):
+                listed = tuple(
+                    ev.OpenSeen(order, where, 0, place.size_e6)
+                    for order, (where, place) in self._resting.items()
+                    if market in ("", where)
+                )
+                self._later(ev.OpenListed(market, listed, now_ns, now_ns))
+            case ReadOrder(order):
+                found = self._resting.get(order)
+                seen = None
+                if found is not None:
+                    seen = ev.OpenSeen(order, found[0], 0, found[1].size_e6)
+                self._later(ev.OrderRead(order, seen, now_ns, now_ns))
+            case ReadTrades(market, after_ns):
+                self._later(ev.TradesRead(market, after_ns, (), now_ns, now_ns))
+            case ReadBalances(markets):
+                shares = tuple((market, token, 0) for market in markets for token in Token)
+                self._later(ev.BalancesRead(self._cash_e6, shares, now_ns, now_ns))
+            case ReadPreflight():
+                self._later(ev.PreflightRead((), 0, now_ns, now_ns))
+
+    def _remove(self, order: str, now_ns: int) -> None:
+        found = self._resting.pop(order, None)
+        if found is not None:
+            told = ev.OrderNews.CANCELLATION
+            self._later(ev.OrderTold(order, told, "CANCELED", found[0], 0, now_ns, now_ns))
+
+    def _later(self, event: ev.Event) -> None:
+        asyncio.get_running_loop().call_soon(self._tell, event)
+
+    def _tell(self, event: ev.Event) -> None:
+        self.take(event)

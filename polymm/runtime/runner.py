@@ -12,33 +12,36 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from polymm import __version__
 from polymm.research.records import Run
 from polymm.research.tape_facts import market_facts
 from polymm.runtime.access import Access
+from polymm.runtime.account_lock import account_locked
+from polymm.runtime.accounts import WALLETS, local_hosts
 from polymm.runtime.clock import Clock
 from polymm.runtime.collector import frozen, tidy
 from polymm.runtime.config import Config
 from polymm.runtime.embedded import EmbeddedExchange, embedded_exchange
+from polymm.runtime.journal_files import JournalSettings
+from polymm.runtime.kill_switch import refuse_killed
 from polymm.runtime.moments import Watch
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.session import Session, SessionEnd, SessionSettings
-from polymm.runtime.settings import base_parameters, close_margin_ns, maker_settings
+from polymm.runtime.settings import (
+    base_parameters,
+    close_margin_ns,
+    maker_settings,
+    risk_limits,
+)
 from polymm.runtime.stage_names import stage_times
-from polymm.venues.polymarket.credentials import Secret, SigningKey
+from polymm.runtime.state_folder import state_folder
 from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.keys import create_or_derive_key
 from polymm.venues.polymarket.signing import Wallet
-from polymm.venues.polymarket.wire import SignatureType
 
-WALLETS = {
-    "eoa": SignatureType.EOA,
-    "proxy": SignatureType.POLY_PROXY,
-    "safe": SignatureType.POLY_GNOSIS_SAFE,
-    "deposit": SignatureType.POLY_1271,
-}
 # From the last window's end to the end of its money, roughly.
 SETTLE_S = 15.0
 
@@ -51,6 +54,8 @@ class RealTimePlan:
         config: Everything else.
         is_observed: Observe a venue and send nothing, instead of the embedded exchange.
         hosts: Of the venue that is observed; None for Polymarket.
+        exchange_url: Of a local exchange that runs by itself; "" for one of our own.
+        state: Folder of what outlives the run; None for one that passes with it.
         is_endless: Until a signal comes.
         exchange: Further flags of the embedded exchange.
     """
@@ -58,6 +63,8 @@ class RealTimePlan:
     config: Config
     is_observed: bool = False
     hosts: Hosts | None = None
+    exchange_url: str = ""
+    state: Path | None = None
     is_endless: bool = False
     exchange: tuple[str, ...] = ()
 
@@ -78,11 +85,13 @@ class RealTimeEnd:
         run: For the report.
         faults: What does not add up, one sentence each; () for nothing.
         number: Of the signal that ended it, 0 where none did.
+        halted: Why the engine stopped for good, "" where it did not.
     """
 
     run: Run
     faults: tuple[str, ...]
     number: int
+    halted: str = ""
 
 
 def run_real_time(
@@ -97,6 +106,8 @@ def run_real_time(
     Raises:
         ConfigError: The embedded exchange does not start.
         VenueError: The venue or the credentials refused.
+        HaltedError: The kill file is there.
+        JournalError: Another engine runs this account, or its journal is not to be gone on with.
         KeyboardInterrupt: A second signal came.
     """
     with loop_runner() as runner:
@@ -122,8 +133,13 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
     async with AsyncExitStack() as stack:
         store = stack.enter_context(RunStore())
         hosts, facts = plan.hosts or Hosts(), dict[str, str]()
+        state = stack.enter_context(state_folder(plan.state))
         child = None
-        if not plan.is_observed:
+        if plan.exchange_url:
+            hosts = local_hosts(plan.exchange_url)
+            facts["venue"] = f"local exchange at {plan.exchange_url}"
+            facts["seed"] = "the exchange's own"
+        elif not plan.is_observed:
             child = await stack.enter_async_context(embedded_exchange(exchange_arguments(plan)))
             hosts = child.hosts
             facts["venue"] = "embedded exchange on loopback, synthetic traders"
@@ -133,26 +149,34 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
             facts["seed"] = "none drawn"
         reads = PublicReads(hosts, rng, clock_ns=clock.now_ns)
         access = None
-        if child is not None:
-            access = await _throwaway_access(hosts, config, reads, rng, clock)
-            facts["wallet"] = f"{config.session.wallet}, a throw-away key"
+        if not plan.is_observed:
+            wallet = Wallet(key=state.signing_key(), signature_type=WALLETS[config.session.wallet])
+            refuse_killed(state.kill_file)
+            stack.enter_context(account_locked(wallet.funder, state.kill_file))
+            credentials = await create_or_derive_key(hosts, wallet.key, rng=rng)
+            access = Access(hosts, wallet, credentials, reads, rng=rng, clock_ns=clock.now_ns)
+            kept = "a throw-away key" if plan.state is None else f"key kept in {plan.state}"
+            facts["wallet"] = f"{config.session.wallet}, {kept}"
         session = Session(
             hosts,
             session_settings(config, facts["venue"], is_endless=plan.is_endless),
             reads=reads,
             access=access,
+            state=state,
             store=store,
             rng=rng,
             clock=clock,
             on_quiet=tidy,
             watch=watch,
+            note=note,
         )
         if child is not None:
             await stack.enter_async_context(_minding(child, session))
         with _signals(session, note) as signalled, frozen(), _awake(spin=config.session.spin):
             end = await session.run()
         facts |= end.facts | _facts(plan, end)
-        return RealTimeEnd(_assemble(plan, store, end, facts), tuple(end.faults), signalled[0])
+        run = _assemble(plan, store, end, facts)
+        return RealTimeEnd(run, tuple(end.faults), signalled[0], end.halted)
 
 
 @asynccontextmanager
@@ -167,16 +191,6 @@ async def _minding(child: EmbeddedExchange, session: Session) -> AsyncIterator[N
         yield
     finally:
         task.cancel()
-
-
-async def _throwaway_access(
-    hosts: Hosts, config: Config, reads: PublicReads, rng: random.Random, clock: Clock
-) -> Access:
-    """A key that was never used and will not be again: the embedded exchange funds it."""
-    key = SigningKey(Secret(secrets.token_hex(32)))
-    wallet = Wallet(key=key, signature_type=WALLETS[config.session.wallet])
-    credentials = await create_or_derive_key(hosts, key, rng=rng)
-    return Access(hosts, wallet, credentials, reads, rng=rng, clock_ns=clock.now_ns)
 
 
 def exchange_arguments(plan: RealTimePlan) -> list[str]:
@@ -201,6 +215,9 @@ def session_settings(config: Config, source: str, *, is_endless: bool = False) -
         close_margin_ns=close_margin_ns(config),
         parameters=base_parameters(config),
         maker=maker_settings(config),
+        limits=risk_limits(config),
+        journal=JournalSettings(sync=config.safety.journal_sync),
+        digest=config.digest(),
         source=source,
     )
 

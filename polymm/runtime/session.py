@@ -1,7 +1,7 @@
-"""A run against a venue in real time: feeds, windows, desks, and the account they share.
+"""A run against a venue in real time: feeds, windows, desks, and the engine they share.
 
 Everything lives on one loop. Windows are found and subscribed ahead; each has a desk of its own,
-which is gone again when its window is settled.
+which is gone again when its window is settled. What an earlier process left is taken up first.
 """
 
 import asyncio
@@ -13,23 +13,25 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from polymm._core.stages import Stages
-from polymm.domain.inventory import Portfolio
-from polymm.domain.market import NS
+from polymm.domain.market import NS, Market
 from polymm.domain.order import Token
+from polymm.engine.actions import Alarm, Finished
+from polymm.engine.engine import EngineSettings
+from polymm.engine.limits import RiskLimits
 from polymm.engine.settings import MakerSettings
 from polymm.errors import InputError
 from polymm.runtime.access import Access
-from polymm.runtime.account_book import AccountBook
+from polymm.runtime.account_session import AccountSession, AccountSettings
 from polymm.runtime.clock import Clock
-from polymm.runtime.desk import Desk, Shared
-from polymm.runtime.doubts import Doubts
+from polymm.runtime.desk import Desk
+from polymm.runtime.journal_files import JournalSettings
 from polymm.runtime.moments import Watch, moment_of
-from polymm.runtime.observed import ObservedEntry
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.soak import Footprint, Footprints
 from polymm.runtime.stage_names import new_stages
-from polymm.runtime.window_run import WindowRun
+from polymm.runtime.state_folder import StateFolder
+from polymm.runtime.window_run import RunShared, WindowRun
 from polymm.strategy.base import BaseParameters, raise_order_size
 from polymm.venues.polymarket.catalog import CatalogEntry
 from polymm.venues.polymarket.feed_market import FeedMarket
@@ -55,6 +57,9 @@ class SessionSettings:
         close_margin_ns: How long before a window's end everything is pulled.
         parameters: Of the strategy.
         maker: Of the cycle.
+        limits: Of the risk gate.
+        journal: How safe the journal is.
+        digest: Of the configuration.
         quoter_address: A compiled user quoter; 0 for the base strategy.
         source: What the report calls the venue.
     """
@@ -65,7 +70,10 @@ class SessionSettings:
     close_margin_ns: int
     parameters: BaseParameters
     maker: MakerSettings
+    limits: RiskLimits
     source: str
+    journal: JournalSettings
+    digest: str = ""
     quoter_address: int = 0
 
 
@@ -79,6 +87,7 @@ class SessionEnd:
         facts: For the report.
         counts: What was odd, by name.
         faults: What does not add up, one sentence each.
+        halted: Why the engine stopped for good, "" where it did not.
     """
 
     stages: Stages
@@ -86,6 +95,7 @@ class SessionEnd:
     facts: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    halted: str = ""
 
 
 # Cached, so that a raise is warned of once and not with every window.
@@ -100,14 +110,17 @@ class Session:
         settings: What is traded.
         reads: The venue's public routes.
         access: A wallet and its way to order entry; None observes and sends nothing.
+        state: What outlives this process.
         store: Gets the records of finished markets.
         rng: Salts and jitter.
         clock: Of everything.
         on_quiet: Called when nothing of ours rests anywhere: the moment to tidy up.
         watch: Called a few times a second.
+        note: Gets a line for people now and then.
 
     Attributes:
-        desks: Those at work, by the market in its feed.
+        account: The engine and what stands around it.
+        end: What the session leaves behind.
     """
 
     def __init__(
@@ -117,14 +130,15 @@ class Session:
         *,
         reads: PublicReads,
         access: Access | None,
+        state: StateFolder,
         store: RunStore,
         rng: random.Random,
         clock: Clock,
         on_quiet: Callable[[], None],
         watch: Watch | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings
-        self.desks: dict[FeedMarket, Desk] = {}
         self.end = SessionEnd(stages=new_stages())
         self._access = access
         self._store = store
@@ -132,6 +146,7 @@ class Session:
         self._rng = rng
         self._on_quiet = on_quiet
         self._watch = watch
+        self._note = note
         self._watching: asyncio.TimerHandle | None = None
         self._footprints = Footprints()
         self.end.footprints = self._footprints.found
@@ -140,29 +155,31 @@ class Session:
         self._done = asyncio.Event()
         self._fault: BaseException | None = None
         self._runs: set[asyncio.Task[None]] = set()
-        self._numbers = 0
         self._whole_left = dict.fromkeys(settings.coins, settings.windows)
         # When each window's quotes were pulled, until the next one's gap was measured.
         self._closed_ns: dict[str, int] = {}
         self._reads = reads
-        self._book = AccountBook(clock.now_ns)
-        entry = ObservedEntry(clock.now_ns) if access is None else access.gateway
-        self._doubts = Doubts(
-            entry,
-            self._book.take_fills,
-            clock.now_ns,
-            lambda: 0 if access is None else access.gateway.skew.offset_ns,
+        self.account = AccountSession(
+            AccountSettings(
+                engine=EngineSettings(
+                    limits=settings.limits,
+                    close_margin_ns=settings.close_margin_ns,
+                    maker=settings.maker,
+                ),
+                journal=settings.journal,
+                source=settings.source,
+                digest=settings.digest,
+            ),
+            access,
+            state,
+            clock,
+            self.end.stages,
+            on_finish=self._on_finish,
+            on_alarm=self._on_alarm,
         )
-        self._shared = Shared(
-            clock=clock,
-            entry=entry,
-            settler=access,
-            maker=settings.maker,
-            close_margin_ns=settings.close_margin_ns,
-            stages=self.end.stages,
-            portfolio=Portfolio(),
-            doubts=self._doubts,
-        )
+        self._is_started = False
+        self._by_feed: dict[FeedMarket, Desk] = {}
+        self._shared: RunShared
         self.feed = MarketFeed(
             hosts.ws_market,
             self._reads.clob,
@@ -173,38 +190,57 @@ class Session:
             clock_ns=clock.now_ns,
         )
 
+    @property
+    def desks(self) -> list[Desk]:
+        """All desks at work."""
+        return list(self._by_feed.values())
+
     def stop(self) -> None:
         """Pull everything, verify, count and end."""
-        self._stop.set()
-        self._done.set()
+        if not self._stop.is_set():
+            self._stop.set()
+            self._done.set()
+            if self._is_started and not self._lost.is_set():
+                self.account.stop("asked to end")
 
     def lose(self, why: str) -> None:
         """End without asking the venue anything: it is gone, and all orders with it."""
         self.end.faults.append(why)
         self._lost.set()
+        if self._is_started:
+            self.account.break_off()
         self.stop()
 
     def fail(self, fault: BaseException) -> None:
-        """End like `stop`, and raise what happened afterwards."""
+        """Step the engine no more, cancel everything without it, and raise what happened."""
         self._fault = self._fault or fault
-        self.stop()
+        if self._is_started:
+            self.account.break_off()
+        self._stop.set()
+        self._done.set()
 
     async def run(self) -> SessionEnd:
         """Trade until all windows are settled.
 
         Raises:
+            HaltedError: The kill file is there.
+            LockedError: Another engine runs this account.
+            JournalError: Its journal cannot be gone on with.
             VenueError: The venue or the credentials refused at the start.
+            LedgerError: After a defect of ours, orders may be live.
         """
+        account = self.account
         async with AsyncExitStack() as stack:
             await self._reads.open()
             stack.push_async_callback(self._reads.close)
             await self._reads.check()
-            if self._access is not None:
-                await self._access.open(self._book)
-                stack.push_async_callback(self._access.close)
+            await account.open(stack)
+            self._shared = self._make_shared()
+            self._take_up()
+            self._is_started = True
+            await account.start(stack)
             await self.feed.open()
             stack.push_async_callback(self.feed.close)
-            stack.push_async_callback(self._doubts.close)
             finder = self._make_finder()
             await finder.open()
             stack.push_async_callback(finder.close)
@@ -213,14 +249,60 @@ class Session:
             await self._done.wait()
             await finder.close()
             await asyncio.gather(*self._runs)
-            if self._access is not None and not self._lost.is_set():
-                facts, faults = await self._access.check_money()
-                self.end.facts |= facts
-                self.end.faults += faults
+            await self._end_engine()
             self._tell(finder)
         if self._fault is not None:
             raise self._fault
         return self.end
+
+    async def _end_engine(self) -> None:
+        """Let the engine say its last word, and compare the money."""
+        account = self.account
+        if self._fault is not None:
+            await account.save_what_rests()
+            return
+        if self._lost.is_set():
+            return
+        account.stop("all is settled")
+        await account.over.wait()
+        if self._fault is None and not self._lost.is_set():
+            facts, faults = await account.check_money()
+            self.end.facts |= facts
+            self.end.faults += faults
+
+    def _on_finish(self, finished: Finished) -> None:
+        if finished.code == "halted":
+            self.end.halted = finished.reason
+        elif finished.code == "unproven":
+            left = ", ".join(finished.left) or "none is listed"
+            self.end.faults.append(f"orders may be live ({finished.reason}): {left}")
+        self._stop.set()
+        self._done.set()
+
+    def _on_alarm(self, alarm: Alarm) -> None:
+        self.end.counts[f"alarm_{alarm.name}"] += 1
+        if self._note is not None:
+            subject = f" {alarm.subject}" if alarm.subject else ""
+            self._note(f"alarm {alarm.name}{subject}: {alarm.text}")
+
+    def _make_shared(self) -> RunShared:
+        access = self._access
+        return RunShared(
+            trading=self.account.trading,
+            lists=None if access is None else access.gateway,
+            settler=access,
+            api_key=None if access is None else access.api_key,
+            ask_winner=self._reads.winner,
+            close_margin_ns=self.settings.close_margin_ns,
+            stop=self._stop,
+            over=self.account.over,
+            lost=self._lost,
+        )
+
+    def _take_up(self) -> None:
+        """Seat and lead the markets that an earlier process did not settle."""
+        for market in self.account.left:
+            self._seat(market)
 
     # Windows
 
@@ -255,26 +337,21 @@ class Session:
     def _on_found(self, window: Window, entry: CatalogEntry) -> None:
         if not self._is_wanted(window):
             return
-        market = entry.market
+        if entry.market.condition_id not in self.account.trading.desks:
+            self._seat(entry.market)
+
+    def _seat(self, market: Market) -> None:
+        """Give a market its feed, its seat at the engine and its desk, and lead it to its end."""
         parameters = _raised(self.settings.parameters, market.order_min_e6)
         try:
             feed = self.feed.add(market, parameters, quoter_address=self.settings.quoter_address)
         except InputError:
             self.end.counts["windows_without_room"] += 1
             return
-        self._shared.entry.prepare(market)
-        desk = Desk(
-            self._shared,
-            feed,
-            number=self._numbers,
-            source=self.settings.source,
-            fill_form="none" if self._access is None else "trades",
-        )
-        self._numbers += 1
+        desk = self.account.trading.add_market(feed)
         desk.on_obstacle("no_line")
-        self.desks[feed] = desk
-        self._book.add(desk)
-        task = asyncio.get_running_loop().create_task(self._lead(desk, window))
+        self._by_feed[feed] = desk
+        task = asyncio.get_running_loop().create_task(self._lead(desk, window_of(market)))
         self._runs.add(task)
         task.add_done_callback(self._on_run_done)
 
@@ -284,25 +361,18 @@ class Session:
         self._look_done()
 
     async def _lead(self, desk: Desk, window: Window) -> None:
-        run = WindowRun(
-            desk,
-            self._reads.winner,
-            self._stop,
-            self._lost,
-            lambda at_ns: self._pulled(window, at_ns),
-        )
+        run = WindowRun(self._shared, desk, lambda at_ns: self._pulled(window, at_ns))
         ending = await run.live()
         record = desk.record
         before_ns = self._closed_ns.pop(window.later(-1).slug, 0)
         first_ns = next((quote[0] for quote in record.quotes if quote[2] or quote[4]), 0)
         if before_ns and first_ns:
             record.roll_gap_s = (first_ns - before_ns) / NS
-        self._book.settle(desk, ending)
         self.end.faults += ending.faults
-        self.desks.pop(desk.sight.feed)
-        self.feed.remove(desk.sight.feed)
-        self._shared.entry.forget(desk.market)
-        self._shared.portfolio.drop(desk.market.slug)
+        is_over = record.status == "settled" or self._clock.now_ns() >= desk.market.end_ns
+        self.account.settle(desk, ending, is_over=is_over and not self._lost.is_set())
+        self._by_feed.pop(desk.feed)
+        self.feed.remove(desk.feed)
         self._store.add(record)
 
     def _on_run_done(self, task: "asyncio.Task[None]") -> None:
@@ -317,7 +387,7 @@ class Session:
 
     def _pulled(self, window: Window, at_ns: int) -> None:
         self._closed_ns[window.slug] = at_ns
-        if all(desk.is_flat for desk in self.desks.values()):
+        if all(desk.is_flat for desk in self.desks):
             self._clock.follow()
             self._on_quiet()
 
@@ -325,8 +395,10 @@ class Session:
         """Show where the desks stand, and note what this process holds."""
         self._watching = asyncio.get_running_loop().call_later(WATCH_S, self._look)
         now_ns = self._clock.now_ns()
+        if self._access is not None:
+            self._access.gateway.budget.live = self.account.trading.may_rest("")
         if self._watch is not None:
-            self._watch([moment_of(desk, now_ns) for desk in self.desks.values()])
+            self._watch([moment_of(desk, now_ns) for desk in self.desks])
         window = window_at(self.settings.coins[0], self.settings.window_s, now_ns)
         self._footprints.look(window.start_s, now_ns)
 
@@ -337,37 +409,48 @@ class Session:
     # From the market feed
 
     def _on_change(self, market: FeedMarket, flags: int, recv_ns: int) -> None:
-        desk = self.desks.get(market)
+        desk = self._by_feed.get(market)
         if desk is not None:
             desk.on_book(flags, recv_ns)
 
     def _on_obstacle(self, market: FeedMarket, why: str) -> None:
-        desk = self.desks.get(market)
+        desk = self._by_feed.get(market)
         if desk is not None:
             desk.on_obstacle(why)
 
     def _on_resolved(self, market: FeedMarket, winner: Token) -> None:
-        desk = self.desks.get(market)
+        desk = self._by_feed.get(market)
         if desk is not None:
             desk.on_resolved(winner)
 
     def _tell(self, finder: WindowFinder) -> None:
         """Put what the parts counted into the end."""
+        account = self.account
+        engine = account.trading.engine
         told = {
             "market feed": self.feed.counts,
             "finder": finder.counts,
-            "doubts": self._doubts.counts,
-            "account": self._book.counts,
+            "orders": engine.orders.counts,
+            "refused by the gate": engine.gate.counts,
             "session": self.end.counts,
         }
         if self._access is not None:
-            told |= {"user channel": self._access.heard, "order entry": self._access.counts}
+            told |= {
+                "user channel": self._access.heard,
+                "order entry": self._access.venue.counts + self._access.counts,
+            }
         for name, counts in told.items():
-            if counts:
-                text = ", ".join(f"{key} {n:,}" for key, n in sorted(counts.items()))
+            text = ", ".join(f"{key} {n:,}" for key, n in sorted(counts.items()) if n)
+            if text:
                 self.end.facts[name] = text
-        if isinstance(self._shared.entry, ObservedEntry):
-            withheld = self._shared.entry.withheld
+        if account.observed is not None:
+            withheld = account.observed.withheld
             self.end.facts["not sent"] = (
                 f"{withheld['orders']:,} orders, {withheld['cancels']:,} cancels"
             )
+
+
+def window_of(market: Market) -> Window:
+    """The window of a market, which its slug names."""
+    length_s = (market.end_ns - market.start_ns) // NS
+    return Window(market.slug.partition("-")[0], length_s, market.start_ns // NS)

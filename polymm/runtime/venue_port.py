@@ -29,6 +29,7 @@ from polymm.errors import InputError, VenueError
 from polymm.net.tasks import Background
 from polymm.runtime import venue_words as words
 from polymm.runtime.ports import Settler
+from polymm.venues.polymarket.credentials import Secret
 from polymm.venues.polymarket.gateway import Gateway
 from polymm.venues.polymarket.placing import Posting
 from polymm.venues.polymarket.results import (
@@ -83,17 +84,21 @@ class LiveVenue:
         on_placed: Told of each placement's answer, for its time stamps.
         on_alarm, on_finish: Told what the engine tells people, and that it is done.
         counts: What was odd, by name.
+        written: Orders whose bytes were handed over, with when; whoever reads them clears it.
+        merging: Merges on their way.
     """
 
     def __init__(
-        self, gateway: Gateway, settler: Settler, api_key: str, clock_ns: Callable[[], int]
+        self, gateway: Gateway, settler: Settler, api_key: Secret, clock_ns: Callable[[], int]
     ) -> None:
-        self.take: OnEvent = _nobody
+        self.take: OnEvent = nobody
         self.my_orders: Container[str] = ()
-        self.on_placed: Callable[[PlaceResult], None] = _nobody
-        self.on_alarm: Callable[[Alarm], None] = _nobody
-        self.on_finish: Callable[[Finished], None] = _nobody
+        self.on_placed: Callable[[PlaceResult], None] = nobody
+        self.on_alarm: Callable[[Alarm], None] = nobody
+        self.on_finish: Callable[[Finished], None] = nobody
         self.counts: Counter[str] = Counter()
+        self.written: list[tuple[SignedOrder, int]] = []
+        self.merging = 0
         self._gateway = gateway
         self._settler = settler
         self._api_key = api_key
@@ -145,7 +150,9 @@ class LiveVenue:
         posting = signed.request
         assert isinstance(posting, Posting), "a request is what was signed here"
         self._gateway.submit((posting,), self._on_placed)
-        return self._clock_ns()
+        now_ns = self._clock_ns()
+        self.written.append((signed, now_ns))
+        return now_ns
 
     def cancel(self, orders: Sequence[str]) -> int:
         """Hand the bytes of a cancel over."""
@@ -207,7 +214,9 @@ class LiveVenue:
             self.counts["late_fills" if market in self._over else "fills_elsewhere"] += 1
             return
         try:
-            fills = words.fills_told(event, listed.market, self._api_key, self.my_orders, recv_ns)
+            fills = words.fills_told(
+                event, listed.market, self._api_key.reveal(), self.my_orders, recv_ns
+            )
         except VenueError as error:
             self.counts[f"heard_{error.reason}"] += 1
             self.miss(recv_ns)
@@ -280,10 +289,10 @@ class LiveVenue:
         for trade in trades:
             listed = self._listed.get(trade.condition_id)
             if listed is None:
-                self.counts["trades_elsewhere"] += 1
+                self.counts["trades_elsewhere"] += trade.condition_id not in self._over
             else:
                 fills += words.fills_listed(
-                    trade, listed.market, self._api_key, self.my_orders, recv_ns
+                    trade, listed.market, self._api_key.reveal(), self.my_orders, recv_ns
                 )
         return ev.TradesRead(market, after_ns, tuple(fills), began_ns, recv_ns)
 
@@ -294,7 +303,7 @@ class LiveVenue:
         for condition_id in markets:
             listed = self._listed.get(condition_id)
             if listed is None:
-                raise InputError(f"balances want a market that is traded, was {condition_id!r}")
+                continue  # it is over by now
             for token_id in (listed.market.up_token, listed.market.down_token):
                 held = await self._gateway.balance(token_id)
                 token = words.token_of(listed.market, token_id)
@@ -316,22 +325,29 @@ class LiveVenue:
 
     def merge(self, market: str, pairs_e6: int) -> None:
         """Turn confirmed pairs into cash; told once, when it is certain."""
+        self.merging += 1
         self._tasks.start(self._merge(market, pairs_e6))
 
     async def _merge(self, market: str, pairs_e6: int) -> None:
-        """A merge that may have run and may not is told as failed: balances tell the truth."""
+        """Merge; one that may have run and may not is told as failed: balances tell the truth."""
+        try:
+            self.take(await self._merged(market, pairs_e6))
+        finally:
+            self.merging -= 1
+
+    async def _merged(self, market: str, pairs_e6: int) -> ev.Event:
         facts = self._listed[market].market
         for attempt in range(1, MERGE_TRIES + 1):
             result = await self._settler.merge(facts, pairs_e6)
             if result.state is SettleState.SETTLED:
-                self.take(ev.Merged(market, pairs_e6))
-                return
+                return ev.Merged(market, pairs_e6)
             self.counts[f"merge_{result.reason}"] += 1
-            if not result.may_retry or attempt == MERGE_TRIES:
-                self.take(ev.MergeFailed(market, pairs_e6, result.reason))
-                return
-            await asyncio.sleep(MERGE_RETRY_S)
+            if not result.may_retry:
+                break
+            if attempt < MERGE_TRIES:
+                await asyncio.sleep(MERGE_RETRY_S)
+        return ev.MergeFailed(market, pairs_e6, result.reason)
 
 
-def _nobody(*_: object) -> None:
+def nobody(*_: object) -> None:
     """Stand for nobody who listens."""

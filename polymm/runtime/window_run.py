@@ -1,26 +1,26 @@
-"""Leading one desk through its window: open, quote, pull, verify, settle, count the money.
+"""Leading one desk through its window: open, wait for its proven close, settle, count the money.
 
-Everything that waits is here; what must not wait is in `polymm.runtime.desk`.
+Everything that waits is here. When quotes are pulled and what proves that nothing rests is the
+engine's; what a window left is counted by the venue's own list of trades.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from polymm.domain.market import NS
 from polymm.domain.order import Side, Token
 from polymm.errors import VenueError
-from polymm.net.tasks import Background
 from polymm.research.records import MarketRun, OrderTotals
 from polymm.research.tape_money import marked_e6, pnl_of_fills_e6
+from polymm.runtime import venue_words as words
 from polymm.runtime.desk import Desk
-from polymm.runtime.doubts import listed_fills
-from polymm.venues.polymarket.results import SettleState, SweepResult, TradeRecord
+from polymm.runtime.ports import Settler
+from polymm.runtime.trading import Trading
+from polymm.venues.polymarket.credentials import Secret
+from polymm.venues.polymarket.results import SettleState, TradeRecord
 
-# The close margin: time to see every cancel proven, then to sweep and to ask what is left.
-PROOF_SHARE: Final = 0.4
 LOOK_S: Final = 0.02
 AFTER_CLOSE_NS: Final = 5 * NS
 # Winners are told within 316 s at the venue (markets-5m notes); asked for from a second on.
@@ -28,11 +28,17 @@ RESOLVE_NS_MAX: Final = 400 * NS
 ASK_WINNER_S: Final = 1.0
 # Transactions of one wallet run one after the other, each for some seconds.
 SETTLE_S_MAX: Final = 60.0
-MERGE_TRIES: Final = 3
-MERGE_RETRY_S: Final = 1.0
+# A run that is told to end does not wait for the chain: it has to be gone within five seconds.
+STOPPED_S_MAX: Final = 1.0
 
 # Asks who won; None while that is not known.
 AskWinner = Callable[[str], Awaitable[Token | None]]
+
+
+class ListsTrades(Protocol):
+    """Whoever knows what the venue lists of our trades."""
+
+    async def trades(self, condition_id: str) -> list[TradeRecord]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,184 +48,154 @@ class Ending:
     Args:
         cash_e6: Change of cash by the venue's own list of trades, with merges and what was
             redeemed, 1e-6 dollars.
+        paid_e6: Of that, what winning shares paid.
         owed_e6: What winning shares that were not redeemed are worth.
+        is_settled: Whether everything of it is on the chain.
         faults: What does not add up, one sentence each.
     """
 
     cash_e6: int
+    paid_e6: int
     owed_e6: int
+    is_settled: bool
     faults: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class RunShared:
+    """What all windows of a session have in common.
+
+    Args:
+        trading: The engine at work.
+        lists: Lists trades; None where nothing is sent.
+        settler: Redeems; None likewise.
+        api_key: Owner of our orders.
+        ask_winner: Asked for the winner when the feed does not tell it.
+        close_margin_ns: How long before a window's end everything is pulled.
+        stop: Set when the run is to end before the window does.
+        over: Set when the engine has said its last word.
+        lost: Set when the venue is gone for good, with ``stop``: nothing is asked of it any more.
+    """
+
+    trading: Trading
+    lists: ListsTrades | None
+    settler: Settler | None
+    api_key: Secret | None
+    ask_winner: AskWinner
+    close_margin_ns: int
+    stop: asyncio.Event
+    over: asyncio.Event
+    lost: asyncio.Event
 
 
 class WindowRun:
     """One desk's way through its window.
 
     Args:
+        shared: What all windows share.
         desk: Whose.
-        ask_winner: Asked for the winner when the feed does not tell it.
-        stop: Set when the run is to end before the window does.
-        lost: Set when the venue is gone for good, with ``stop``: nothing is asked of it any more.
         on_pulled: Called when nothing of ours rests any more, with when quoting ended.
-
-    Attributes:
-        closed_ns: When everything was pulled, 0 before.
     """
 
-    def __init__(
-        self,
-        desk: Desk,
-        ask_winner: AskWinner,
-        stop: asyncio.Event,
-        lost: asyncio.Event,
-        on_pulled: Callable[[int], None],
-    ) -> None:
+    def __init__(self, shared: RunShared, desk: Desk, on_pulled: Callable[[int], None]) -> None:
         self.desk = desk
-        self.closed_ns = 0
-        self._ask_winner = ask_winner
-        self._stop = stop
-        self._lost = lost
+        self._shared = shared
+        self._trading = shared.trading
         self._on_pulled = on_pulled
-        self._clock = desk.shared.clock
-        self._merges = Background()
-        desk.on_merge = self._merge
+        self._clock_ns = desk.shared.clock_ns
 
     async def live(self) -> Ending:
         """Lead the desk from here to the end of its money."""
-        desk, market = self.desk, self.desk.market
+        desk, market, stop = self.desk, self.desk.market, self._shared.stop
+        close_ns = market.end_ns - self._shared.close_margin_ns
         await self._until(market.start_ns)
-        if not self._stop.is_set():
+        if not stop.is_set() and self._clock_ns() < market.end_ns:
             desk.open()
-        await self._until(market.end_ns - desk.shared.close_margin_ns)
-        await self._pull()
-        self._on_pulled(self.closed_ns)
-        is_stopped = self._stop.is_set() and self._clock.now_ns() < market.end_ns
+        await self._until(close_ns)
+        closed_ns = self._clock_ns()
+        await self._pulled()
+        self._on_pulled(closed_ns)
+        is_stopped = stop.is_set() and self._clock_ns() < market.end_ns
         if not is_stopped:
             await self._resolve()
         await self._settle()
-        desk.end()
         return await self._count(is_stopped=is_stopped)
 
     async def _until(self, ns: int) -> None:
         """Wait for a time, or for the run to be stopped."""
-        wait_s = (ns - self._clock.now_ns()) / NS
-        if wait_s > 0 and not self._stop.is_set():
+        stop = self._shared.stop
+        wait_s = (ns - self._clock_ns()) / NS
+        if wait_s > 0 and not stop.is_set():
             try:
                 async with asyncio.timeout(wait_s):
-                    await self._stop.wait()
+                    await stop.wait()
             except TimeoutError:
                 return
 
+    async def _wait_for(self, is_true: Callable[[], bool], wait_s: float) -> None:
+        """Wait until something is true, looking now and then."""
+        # Not by time-outs: each would leave a cycle of frames for the collector, which is off.
+        last_ns = self._clock_ns() + int(wait_s * NS)
+        lost = self._shared.lost
+        while not is_true() and self._clock_ns() < last_ns and not lost.is_set():
+            await asyncio.sleep(LOOK_S)
+
     # The close
 
-    async def _pull(self) -> None:
-        """Cancel everything, sweep the market, and ask until the venue lists nothing of ours."""
+    async def _pulled(self) -> None:
+        """Wait until the engine has proven that nothing of ours rests in the market."""
         desk, market = self.desk, self.desk.market
-        now_ns = self._clock.now_ns()
-        self.closed_ns = now_ns
-        margin_ns = desk.shared.close_margin_ns
-        desk.close()
-        await self._wait_for(lambda: desk.is_flat, PROOF_SHARE * margin_ns / NS)
-        if not self._lost.is_set():
-            await self._sweep()
-        last_ns = now_ns + margin_ns + AFTER_CLOSE_NS
-        while not self._lost.is_set():
-            left = await self._listed()
-            if left == 0 and desk.is_flat:
+        last_ns = market.end_ns + AFTER_CLOSE_NS
+        while not self._shared.lost.is_set():
+            if self._is_clean():
                 return
-            now_ns = self._clock.now_ns()
-            if left and now_ns >= market.end_ns:
-                desk.record.defects["orders_after_close"] = left
-            if now_ns >= last_ns:
+            now_ns = self._clock_ns()
+            if now_ns >= market.end_ns and desk.live_n:
+                desk.record.defects["orders_after_close"] = desk.live_n
+            if now_ns >= last_ns or self._shared.over.is_set():
                 break
-            if left:
-                await self._sweep()
             await asyncio.sleep(LOOK_S)
         desk.record.defects["close_unproven"] = 1
 
-    async def _listed(self) -> int | None:
-        """How many orders of ours the venue lists in this market, None where it does not say."""
-        try:
-            orders = await self.desk.shared.entry.open_orders(self.desk.market.condition_id)
-        except VenueError as error:
-            self._count_defect(f"close_{error.reason}")
-            return None
-        return len(orders)
-
-    async def _sweep(self) -> None:
-        """Cancel whatever rests in this market, known to us or not."""
-        swept: asyncio.Future[SweepResult] = asyncio.get_running_loop().create_future()
-        entry, condition_id = self.desk.shared.entry, self.desk.market.condition_id
-        entry.cancel_market(condition_id, partial(_set, swept))
-        result = await swept
-        if not result.is_known:
-            self._count_defect(f"sweep_{result.reason}")
+    def _is_clean(self) -> bool:
+        finished = self._trading.finished
+        if finished is not None:
+            return finished.code != "unproven"
+        market = self.desk.market.condition_id
+        return self._trading.engine.reconciler.is_closed_clean(market) and self.desk.is_flat
 
     # The end
 
     async def _resolve(self) -> None:
         """Wait for the winner: the feed tells, and after a while the catalogue is asked."""
-        desk = self.desk
+        desk, stop = self.desk, self._shared.stop
         await self._until(desk.market.end_ns)
         last_ns = desk.market.end_ns + RESOLVE_NS_MAX
-        while desk.winner is None and self._clock.now_ns() < last_ns:
-            if self._stop.is_set():
+        while desk.winner is None and self._clock_ns() < last_ns:
+            if stop.is_set():
                 return
             await self._wait_for(lambda: desk.winner is not None, ASK_WINNER_S)
             if desk.winner is None:
                 try:
-                    desk.winner = await self._ask_winner(desk.market.slug)
+                    desk.winner = await self._shared.ask_winner(desk.market.slug)
                 except VenueError as error:
-                    self._count_defect(f"winner_{error.reason}")
+                    desk.count(f"winner_{error.reason}")
 
     async def _settle(self) -> None:
         """Wait for what is on its way to the chain: trades and merges."""
-        desk = self.desk
-        await self._wait_for(
-            lambda: desk.settled.is_all and not self._merges and desk.is_flat, SETTLE_S_MAX
-        )
-        await self._merges.close()
+        wait_s = STOPPED_S_MAX if self._shared.stop.is_set() else SETTLE_S_MAX
+        await self._wait_for(self._is_settled, wait_s)
 
-    async def _wait_for(self, is_true: Callable[[], bool], wait_s: float) -> None:
-        """Wait until something is true, looking now and then."""
-        # Not by time-outs: each would leave a cycle of frames for the collector, which is off.
-        last_ns = self._clock.now_ns() + int(wait_s * NS)
-        while not is_true() and self._clock.now_ns() < last_ns and not self._lost.is_set():
-            await asyncio.sleep(LOOK_S)
-
-    # Merges
-
-    def _merge(self, pairs_e6: int) -> None:
-        if self.desk.shared.settler is None:
-            return
-        self._merges.start(self._carry_out(pairs_e6))
-
-    async def _carry_out(self, pairs_e6: int) -> None:
-        """Merge pairs once they are on the chain; what fails is left to the redemption."""
-        desk, settler = self.desk, self.desk.shared.settler
-        assert settler is not None
-        settled = desk.settled
-        await self._wait_for(lambda: settled.pairs_e6 >= pairs_e6 or settled.is_all, SETTLE_S_MAX)
-        if settled.pairs_e6 < pairs_e6:
-            self._count_defect("merge_without_pairs")  # a trade has failed
-            return
-        for _ in range(MERGE_TRIES):
-            result = await settler.merge(desk.market, pairs_e6)
-            if result.state is SettleState.SETTLED:
-                desk.take_merged(pairs_e6)
-                return
-            self._count_defect(f"merge_{result.reason}")
-            if not result.may_retry:
-                return
-            await asyncio.sleep(MERGE_RETRY_S)
+    def _is_settled(self) -> bool:
+        return self._trading.is_settled(self.desk.market.condition_id) and self.desk.is_flat
 
     # Money
 
     async def _count(self, *, is_stopped: bool) -> Ending:
         """Pay out or mark, and hold the venue's list of trades against the fills heard of."""
         desk, run = self.desk, self.desk.record
-        now_ns = self._clock.now_ns()
-        desk.recorder.finish(min(now_ns, desk.market.end_ns))
-        _write_orders(desk)
+        desk.recorder.finish(min(self._clock_ns(), desk.market.end_ns))
+        write_orders(desk)
         faults: list[str] = []
         up_e6, down_e6 = held_e6(run)
         payout_e6 = 0
@@ -227,8 +203,9 @@ class WindowRun:
             run.status, run.payout_up = "settled", 1.0 if desk.winner is Token.UP else 0.0
             payout_e6 = (up_e6, down_e6)[desk.winner]
         else:
-            run.exclusion = "stopped" if self._stop.is_set() else "no_outcome"
+            run.exclusion = "stopped" if self._shared.stop.is_set() else "no_outcome"
             run.unsettled_value_e6 = marked_e6(up_e6, down_e6, desk.recorder.fair)
+        is_settled = self._is_settled()
         is_redeemed = await self._redeem(payout_e6, up_e6, down_e6)
         fills = [record.fill for record in run.fills]
         run.pnl_fills_e6 = pnl_of_fills_e6(
@@ -249,17 +226,23 @@ class WindowRun:
                 f" by the fills heard of {run.pnl_fills_e6}e-6"
             )
         paid_e6 = payout_e6 if is_redeemed else 0
-        return Ending(cash_e6=cash_e6 + paid_e6, owed_e6=payout_e6 - paid_e6, faults=tuple(faults))
+        return Ending(
+            cash_e6=cash_e6 + paid_e6,
+            paid_e6=paid_e6,
+            owed_e6=payout_e6 - paid_e6,
+            is_settled=is_settled,
+            faults=tuple(faults),
+        )
 
     async def _redeem(self, payout_e6: int, up_e6: int, down_e6: int) -> bool:
         """Turn winning shares into dollars; the venue does it by itself where this fails."""
-        settler = self.desk.shared.settler
+        settler, lost = self._shared.settler, self._shared.lost
         if not payout_e6 or settler is None:
             return True
         redeeming = asyncio.create_task(
             settler.redeem(self.desk.market, up_e6=up_e6, down_e6=down_e6)
         )
-        losing = asyncio.create_task(self._lost.wait())
+        losing = asyncio.create_task(lost.wait())
         await asyncio.wait((redeeming, losing), return_when=asyncio.FIRST_COMPLETED)
         losing.cancel()
         if not redeeming.done():
@@ -267,7 +250,7 @@ class WindowRun:
             return False
         result = redeeming.result()
         if result.state is not SettleState.SETTLED:
-            self._count_defect(f"redeem_{result.reason}")
+            self.desk.count(f"redeem_{result.reason}")
         return result.state is SettleState.SETTLED
 
     async def _listed_cash_e10(self, faults: list[str]) -> int | None:
@@ -275,19 +258,28 @@ class WindowRun:
 
         None where it does not; why is among ``faults``, unless the venue is gone for good.
         """
-        desk = self.desk
-        if self._lost.is_set():
+        shared, market = self._shared, self.desk.market
+        if shared.lost.is_set():
             return None
+        if shared.lists is None or shared.api_key is None:
+            return 0
+        key = shared.api_key.reveal()
         try:
-            trades = await desk.shared.entry.trades(desk.market.condition_id)
+            trades = await shared.lists.trades(market.condition_id)
+            mine = self._trading.engine.orders.by_hash
+            fills = [
+                fill
+                for trade in trades
+                if trade.status != "FAILED"
+                for fill in words.fills_listed(trade, market, key, mine, 0)
+            ]
         except VenueError as error:
-            faults.append(f"{desk.market.slug}: its trades cannot be read: {error}")
+            faults.append(f"{market.slug}: its trades cannot be read: {error}")
             return None
-        return sum(_cash_e10(desk, trade) for trade in trades if trade.status != "FAILED")
-
-    def _count_defect(self, name: str) -> None:
-        defects = self.desk.record.defects
-        defects[name] = defects.get(name, 0) + 1
+        return sum(
+            (-1 if fill.side is Side.BUY else 1) * fill.cash_e10 - fill.fee_e6 * 10_000
+            for fill in fills
+        )
 
 
 def held_e6(run: MarketRun) -> tuple[int, int]:
@@ -299,27 +291,11 @@ def held_e6(run: MarketRun) -> tuple[int, int]:
     return held[Token.UP], held[Token.DOWN]
 
 
-def _set(future: "asyncio.Future[SweepResult]", result: SweepResult) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _cash_e10(desk: Desk, trade: TradeRecord) -> int:
-    """Cash one trade moved for us, 1e-10 dollars."""
-    cash_e10 = 0
-    for fill in listed_fills(trade, desk.dispatch.by_hash):
-        fee_e6 = 0
-        if not fill.is_maker:
-            fee_e6 = desk.market.fees.taker_fee_e6(fill.price_e4, fill.size_e6)
-        cash_e10 += (-1 if fill.side is Side.BUY else 1) * fill.cash_e10 - fee_e6 * 10_000
-    return cash_e10
-
-
-def _write_orders(desk: Desk) -> None:
+def write_orders(desk: Desk) -> None:
     """Sum up what became of all orders: each ends as filled, cancelled, rejected or expired."""
     run = desk.record
     run.orders = totals = OrderTotals()
-    for sent in desk.dispatch.sent.values():
+    for sent in desk.sent.values():
         size_e6, filled_e6 = sent.place.size_e6, sent.booked_e6
         rest_e6 = size_e6 - filled_e6
         totals.placed_n += 1
@@ -339,5 +315,3 @@ def _write_orders(desk: Desk) -> None:
             run.order_queue.append((sent.front_e6, size_e6, filled_e6))
     run.cycles = dict(sorted(desk.maker.cycles.items()))
     run.counts = dict(sorted(desk.maker.counts.items()))
-    for name, n in desk.dispatch.counts.items():
-        run.defects[name] = run.defects.get(name, 0) + n

@@ -2,41 +2,31 @@
 
 import asyncio
 import random
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from polymm.domain.market import NS
-from polymm.errors import VenueError
+from polymm.errors import LedgerError, VenueError
 from polymm.runtime import access as access_module
+from polymm.runtime import money_book
 from polymm.runtime.access import Access
-from polymm.runtime.account_book import AccountBook
-from polymm.runtime.dispatch import Dispatch
+from polymm.runtime.money_book import MoneyBook
 from polymm.venues.polymarket.credentials import ApiCredentials, Secret, SigningKey
 from polymm.venues.polymarket.hosts import Hosts
-from polymm.venues.polymarket.results import Balance, PlaceState, TradeRecord
+from polymm.venues.polymarket.results import Balance
 from polymm.venues.polymarket.signing import Wallet
-from polymm.venues.polymarket.skew import ClockSkew
 from polymm.venues.polymarket.wire import SignatureType
-from tests.runtime.test_dispatch import MARKET, SHARE, Scene
-from tests.support.fake_entry import FakeEntry
 
 DOLLAR = 1_000_000
 
 
-class Venue(FakeEntry):
-    """Also knows a balance, which changes as it is looked at."""
+class Venue:
+    """Knows a balance, which changes as it is looked at."""
 
     def __init__(self, *balances_e6: int) -> None:
-        super().__init__()
         self.balances_e6 = list(balances_e6)
-        self.skew = ClockSkew()
-        self.asked_s: list[int] = []
-
-    async def trades(self, condition_id: str = "", after_s: int = 0) -> list[TradeRecord]:
-        self.asked_s.append(after_s)
-        return await super().trades(condition_id, after_s)
 
     async def balance(self, token_id: str = "") -> Balance:
         if not self.balances_e6:
@@ -68,22 +58,21 @@ class Money:
             rng=random.Random(1),
             clock_ns=self.clock,
         )
-        self.book = AccountBook(self.clock)
+        self.book = MoneyBook(began_ns=60 * NS, cash_start_e6=1_000 * DOLLAR)
         hidden: Any = self.access
-        hidden.gateway, hidden._book = venue, self.book
-        self.access.cash_start_e6 = 1_000 * DOLLAR
+        hidden.gateway = venue
 
     def clock(self) -> int:
         self.ns += NS // 2  # so that waiting ends
         return self.ns
 
-    def check(self) -> tuple[dict[str, str], list[str]]:
-        return asyncio.run(self.access.check_money())
+    def check(self, passing_e6: int = 0) -> tuple[dict[str, str], list[str]]:
+        return asyncio.run(self.access.check_money(self.book, passing_e6))
 
 
 def test_trades_payouts_and_rebates_explain_the_balance(monkeypatch: pytest.MonkeyPatch) -> None:
     money = Money(Venue(1_002_500_001), monkeypatch, rebates_e6=1_500_001)
-    money.book.cash_e6 = DOLLAR
+    money.book.moved_e6 = DOLLAR
     facts, faults = money.check()
     assert faults == []
     assert "1,002.500001 after, of that 1.500001 rebates" in facts["balance at the venue"]
@@ -96,8 +85,8 @@ def test_what_is_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_micro_dollar_is_a_fault_with_all_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     money = Money(Venue(1_000 * DOLLAR - 1), monkeypatch)
-    money.book.cash_e6 = -7
-    _, (fault,) = money.check()
+    money.book.moved_e6 = -9
+    _, (fault,) = money.check(passing_e6=2)
     for number in ("999999999e-6", "999999993e-6", "1000000000 at the start", "-7 by trades"):
         assert number in fault
 
@@ -113,91 +102,39 @@ def test_an_unredeemed_payout_is_told_and_a_silent_venue_is_a_fault(
     assert "cannot be read" in Money(Venue(), monkeypatch).check()[1][0]
 
 
-class OneDesk:
-    """As much of a desk as the account's book asks for."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.market = MARKET
-        self.dispatch: Dispatch = scene.dispatch
-
-    def take_fill(self, fill: Any, news: Any) -> None:
-        self.dispatch.take_fill(fill)
-
-
-def test_a_gap_is_read_again_and_what_vanished_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene(monkeypatch)
-    rests, gone, fresh = (scene.place(number) for number in (1, 2, 3))
-    for order_id in (rests, gone, fresh):
-        scene.entry.answer(order_id, PlaceState.LIVE)
-    scene.dispatch.sent[1].sent_ns = scene.dispatch.sent[2].sent_ns = 10 * NS
-    venue = Venue(DOLLAR)
-    venue.orders = scene.entry.orders
-    venue.list_order(rests, matched_e6=0)
-    venue.list_trade(rests, 2 * SHARE)
-    money = Money(venue, monkeypatch)
-    desk: Any = OneDesk(scene)
-    money.book.add(desk)
-    work: Any = money.access
-    asyncio.run(work._reconcile(60 * NS))
-    assert scene.dispatch.sent[1].booked_e6 == 2 * SHARE
-    assert scene.doubted == [scene.dispatch.sent[2]]
-    assert money.access.counts["doubted"] == 1
-
-
-def test_an_order_that_is_not_ours_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene(monkeypatch)
-    venue = Venue(DOLLAR)
-    venue.orders = scene.entry.orders
-    venue.list_order(scene.place())
-    money = Money(venue, monkeypatch)
-    work: Any = money.access
-    asyncio.run(work._reconcile(60 * NS))
-    assert money.access.counts["unknown_orders"] == 1
-
-
-def test_a_gap_that_could_not_be_read_is_read_again_from_its_beginning(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_book_goes_on_from_what_there_was_before_the_first_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    venue = Venue(DOLLAR)
-    work: Any = Money(venue, monkeypatch).access
-
-    async def scene() -> None:
-        venue.is_down = True
-        work._on_gap(30 * NS)
-        work._on_gap(50 * NS)
-        await work._tasks.wait()
-        assert work._unread_ns == 30 * NS
-        venue.is_down = False
-        await work._reconcile(60 * NS)
-        assert work._unread_ns is None
-
-    asyncio.run(scene())
-    assert venue.asked_s[-1] == 30 - access_module.OVERLAP_S
+    money = Money(Venue(900 * DOLLAR, 950 * DOLLAR), monkeypatch, rebates_e6=3)
+    book = MoneyBook.load(tmp_path / "money.json")
+    asyncio.run(money.access.begin_money(book))
+    assert (book.cash_start_e6, book.rebates_start_e6, book.began_ns > 0) == (900 * DOLLAR, 3, True)
+    book.settle("0x1", 7, 1)
+    book.settle("0x1", 7, 1)  # a crash may have come between its file and its journal
+    book.settle("0x2", -2, 0)
+    book.save(tmp_path / "money.json")
+    again = MoneyBook.load(tmp_path / "money.json")
+    assert again == book
+    assert (again.moved_e6, again.owed_e6) == (5, 1)
+    asyncio.run(money.access.begin_money(again))
+    assert again.cash_start_e6 == 900 * DOLLAR
 
 
-def test_trades_are_asked_for_by_the_venues_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    venue = Venue(DOLLAR)
-    venue.skew.sampled(1_000, asked_ns=2_000 * NS, answered_ns=2_000 * NS)
-    work: Any = Money(venue, monkeypatch).access
-    asyncio.run(work._reconcile(2_060 * NS))
-    assert venue.asked_s[0] in range(1_060 - access_module.OVERLAP_S, 1_062)
+def test_a_book_forgets_old_windows_and_not_their_money(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(money_book, "WINDOWS_MAX", 3)
+    book = MoneyBook()
+    for number in range(10):
+        book.settle(str(number), 1, 0)
+    assert (list(book.windows), book.moved_e6) == (["7", "8", "9"], 10)
 
 
-def test_a_trade_of_unknown_status_books_nothing_and_keeps_the_gap(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    scene = Scene(monkeypatch)
-    order_id = scene.place()
-    venue = Venue(DOLLAR)
-    venue.orders = scene.entry.orders
-    venue.list_trade(order_id, 2 * SHARE)
-    venue.traded = [replace(trade, status="PARKED") for trade in venue.traded]
-    money = Money(venue, monkeypatch)
-    desk: Any = OneDesk(scene)
-    money.book.add(desk)
-    work: Any = money.access
-    work._unread_ns = 60 * NS
-    asyncio.run(work._reconcile(60 * NS))
-    assert scene.dispatch.sent[1].booked_e6 == 0
-    assert money.access.counts["reconcile_bad_reply"] == 1
-    assert work._unread_ns == 60 * NS
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"x": 1}', '{"moved_e6": "1"}', '{"moved_e6": true}', '{"windows": 1}']
+)
+def test_a_book_that_a_run_did_not_leave_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "money.json"
+    path.write_text(text)
+    with pytest.raises(LedgerError, match="is not what a run left there"):
+        MoneyBook.load(path)
+    with pytest.raises(LedgerError, match="cannot be written"):
+        MoneyBook().save(tmp_path / "no" / "money.json")

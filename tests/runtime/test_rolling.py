@@ -43,7 +43,7 @@ async def asking_after_closes(bots: list[Bot], margin_s: float) -> AsyncIterator
                 assert bot.access is not None
                 if not bot.access.gateway.is_ready:
                     continue
-                for desk in bot.session.desks.values():
+                for desk in bot.session.desks:
                     ends_ns[desk.market.condition_id] = desk.market.end_ns
                 late_ns = time.time_ns() + int(margin_s / 2 * NS)
                 for order in await bot.access.gateway.open_orders():

@@ -19,6 +19,7 @@ from polymm.engine.actions import (
 )
 from polymm.runtime import venue_port
 from polymm.runtime.venue_port import LiveVenue
+from polymm.venues.polymarket.credentials import Secret
 from polymm.venues.polymarket.gateway import Gateway
 from polymm.venues.polymarket.results import SettleResult, SettleState
 from tests.runtime.test_venue_words import maker, trade
@@ -39,7 +40,6 @@ from tests.venues.polymarket.test_account import ORDER, TRADE, page
 T = TypeVar("T")
 M = MARKET.condition_id
 PARKED = page([TRADE | {"status": "PARKED"}])
-READ_NONE = json_reply({"balance": "0", "allowances": {}})
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Scene:
 async def opened(**settings: Any) -> AsyncIterator[Scene]:
     async with scripted(**settings) as (venue, gateway):
         chain, events, ns = Chain(), list[ev.Event](), [10**18]
-        port = LiveVenue(gateway, chain, KEY_ID, lambda: ns[0])
+        port = LiveVenue(gateway, chain, Secret(KEY_ID), lambda: ns[0])
         port.take = events.append
         port.add_market(MARKET, Book())
         try:
@@ -204,6 +204,21 @@ def test_lists_are_read_whole_and_begin_when_they_were_asked_for(run: Stage) -> 
     run(scene())
 
 
+def test_trades_are_asked_for_by_the_venues_clock(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            it.gateway.skew.samples = 0
+            ahead_ns = 1_000 * 10**9
+            it.gateway.skew.sampled(1_000, asked_ns=ahead_ns * 2, answered_ns=ahead_ns * 2)
+            it.venue.say("GET", "/data/trades", page([]))
+            it.port.read(ReadTrades("", 2_060 * 10**9))
+            await it.first(ev.TradesRead)
+            asked_s = int(it.venue.asked[-1].target.partition("after=")[2].partition("&")[0])
+            assert asked_s in range(1_060 - venue_port.OVERLAP_S, 1_062)
+
+    run(scene())
+
+
 def test_trades_are_read_with_overlap_and_only_those_of_our_markets(run: Stage) -> None:
     async def scene() -> None:
         async with opened() as it:
@@ -233,7 +248,7 @@ def test_trades_are_read_with_overlap_and_only_those_of_our_markets(run: Stage) 
         (ReadOpen(""), ev.ReadKind.OPEN, "", [page([ORDER], "MTAw"), None], "closed"),
         (ReadOrder(ORDER_A), ev.ReadKind.ORDER, ORDER_A, [json_reply([1])], "unreadable"),
         (ReadTrades(M, 0), ev.ReadKind.TRADES, M, [PARKED], "bad_reply"),
-        (ReadBalances(("0xstrange",)), ev.ReadKind.BALANCES, "", [READ_NONE], "unprepared"),
+        (ReadBalances((M,)), ev.ReadKind.BALANCES, "", [json_reply({})], "unreadable"),
         (ReadPreflight(), ev.ReadKind.PREFLIGHT, "", [json_reply({}, "500 Oops")], "server_error"),
     ],
 )  # fmt: skip
@@ -274,6 +289,9 @@ def test_balances_and_the_preflight_say_what_the_venue_believes(run: Stage) -> N
             read = await it.first(ev.BalancesRead)
             assert read.cash_e6 == SHARE
             assert read.shares == ((M, Token.UP, 7 * SHARE), (M, Token.DOWN, 7 * SHARE))
+            it.events.clear()
+            it.port.read(ReadBalances(("0xover",)))
+            assert (await it.first(ev.BalancesRead)).shares == ()
             closed = json_reply({"closed_only": True})
             it.venue.say("GET", "/auth/ban-status/closed-only", closed)
             it.port.read(ReadPreflight())

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 
@@ -19,6 +20,7 @@ from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.runner import session_settings
 from polymm.runtime.session import Session, SessionEnd
+from polymm.runtime.state_folder import StateFolder, state_folder
 from polymm.venues.polymarket.credentials import Secret, SigningKey
 from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.keys import create_or_derive_key
@@ -48,6 +50,14 @@ async def exchange_of(config: Config, *arguments: str) -> AsyncIterator[Embedded
 
 
 @dataclass
+class Kept:
+    """What a bot leaves on the disk while it runs."""
+
+    store: RunStore
+    state: StateFolder
+
+
+@dataclass
 class Bot:
     """One session with what it leaves behind."""
 
@@ -73,13 +83,13 @@ async def access_of(
 
 
 @contextmanager
-def stored() -> Iterator[RunStore]:
-    with RunStore() as store:
-        yield store
+def stored(folder: Path | None = None) -> Iterator[Kept]:
+    with RunStore() as store, state_folder(folder) as state:
+        yield Kept(store, state)
 
 
 async def make_bot(
-    hosts: Hosts, config: Config, store: RunStore, *, kind: SignatureType | None, seed: int = 1
+    hosts: Hosts, config: Config, kept: Kept, *, kind: SignatureType | None, seed: int = 1
 ) -> Bot:
     """A bot with a wallet of that kind, or one that only observes."""
     clock, rng = Clock(), random.Random(seed)
@@ -90,12 +100,13 @@ async def make_bot(
         session_settings(config, "test"),
         reads=reads,
         access=access,
-        store=store,
+        state=kept.state,
+        store=kept.store,
         rng=rng,
         clock=clock,
         on_quiet=tidy,
     )
-    return Bot(session, store, access)
+    return Bot(session, kept.store, access)
 
 
 async def audit(control: str) -> object:

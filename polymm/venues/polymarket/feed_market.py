@@ -92,6 +92,7 @@ class FeedMarket:
         settled_tick_e4: The newest grid that any socket has told.
         proven_ns: By token, when it was last known to be true: an event that names it, or a REST
             book equal to ours.
+        reference_ns: Of the newest reference price; 0, since none is used.
         audited_ns: When a message's hash was last compared.
         winner: Once the venue has told.
     """
@@ -110,6 +111,7 @@ class FeedMarket:
         self.market = market
         self.settled_tick_e4 = market.tick_e4
         self.proven_ns = [now_ns - proof_ns_max - 1] * 2
+        self.reference_ns = 0
         self.audited_ns = 0
         self.winner: Token | None = None
         self.is_removed = False
