@@ -4,9 +4,10 @@ What was written survives the end of the process. What was written in the last m
 while the disk does not sync, does not survive a loss of power but for a random part of it.
 """
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from operator import itemgetter
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ class Segment:
 
     Attributes:
         content: All that was written.
-        safe: Bytes of it that a loss of power leaves.
+        safe: Bytes of it that a loss of power leaves, as far as that was looked at.
     """
 
     __slots__ = ("_marks", "content", "safe")
@@ -35,20 +36,24 @@ class Segment:
     def __init__(self) -> None:
         self.content = bytearray()
         self.safe = 0
-        self._marks: deque[tuple[int, int]] = deque()
+        self._marks: list[tuple[int, int]] = []
 
-    def append(self, now_ns: int, frames: bytes, *, syncs: bool) -> None:
-        """Write, and let what was written long enough ago be safe."""
+    def append(self, now_ns: int, frames: bytes) -> None:
+        """Write."""
         self.content += frames
-        self._marks.append((now_ns, len(self.content)))
-        if syncs:
-            self.settle(now_ns)
-
-    def settle(self, now_ns: int) -> None:
-        """Let what was written long enough ago be safe."""
         marks = self._marks
-        while marks and marks[0][0] + SYNC_NS <= now_ns:
-            self.safe = marks.popleft()[1]
+        if marks and marks[-1][0] == now_ns:
+            marks[-1] = (now_ns, len(self.content))
+        else:
+            marks.append((now_ns, len(self.content)))
+
+    def settle(self, until_ns: int) -> None:
+        """Let what was written until then be safe."""
+        marks = self._marks
+        n_safe = bisect_right(marks, until_ns, key=itemgetter(0))
+        if n_safe:
+            self.safe = max(self.safe, marks[n_safe - 1][1])
+            del marks[:n_safe]
 
 
 class Disk:
@@ -59,15 +64,15 @@ class Disk:
 
     Attributes:
         segments: Oldest first.
-        digest: Of everything that was ever written.
+        stuck_from_ns: When it last began to sync nothing.
         full_until_ns, stuck_until_ns: It takes nothing, or syncs nothing, before.
     """
 
     def __init__(self, rng: Random) -> None:
         self.segments: list[Segment] = []
-        self.digest = blake2b(digest_size=16)
         self.full_until_ns = 0
-        self.stuck_until_ns = 0
+        self.stuck_from_ns = self.stuck_until_ns = 0
+        self._digest = blake2b(digest_size=16)
         self._rng = rng
 
     def newest_first(self) -> Iterator[bytes]:
@@ -81,19 +86,33 @@ class Disk:
     def begin(self, now_ns: int, head: bytes) -> None:
         """Begin a segment."""
         self.segments.append(Segment())
-        self.segments[-1].append(now_ns, head, syncs=False)
-        self.digest.update(head)
+        self.segments[-1].append(now_ns, head)
 
     def drop_old(self) -> None:
         """Let go of what a safe segment replaces."""
+        for segment in self.segments[:-SEGMENTS_KEPT]:
+            self._digest.update(segment.content)
         del self.segments[:-SEGMENTS_KEPT]
+
+    def digest(self) -> str:
+        """Tell runs apart: by every byte that was written and kept."""
+        digest = self._digest.copy()
+        for segment in self.segments:
+            digest.update(segment.content)
+        return digest.hexdigest()
+
+    def stick(self, now_ns: int, until_ns: int) -> None:
+        """Sync nothing for a while."""
+        for segment in self.segments:
+            segment.settle(now_ns - SYNC_NS)
+        self.stuck_from_ns, self.stuck_until_ns = now_ns, until_ns
 
     def lose_power(self, now_ns: int) -> None:
         """Keep what is safe and a random part of the rest."""
-        syncs = now_ns >= self.stuck_until_ns
+        is_stuck = now_ns < self.stuck_until_ns
+        safe_ns = (self.stuck_from_ns if is_stuck else now_ns) - SYNC_NS
         for segment in self.segments:
-            if syncs:
-                segment.settle(now_ns)
+            segment.settle(safe_ns)
             size = len(segment.content)
             del segment.content[self._rng.randint(segment.safe, size) :]
             segment.safe = len(segment.content)
@@ -150,12 +169,10 @@ class DiskPort:
         segment = disk.segments[-1]
         if now_ns < disk.full_until_ns:
             torn = frames[: self._rng.randint(0, len(frames) - 1)]
-            segment.append(now_ns, torn, syncs=False)
+            segment.append(now_ns, torn)
             raise JournalError("the journal cannot be written: no space left on device")
-        is_stuck = now_ns < disk.stuck_until_ns
-        segment.append(now_ns, frames, syncs=not is_stuck)
-        disk.digest.update(frames)
-        if is_stuck and now_ns >= self._fails_at_ns:
+        segment.append(now_ns, frames)
+        if now_ns < disk.stuck_until_ns and now_ns >= self._fails_at_ns:
             self._fails_at_ns = now_ns + SYNC_NS
             self._life.at(self._fails_at_ns, self._fail)
 

@@ -26,7 +26,7 @@ from tests.simulation.feed_view import View
 from tests.simulation.senses import Senses
 
 SETTINGS = MarketFeedSettings(lines=1)
-CHECK_NS = 100 * MS
+CHECK_NS = 50 * MS
 # A market is watched from so long before its window.
 BEFORE_NS = 2_000 * MS
 SECOND = 1_000 * MS
@@ -297,6 +297,8 @@ class Feed:
             facts = view.feed.market
             if not facts.start_ns - BEFORE_NS <= now_ns <= facts.end_ns:
                 continue
+            if self._is_well(now_ns, market, view.feed):
+                continue
             witness = self._witnesses[market]
             for token in witness.due(now_ns, SETTINGS):
                 self._at(
@@ -306,6 +308,19 @@ class Feed:
             if line is not None and line is self._line:
                 self._cure(now_ns, line, view.feed, witness)
             self._watch(market, now_ns)
+
+    def _is_well(self, now_ns: int, market: str, feed: FeedMarket) -> bool:
+        """Whether a closer look can be spared: a sound socket told of both tokens just now."""
+        leader = feed.leader
+        if leader is None or self._faults.feed_switches or self._mute or self._obstacles[market]:
+            return False
+        is_fresh = now_ns - leader.heard_ns < SETTINGS.quiet_ns // 2
+        return (
+            is_fresh
+            and not leader.mismatch_ns
+            and not leader.crossed_ns
+            and not leader.book.is_crossed
+        )
 
     def _cure(self, now_ns: int, line: MarketLine, feed: FeedMarket, witness: Witness) -> None:
         cure, _ = judge(line.views[feed], line.recv_ns, now_ns, SETTINGS)

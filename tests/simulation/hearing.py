@@ -1,6 +1,7 @@
 """The user channel between exchange and engine: one socket, read as the real feed reads it."""
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from polymm.engine import evidence as ev
@@ -23,7 +24,7 @@ class Hearing:
     """One engine's user channel.
 
     Args:
-        at: Lets something happen later for this engine only.
+        at, at_world: Let something happen later: to this engine only, or anyway.
         latency_ns: Draws the time of one way.
         is_down: Whether the network is.
         take: Gets what is heard.
@@ -34,6 +35,7 @@ class Hearing:
         exchange: Exchange,
         faults: WireFaults,
         at: At,
+        at_world: At,
         clock_ns: Callable[[], int],
         rng: Random,
         latency_ns: Callable[[], int],
@@ -44,6 +46,7 @@ class Hearing:
         self._exchange = exchange
         self._faults = faults
         self._at = at
+        self._at_world = at_world
         self._clock_ns = clock_ns
         self._rng = rng
         self._latency_ns = latency_ns
@@ -60,6 +63,10 @@ class Hearing:
         """Open the socket."""
         self._senses.user_lost_ns = self._senses.user_lost_ns or now_ns
         self._at(now_ns + self._latency_ns(), self._open)
+
+    def end(self) -> None:
+        """Go down with the process."""
+        self._is_live = False
 
     def heal(self) -> None:
         """Be sound from now on; a connection that is lost without knowing is found to be so."""
@@ -128,13 +135,16 @@ class Hearing:
         if late_ns:
             senses.fault_ns = now_ns
         self._due_ns = max(now_ns + self._latency_ns() + late_ns, self._due_ns)
-        senses.user_sent += 1
-        self._at(self._due_ns, lambda ns: self._receive(ns, number, message))
+        self._at_world(self._due_ns, partial(self._arrive, number, message))
 
-    def _receive(self, now_ns: int, number: int, message: UserMessage) -> None:
+    def _arrive(self, number: int, message: UserMessage, now_ns: int) -> None:
+        """Reach the process, which takes it when its loop turns."""
         if number != self._number or not self._is_live:
-            self._senses.user_dropped += 1
             return
+        self._senses.user_sent += 1
+        self._at(now_ns, partial(self._receive, message))
+
+    def _receive(self, message: UserMessage, now_ns: int) -> None:
         self._heard_ns = now_ns
         self._senses.user_taken += 1
         frame = read_user_frame(message.payload)

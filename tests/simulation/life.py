@@ -120,6 +120,7 @@ class Life:
             world.exchange,
             world.faults,
             self.at,
+            world.at,
             world.clock_ns,
             rng,
             wire.latency_ns,

@@ -10,7 +10,6 @@ from polymm.engine.limits import RiskLimits
 from polymm.engine.looks import LookLog
 from polymm.engine.ports import MarketView
 from polymm.engine.records import RunBegun
-from polymm.engine.recovered import Recovered
 from polymm.engine.settings import MakerSettings
 from polymm.runtime.journal import Journal
 from polymm.runtime.recovery import recover
@@ -77,28 +76,11 @@ class EngineProcess:
             budget=self.looks.budget(life.budget),
             first_order_id=read.state.next_order_id,
         )
-        self._restore(read.state, world.now_ns)
+        self.engine.restore(world.now_ns, read.state)
         self.driver = Driver(self.engine, life, self.journal, world.clock_ns)
         self.driver.on_step = partial(world.stepped, life)
         self.journal.tell = self.driver.take
         self.take = self.driver.take
-
-    def _restore(self, state: Recovered, now_ns: int) -> None:
-        orders = self.engine.orders
-        for order, kept in state.orders.items():
-            orders.restore(
-                now_ns,
-                kept.plan.market,
-                kept.plan.place,
-                order,
-                planned_ns=kept.plan.planned_ns,
-                written_ns=kept.sent_ns,
-                cancels=(kept.cancel_ns,) if kept.cancel_ns else (),
-                how=kept.how,
-                matched_e6=kept.matched_e6,
-            )
-        for fill in state.fills.values():
-            orders.restore_fill(now_ns, fill)
 
     @property
     def next_timer_ns(self) -> int:

@@ -3,14 +3,16 @@
 import subprocess
 import traceback
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from time import process_time_ns
 
 from polymm.domain.market import NS
+from polymm.engine.engine import Engine
 from polymm.engine.order_evidence import Row
 from polymm.engine.order_life import Life as State
+from polymm.engine.order_life import Order
 from tests.simulation.attaching import CheckedWorld
 from tests.simulation.life import Life
 from tests.simulation.process import EngineProcess
@@ -23,6 +25,7 @@ class Tally:
     """What happened in one run or in many.
 
     Attributes:
+        cpu_ns: What all this took of a core.
         digest: Of every byte that the journals of a run got, which tells its steps apart.
         struck: Faults by name.
         cells: Visits of (state, event) of orders.
@@ -32,6 +35,7 @@ class Tally:
     runs: int = 0
     steps: int = 0
     virtual_ns: int = 0
+    cpu_ns: int = 0
     lives: int = 0
     crashes: int = 0
     posts: int = 0
@@ -45,12 +49,11 @@ class Tally:
 
     def add(self, other: "Tally") -> None:
         """Take another one in."""
-        for name in ("runs", "steps", "virtual_ns", "lives", "crashes", "posts"):
+        for name in ("runs", "steps", "virtual_ns", "cpu_ns", "lives", "crashes", "posts"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("struck", "steps_by_kind", "ends", "alarms", "cells"):
             getattr(self, name).update(getattr(other, name))
         self.failures += other.failures
-        self.digest = other.digest if self.runs == 1 else f"{self.digest[:16]}{other.digest[:16]}"
 
 
 class Run:
@@ -95,6 +98,7 @@ class Run:
         """Run it; a violation or a crash becomes a failure of the tally."""
         world = self.world
         tally = Tally(runs=1)
+        began_ns = process_time_ns()
         try:
             self.checked.run(until_step)
             if until_step is None:
@@ -103,6 +107,7 @@ class Run:
             tally.failures.append(self._describe(error))
         if world.life is not None:
             self._alarms.update(alarm.name for alarm in world.life.alarms)
+        tally.cpu_ns = process_time_ns() - began_ns
         tally.steps = world.steps
         tally.virtual_ns = world.now_ns - self.scenario.start_ns
         tally.lives = world.lives
@@ -110,10 +115,30 @@ class Run:
         tally.struck = Counter({name: n for name, n in struck.items() if "ended_" not in name})
         tally.crashes = struck["killed"] + struck["power_lost"]
         tally.posts = sum(sent.kind == "post" for sent in world.wire.log)
-        tally.digest = world.disk.digest.hexdigest()
+        tally.digest = world.disk.digest()
         tally.steps_by_kind = world.step_kinds
         tally.ends, tally.alarms, tally.cells = self._ends, self._alarms, self._cells
         return tally
+
+    def standing(self) -> list[str]:
+        """Say how the engine stands, for whoever looks for a fault."""
+        life = self.world.life
+        if life is None:
+            return ["no engine runs"]
+        process = life.process
+        assert isinstance(process, EngineProcess)
+        engine = process.engine
+        lines = [
+            f"{(self.world.now_ns - self.scenario.start_ns) / NS:.6f} s, life {life.number},"
+            f" {engine.reconciler.phase!r}, gate open {engine.gate.is_open}"
+        ]
+        for market, seat in engine.seats.items():
+            lines.append(
+                f"{market}: ready {engine.reconciler.is_ready(market)}, obstacles"
+                f" {sorted(seat.sight.obstacles)}, {seat.maker.no_quote_reasons}"
+            )
+        lines += [f"{order.order} {order.life!r} {order.place}" for order in _live(engine)]
+        return lines + [f"sent {sent}" for sent in self.world.wire.log[-10:]]
 
     def _describe(self, error: Exception) -> str:
         """Say all that is needed to see a failure again."""
@@ -130,6 +155,11 @@ class Run:
         )
 
 
+def _live(engine: Engine) -> list[Order]:
+    return list(engine.orders.potentially_live())
+
+
+@cache
 def commit() -> str:
     """Name the commit, as far as it can be known."""
     root = Path(__file__).resolve().parents[2]
@@ -144,11 +174,3 @@ def commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return asked.stdout.strip()
-
-
-def play_all(scenarios: Iterable[Scenario]) -> Tally:
-    """Run one scenario after the other."""
-    total = Tally()
-    for scenario in scenarios:
-        total.add(Run(scenario).play())
-    return total

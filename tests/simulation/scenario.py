@@ -16,10 +16,12 @@ from tests.simulation.faults import MS, SWITCHES, AnyFault, ProcessFault, WireFa
 
 START_NS = 1_800_000_000 * NS
 HEAL_NS = 65 * NS
+ROOM_E6 = 10_000_000_000
+TIGHT_E6 = 30_000_000
 LENGTHS_S = (60, 120, 180, 300)
 COINS = ("btc", "eth", "sol")
 # Nothing below is harmless enough for every run: so many switches are turned in one.
-FAULTS_USUAL = (0, 1, 2, 3, 4, 6, 8, 12, 20)
+FAULTS_USUAL = (0, 1, 2, 3, 5, 8, 12, 18, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Scenario:
         latency_ms: Least and mean time of one way of a request.
         feed_ms: Of a frame.
         resolve_ns: From a window's end to its resolution.
+        is_roomy: No limit of position, cost or cash is ever near: quotes can be expected.
         close_margin_ns: From then on before a window's end nothing is quoted.
         maker, lane: Settings of the maker and of its quote, where they are not the usual ones.
     """
@@ -69,6 +72,7 @@ class Scenario:
     maker: dict[str, Any]
     lane: dict[str, Any]
     cash_e6: int
+    is_roomy: bool
     close_margin_ns: int
     episodes: tuple[Episode, ...] = ()
     troubles: tuple[Trouble, ...] = ()
@@ -115,7 +119,7 @@ def _draw(seed: int, minutes: float, faults: Iterable[AnyFault], *, heals: bool)
     end_ns = START_NS + int(minutes * 60) * NS
     heal_ns = max(end_ns - HEAL_NS, START_NS + (end_ns - START_NS) // 3) if heals else end_ns
     rng = Random(f"{seed} world")
-    coins = rng.choice((1, 1, 2, 3))
+    coins = rng.choice((1, 1, 1, 2, 3))
     markets = _markets(rng, seed, coins, end_ns)
     episodes: list[Episode] = []
     troubles: list[Trouble] = []
@@ -130,6 +134,7 @@ def _draw(seed: int, minutes: float, faults: Iterable[AnyFault], *, heals: bool)
             episodes.append(Episode(fault, high, START_NS, end_ns))
     troubles.sort(key=lambda one: one.at_ns)
     settings = Random(f"{seed} settings")
+    is_roomy = settings.random() < 0.7
     return Scenario(
         seed=seed,
         start_ns=START_NS,
@@ -141,9 +146,10 @@ def _draw(seed: int, minutes: float, faults: Iterable[AnyFault], *, heals: bool)
         latency_ms=rng.choice(((2.0, 3.0), (10.0, 10.0), (30.0, 40.0))),
         feed_ms=rng.choice((2, 10, 40)),
         resolve_ns=rng.randint(2, 25) * NS,
-        maker=_maker(settings),
-        lane=_lane(settings),
-        cash_e6=settings.choice((60, 200, 1_000)) * 1_000_000,
+        is_roomy=is_roomy,
+        maker=_maker(settings) | {"max_total_position_e6": ROOM_E6 if is_roomy else TIGHT_E6},
+        lane=_lane(settings, is_roomy=is_roomy),
+        cash_e6=ROOM_E6 if is_roomy else settings.choice((60, 200)) * 1_000_000,
         close_margin_ns=settings.choice((2, 5)) * NS,
         episodes=tuple(episodes),
         troubles=tuple(troubles),
@@ -182,7 +188,7 @@ def _episodes(rng: Random, fault: Fault | WireFault, heal_ns: int) -> list[Episo
     episodes = []
     for _ in range(rng.choice((1, 1, 2, 3))):
         from_ns = rng.randint(START_NS, heal_ns)
-        until_ns = min(from_ns + rng.randint(3, 90) * NS, heal_ns)
+        until_ns = min(from_ns + rng.randint(5, 90) * NS, heal_ns)
         rate = exp(rng.uniform(log(switch.low), log(switch.high)))
         episodes.append(Episode(fault, round(rate, 5), from_ns, until_ns))
     return episodes
@@ -203,17 +209,19 @@ def _maker(rng: Random) -> dict[str, Any]:
     return {
         "cycle": rng.choice(("timer", "event", "event")),
         "requote": rng.choice(("cancel_replace", "diff", "diff")),
-        "merge_enabled": rng.random() < 0.5,
-        "cycle_ns": rng.choice((1, 1, 2, 5)) * NS,
+        "merge_enabled": rng.random() < 0.7,
+        "cycle_ns": rng.choice((1, 2, 5, 5)) * NS,
     }
 
 
-def _lane(rng: Random) -> dict[str, Any]:
+def _lane(rng: Random, *, is_roomy: bool) -> dict[str, Any]:
     """Settings of the quote."""
     order_e6 = rng.choice((5, 5, 8, 10)) * 1_000_000
     return {
         "order_size_e6": order_e6,
-        "max_position_e6": order_e6 * rng.choice((1, 2, 3)),
+        "max_position_e6": order_e6 * (100 if is_roomy else rng.choice((1, 2, 3))),
         "ask_mode": rng.choice(("buy_complement", "sell_first")),
-        "requote_interval_min_ns": rng.choice((250, 500, 1_000)) * MS,
+        "requote_interval_min_ns": rng.choice((250, 1_000, 2_000)) * MS,
+        # With this much room a usual imbalance of fills moves no quote out of the way.
+        "skip_skew": 1.0 if is_roomy else 0.7,
     }

@@ -62,7 +62,7 @@ class Troubles:
             case ProcessFault.DISK_FULL:
                 world.disk.full_until_ns = until_ns
             case ProcessFault.SYNC_FAILED:
-                world.disk.stuck_until_ns = until_ns
+                world.disk.stick(now_ns, until_ns)
             case ProcessFault.KILLED:
                 self._kill(until_ns, lost_tail=False)
             case ProcessFault.POWER_LOST:

@@ -76,7 +76,7 @@ class Wire:
         log: Every request whose bytes left the engine, oldest first.
         senses: What came through; for the checker.
         on_send: Called with each of them, before anything can come of it.
-        on_gone: Called with an order whose placement will never reach the exchange.
+        on_gone: Called with an order whose placement reaches the exchange no more; it may have.
         cancels, orders: The venue's token buckets.
         down_until_ns: No byte passes before.
     """
@@ -183,21 +183,20 @@ class Wire:
         """Carry out what nobody will hear of."""
         if self._edge(now_ns, call) is None:
             call.act(now_ns)
-        else:
-            self._drop(call)
+        self._drop(call)
 
     def _arrive(self, now_ns: int, call: Call, take: Take) -> None:
         faults = self.exchange.faults
         refusal = self._edge(now_ns, call)
         if refusal is not None:
             self._hurt(now_ns, call)
-            self._drop(call)
         else:
             refusal = call.act(now_ns)
             if faults.strikes(Fault.EDGE_HTML):
                 refusal = BAD_GATEWAY
             if refusal is not None and refusal.status >= 500:
                 self._hurt(now_ns, call)
+        self._drop(call)
         deadline_ns = call.sent_ns + TIMEOUT_NS
         answered_ns = now_ns + self.latency_ns()
         if call.is_post:

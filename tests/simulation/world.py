@@ -7,6 +7,7 @@ one moment run in the order in which they were asked for. Nothing looks at a rea
 import heapq
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from random import Random
@@ -36,6 +37,10 @@ class RunsInCircles(AssertionError):
     """Time stands still."""
 
 
+class Reached(Exception):
+    """The run is where it was to stop, in the middle of whatever happens there."""
+
+
 class World:
     """A scenario at work.
 
@@ -62,6 +67,7 @@ class World:
         self.scenario = scenario
         self.now_ns = scenario.start_ns
         self.steps = 0
+        self._last_step: int | None = None
         self.step_kinds: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
         self.on_step: Callable[[int, Event], None] | None = None
@@ -124,17 +130,26 @@ class World:
         Raises:
             RunsInCircles: Time stands still.
         """
+        self._last_step = until_step
+        with suppress(Reached):
+            self._run()
+
+    def _run(self) -> None:
         heap, pop = self._heap, heapq.heappop
         exchange = self.exchange
-        timers, outbox = exchange.timers, exchange.outbox
+        outbox = exchange.outbox
+        # The exchange's own acts; asking it for the next one each time costs as much as an act.
+        venue_heap = exchange.timers._heap
         end_ns = self.scenario.end_ns
         circles, last_ns = 0, 0
-        while until_step is None or self.steps < until_step:
-            ns = heap[0][0] if heap else end_ns
-            venue_ns = timers.next_ns
+        while True:
+            next_ns = heap[0][0] if heap else end_ns
             life = self.life
-            due_ns = life.due_ns if life is not None else end_ns
-            next_ns = min(ns, due_ns, end_ns if venue_ns is None else venue_ns)
+            turn = pop
+            if life is not None and life.due_ns < next_ns:
+                next_ns, turn = life.due_ns, None
+            if venue_heap and venue_heap[0][0] <= next_ns:
+                next_ns, turn = venue_heap[0][0], exchange.advance
             if next_ns >= end_ns:
                 break
             if next_ns > last_ns:
@@ -143,16 +158,15 @@ class World:
             circles += 1
             if circles > CIRCLES_MAX:
                 raise RunsInCircles(f"time stands still at {self.now_ns}")
-            if venue_ns is not None and venue_ns <= last_ns:
-                exchange.advance(last_ns)
-            elif life is not None and due_ns <= last_ns:
+            if turn is pop:
+                pop(heap)[2](last_ns)
+            elif turn is None:
+                assert life is not None
                 life.wake()
             else:
-                pop(heap)[2](last_ns)
+                exchange.advance(last_ns)
             if outbox:
                 self._hand_on()
-        else:
-            return
         self.now_ns = end_ns
 
     def clock_ns(self) -> int:
@@ -217,6 +231,9 @@ class World:
         if life is None:
             return
         life.is_dead = True
+        life.hearing.end()
+        senses = self.senses
+        senses.user_dropped = senses.user_sent - senses.user_taken
         if lost_tail:
             self.disk.lose_power(self.now_ns)
         self.on_ended(life, lost_tail)
@@ -227,6 +244,8 @@ class World:
         self.step_kinds[type(event).__name__] += 1
         if self.on_step is not None:
             self.on_step(now_ns, event)
+        if self.steps == self._last_step:
+            raise Reached
 
     def tell(self, event: Event) -> None:
         """Tell the engine of something, if there is one."""

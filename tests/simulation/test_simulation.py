@@ -1,0 +1,117 @@
+"""The engine under the simulation: seeds, permanent faults, and the promise that a run repeats."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from polymm.domain.market import NS
+from polymm.engine import evidence as ev
+from tests.simulation.faults import SWITCHES, AnyFault
+from tests.simulation.runs import Run, Tally
+from tests.simulation.scenario import draw, permanent
+from tests.simulation.violations import Violated
+
+SEEDS = 300
+CHUNK = 20
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def failures(tally: Tally) -> str:
+    return "\n\n".join(tally.failures)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_no_invariant_is_violated(first: int) -> None:
+    total = Tally()
+    for seed in range(first, first + CHUNK):
+        total.add(Run(draw(seed)).play())
+    assert not total.failures, failures(total)
+    assert total.runs == CHUNK
+    # What is not listed as an event of the engine has not been checked either.
+    assert total.steps / (total.virtual_ns / NS) > 15
+
+
+@pytest.mark.parametrize("fault", sorted(SWITCHES))
+def test_one_fault_that_never_ends_violates_nothing(fault: AnyFault) -> None:
+    struck: Counter[str] = Counter()
+    for seed in range(6):
+        tally = Run(permanent(seed, fault, 1.5)).play()
+        assert not tally.failures, failures(tally)
+        struck.update(tally.struck)
+        if struck[fault]:
+            return
+    pytest.fail(f"{fault} never struck")
+
+
+def digests(order: str, hash_seed: str) -> "subprocess.Popen[str]":
+    code = (
+        "from tests.simulation.runs import Run\n"
+        "from tests.simulation.scenario import draw\n"
+        f"for seed in {order}:\n"
+        "    tally = Run(draw(seed, 1.5)).play()\n"
+        "    print(seed, tally.steps, tally.digest)\n"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def test_a_seed_gives_the_same_steps_whatever_ran_before_it() -> None:
+    up, down = digests("range(6)", "1"), digests("reversed(range(6))", "2")
+    said = [sorted(process.communicate(timeout=120)[0].splitlines()) for process in (up, down)]
+    assert len(said[0]) == 6
+    assert said[0] == said[1]
+    assert len({line.split()[2] for line in said[0]}) == 6
+
+
+class Tripwire:
+    """Raises at a step, as the checker does, on top of it."""
+
+    def __init__(self, run: Run, step: int) -> None:
+        self._run = run
+        self._step = step
+        self._inner = run.world.on_step
+        run.world.on_step = self.step
+
+    def step(self, now_ns: int, event: ev.Event) -> None:
+        assert self._inner is not None
+        self._inner(now_ns, event)
+        if self._run.world.steps == self._step:
+            raise Violated("I99", "a tripwire", now_ns)
+
+
+def test_a_failure_says_how_to_see_it_again() -> None:
+    run = Run(draw(4))
+    Tripwire(run, 500)
+    (text,) = run.play().failures
+    for part in ("seed 4,", "commit", "step 500,", "I99", "4 acts", "--seed 4", "--until 501"):
+        assert part.replace("4 acts", "acts/s each") in text
+
+
+def test_a_run_up_to_a_step_is_the_beginning_of_the_whole_run() -> None:
+    one, two = Run(draw(5)), Run(draw(5))
+    Tripwire(one, 700)
+    broken, stopped = one.play(), two.play(until_step=700)
+    assert broken.failures
+    assert not stopped.failures, failures(stopped)
+    assert (broken.steps, broken.digest) == (stopped.steps, stopped.digest)
+
+
+def test_the_command_counts_and_fails_as_it_should() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "0..1", "--minutes", "0.5"]
+    done = subprocess.run(
+        [*command, "--jobs", "2"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for part in ("2 runs, 0 failed", "a second of a core", "events a virtual second", "faults ("):
+        assert part in done.stdout
