@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Action, Alarm, Beat, ReadOpen
+from polymm.engine.actions import Action, Alarm, Beat, ReadOpen, Sweep
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import CancelVerdict
 from polymm.engine.order_manager import OrderManager
@@ -17,8 +17,8 @@ from polymm.engine.risk import RiskGate
 from polymm.engine.settings import SECOND
 from polymm.errors import ConfigError
 
-# Of the obstacles to quoting those that say that a market's feed is not heard.
-FEED_OBSTACLES: Final = frozenset({"no_line", "no_book", "stale_up", "stale_down", "no_reference"})
+# Obstacles to quoting that say nothing of how well a feed is heard; all others count against it.
+NOT_OF_FEEDS: Final = frozenset({"resolved", "removed"})
 _HEARTBEAT: Final = "heartbeat"
 
 
@@ -70,12 +70,12 @@ class CancelPath:
         failed: Rounds in a row.
     """
 
-    __slots__ = ("_answer_ns_max", "_last_failed_ns", "_out_ns", "failed")
+    __slots__ = ("_answer_ns_max", "_out_ns", "_round_ns", "failed")
 
     def __init__(self, answer_ns_max: int) -> None:
         self._answer_ns_max = answer_ns_max
         self._out_ns: dict[str, int] = {}
-        self._last_failed_ns = -1
+        self._round_ns = -1
         self.failed = 0
 
     def apply(self, event: ev.Event) -> None:
@@ -109,20 +109,16 @@ class CancelPath:
             return NEVER_NS
         return min(self._out_ns.values()) + self._answer_ns_max + 1
 
-    def forgive(self) -> None:
-        """Nothing is left that a cancel could be needed for."""
-        self.failed = 0
-        self._out_ns.clear()
-
     def _count(self, verdict: CancelVerdict, round_ns: int) -> None:
         if verdict in (CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED):
             self.failed = 0
+            self._round_ns = round_ns
         else:
             self._fail(round_ns)
 
     def _fail(self, round_ns: int) -> None:
-        self.failed += round_ns != self._last_failed_ns
-        self._last_failed_ns = round_ns
+        self.failed += round_ns != self._round_ns
+        self._round_ns = round_ns
 
 
 class FeedHealth:
@@ -146,7 +142,7 @@ class FeedHealth:
         match event:
             case ev.UserChannel(is_live, since_ns):
                 self._user_ns = NEVER_NS if is_live else min(self._user_ns, since_ns)
-            case ev.Obstacle(market, name, stands) if name in FEED_OBSTACLES:
+            case ev.Obstacle(market, name, stands) if name not in NOT_OF_FEEDS:
                 (self._obstacles.add if stands else self._obstacles.discard)((market, name))
             case ev.MarketOpened(market):
                 self._open.add(market)
@@ -299,10 +295,14 @@ class Beating:
         if now_ns - self.feeds.bad_ns > self.settings.health_ns_max:
             return "feeds are not heard"
         if self.path.failed >= self.settings.rounds_max:
-            if any(True for _ in self._orders.potentially_live()):
-                return f"{self.path.failed} rounds of cancels failed"
-            self.path.forgive()
+            self._probe()
+            return f"{self.path.failed} rounds of cancels failed"
         return ""
+
+    def _probe(self) -> None:
+        """Cancel all where nobody else cancels: only an answer shows that the way is free again."""
+        if not any(order.is_cancel_wanted for order in self._orders.potentially_live()):
+            self.actions.append(Sweep(""))
 
     def _answered(self, now_ns: int, event: ev.BeatAnswered) -> None:
         if self._out_ns and event.recv_ns >= self._out_ns:

@@ -169,7 +169,7 @@ def test_a_book_of_one_market_of_two_is_no_dead_feed() -> None:
 
 def test_what_speaks_against_quoting_and_not_of_feeds_does_not_withhold() -> None:
     scene = opened(Scene())
-    scene.tell(ev.Obstacle(MARKET, "tick_unsettled", stands=True))
+    scene.tell(ev.Obstacle(MARKET, "resolved", stands=True))
     scene.run(20)
     assert len(beats_s(scene)) >= 3
 
@@ -221,17 +221,20 @@ def test_a_cancel_that_is_never_answered_has_failed() -> None:
     assert scene.beating.path.failed == 1
 
 
-def test_failed_cancels_are_forgiven_once_nothing_may_rest() -> None:
+def test_after_failed_cancels_the_way_is_tried_even_if_nothing_rests_any_more() -> None:
     scene = opened(Scene())
     scene.venue.cancel = scene.venue.sweep = CancelVerdict.REFUSED
     scene.pull(scene.orders.by_hash["0xa"])
     scene.run(4)
     assert scene.beating.path.failed >= 2
-    scene.fill("0xa")
-    scene.run(25)
-    scene.log.clear()
-    scene.run(6)
-    assert len(beats_s(scene)) >= 1
+    scene.tell(scene.fill("0xa"))
+    assert not list(scene.orders.potentially_live())
+    scene.run(10)
+    assert [at_s for at_s in beats_s(scene) if at_s > 4] == []
+    scene.venue.cancel = scene.venue.sweep = CancelVerdict.CANCELED
+    scene.run(2.2)
+    assert scene.beating.path.failed == 0
+    assert beats_s(scene)[-1] > 14
 
 
 def test_an_engine_that_hung_does_not_beat_at_once() -> None:
