@@ -5,6 +5,7 @@ function answers the row of the table in FAILURES, "Order state machine", that t
 """
 
 from enum import StrEnum
+from typing import Final
 
 from polymm.engine.evidence import (
     CancelVerdict,
@@ -16,6 +17,9 @@ from polymm.engine.evidence import (
     PlaceVerdict,
 )
 from polymm.engine.order_life import Life, Order
+
+# By name here: an enum takes several times as long to look its members up.
+_ACCEPTED_MAX: Final = PlaceVerdict.DELAYED
 
 
 class Row(StrEnum):
@@ -65,9 +69,10 @@ def rows(before: Life, order: Order, row: Row | None) -> list[Row]:
 
 def take_placed(order: Order, event: PlaceAnswered) -> Row:
     """Merge a placement's answer."""
-    order.written_ns = max(order.written_ns, event.sent_ns)
+    if event.sent_ns > order.written_ns:
+        order.written_ns = event.sent_ns
     verdict = event.verdict
-    if verdict.is_accepted:
+    if verdict <= _ACCEPTED_MAX:
         order.is_alive = True
         return Row.ACCEPTED
     if verdict is PlaceVerdict.UNKNOWN:
@@ -85,6 +90,7 @@ def take_canceled(order: Order, verdict: CancelVerdict, sent_ns: int, recv_ns: i
         _note_canceled(order, recv_ns)
         return Row.CANCELED
     if verdict is CancelVerdict.NOT_CANCELED:
+        order.is_end_told = True
         order.refused_ns = max(order.refused_ns, recv_ns)
         if sent_ns > (order.written_ns or order.planned_ns) + order.settings.late_ns:
             order.refused_old_ns = max(order.refused_old_ns, recv_ns)
@@ -108,6 +114,7 @@ def take_told(order: Order, event: OrderTold) -> Row:
     if matched_e6 < 0:
         _note_canceled(order, recv_ns)
         return Row.CANCELLATION_BARE
+    order.is_end_told = True
     order.gone_ns = min(order.gone_ns, recv_ns)
     return Row.CANCELLATION
 
@@ -168,9 +175,11 @@ def _note_matched(order: Order, matched_e6: int, recv_ns: int) -> None:
     if matched_e6 > order.told_e6:
         order.told_e6 = matched_e6
     if matched_e6 >= order.place.size_e6 - order.settings.dust_e6:
+        order.is_end_told = True
         order.told_full_ns = min(order.told_full_ns, recv_ns)
 
 
 def _note_canceled(order: Order, recv_ns: int) -> None:
+    order.is_end_told = True
     order.canceled_ns = max(order.canceled_ns, recv_ns)
     order.canceled_min_ns = min(order.canceled_min_ns, recv_ns)

@@ -5,8 +5,7 @@ next: each item is merged into the summary by a largest, a smallest or a union, 
 arrival can change, and the state is computed from the summary and the time (FAILURES, "Order state
 machine"). The state as last computed is kept, for those who ask and for what is told to the maker.
 
-"Gone" is known by itself or with the final matched size; "resolved" reads are those of
-`polymm.engine.order_reads`. Open evidence is a read that shows the order open, as of its begin.
+Open evidence is a read that shows the order open, as of its begin.
 """
 
 from enum import IntEnum
@@ -86,6 +85,7 @@ class Order:
         "gone_ns",
         "gone_status",
         "is_alive",
+        "is_end_told",
         "is_rejected",
         "legs",
         "life",
@@ -98,6 +98,7 @@ class Order:
         "planned_ns",
         "proven_ns",
         "reads",
+        "refusals",
         "refused_ns",
         "refused_old_min_ns",
         "refused_old_ns",
@@ -156,6 +157,8 @@ class Order:
         self.cancels: tuple[int, ...] = ()
         self.cancel_failed_ns = self.canceled_ns = self.refused_ns = self.refused_old_ns = 0
         self.canceled_min_ns = self.refused_old_min_ns = NEVER_NS
+        # Something was told of its end: one of these, or that all of it was matched.
+        self.is_end_told = False
         # The venue told that it is gone, and how much was matched.
         self.gone_ns = NEVER_NS
         self.gone_status = ""
@@ -168,6 +171,7 @@ class Order:
         self.asked_ns = self.asks = self.retry_ns = 0
         self.base_ns = self.checks = self.check_kind = 0
         self.voice = 0
+        self.refusals: tuple[int, ...] = ()
         self.booked_e6 = 0
         self.wake_ns = NEVER_NS
 
@@ -217,7 +221,7 @@ class Order:
         sent_ns = self.cancels[-1] if self.cancels else 0
         if self.wanted_ns > sent_ns and not self.cancels:
             sent_ns = self.wanted_ns
-        if sent_ns <= max(self.cancel_failed_ns, self.reads.doubted_ns):
+        if sent_ns <= max(self.cancel_failed_ns, self.refused_ns, self.reads.doubted_ns):
             return 0
         return sent_ns + self.settings.cancel_answer_ns
 
@@ -307,7 +311,7 @@ class Order:
 
     def derive(self, now_ns: int) -> Life:
         """Compute the state that follows from the summary at this time."""
-        if self._is_executed and self.open_ns <= self.fill_ns:
+        if self.executed_e6 and self._is_executed and self.open_ns <= self.fill_ns:
             return _FILLED
         if self.gone_ns < NEVER_NS:
             if self.is_rejected and not self.is_alive:
@@ -334,21 +338,22 @@ class Order:
         if self.proven_ns and self.is_proven_absent:
             return self._end
         is_closed = reads.closed_ns < NEVER_NS
-        if self.closing_ns < NEVER_NS:
+        if self.is_end_told and self.closing_ns < NEVER_NS:
             return self._derive_closing(now_ns)
         if is_closed and self.is_proven_by_trades:
             return self._end
-        if self.is_cancel_wanted:
+        if self.wanted_ns or ((open_ns or self.is_rejected) and self.is_disowned):
             if now_ns < self.flight_ends_ns:
                 return _CANCEL
             if len(self.cancels) >= self.settings.cancels_max:
                 return _QUARANTINED
-        elif self.refused_ns <= open_ns and reads.doubted_ns < max(self.written_ns, open_ns):
+        elif self.refused_ns <= open_ns and (
+            reads.doubted_ns < self.written_ns or reads.doubted_ns < open_ns
+        ):
             if not is_closed:
                 return _LIVE
             return self._derive_closing(now_ns)
-        stuck = self._is_stuck(now_ns, self.unresolved_ns)
-        return _QUARANTINED if stuck else _UNKNOWN_CANCEL
+        return _QUARANTINED if self._is_stuck(now_ns, self.unresolved_ns) else _UNKNOWN_CANCEL
 
     def _derive_closing(self, now_ns: int) -> Life:
         if self.is_proven_by_trades:
@@ -367,10 +372,8 @@ class Order:
 
     def _is_stuck(self, now_ns: int, since_ns: int) -> bool:
         """Whether it is unresolved for so long while the venue could be read."""
-        quarantine_ns = self.settings.quarantine_ns
-        return now_ns - since_ns >= quarantine_ns and self.reads.health.has_passed(
-            since_ns, quarantine_ns
-        )
+        span_ns, health = self.settings.quarantine_ns, self.reads.health
+        return now_ns - since_ns >= span_ns and health.has_passed(since_ns, span_ns)
 
     def refresh(self, now_ns: int) -> Life:
         """Compute state and sizes anew; the state before."""
@@ -378,16 +381,18 @@ class Order:
         if self.reads.trades:
             self._note_reads()
         life = self.life = self.derive(now_ns)
-        told_e6, size_e6 = self.told_e6, self.place.size_e6
-        self.matched_e6 = max(self.stood_e6, told_e6)
+        told_e6, matched_e6 = self.told_e6, self.stood_e6
+        if told_e6 > matched_e6:
+            matched_e6 = told_e6
+        self.matched_e6 = matched_e6
         if life >= _FILLED:
             self.debt_e6 = self.reserve_e6 = 0
             return before
-        self.debt_e6 = self._owed_e6
-        left_e6 = 0
-        if not self.open_ns <= self.gone_ns < NEVER_NS:
-            left_e6 = max(size_e6 - self.matched_e6, 0)
-            if self.open_left_e6 > left_e6 and self.is_disowned:
-                left_e6 = self.open_left_e6
-        self.reserve_e6 = left_e6 + self.debt_e6
+        left_e6 = self.place.size_e6 - matched_e6
+        if left_e6 < 0 or self.open_ns <= self.gone_ns < NEVER_NS:
+            left_e6 = 0
+        elif self.open_left_e6 > left_e6 and self.is_disowned:
+            left_e6 = self.open_left_e6
+        debt_e6 = self.debt_e6 = self._owed_e6 if told_e6 else 0
+        self.reserve_e6 = left_e6 + debt_e6
         return before

@@ -1,72 +1,36 @@
-"""The belief about every order of the account, and what is asked and told because of it.
+"""The order manager: takes evidence about orders and fills, in any order of arrival.
 
-Evidence is merged into each order's summary, its state follows (`polymm.engine.order_life`), and
-from a changed state follow replies to its maker, alarms, and what is to be sent. Only orders that
-an event or a timer touches are looked at.
+Each item is merged into the summary of the order it speaks of; what follows from that is done by
+`polymm.engine.order_beliefs`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from heapq import heappop, heappush
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
-from polymm.domain.order import Place, Reply
 from polymm.engine import evidence as ev
 from polymm.engine import order_evidence as taking
-from polymm.engine.actions import Action, Alarm, OrderEnded
-from polymm.engine.events import NEVER_NS
 from polymm.engine.fill_ledger import FillLedger, FillNews
+from polymm.engine.order_beliefs import OrderBeliefs
 from polymm.engine.order_evidence import Row
-from polymm.engine.order_life import Life, Order
-from polymm.engine.order_pursuit import Pursuit
-from polymm.engine.order_register import OrderRegister
-from polymm.engine.order_replies import (
-    ALARMED_OVERFILL,
-    ALARMED_REJECTED,
-    RESTORED,
-    Voice,
-)
+from polymm.engine.order_life import Order
+from polymm.engine.order_replies import ALARMED_OVERFILL
 from polymm.engine.order_settings import OrderSettings
 
-_FILLED: Final = Life.FILLED
-_QUARANTINED: Final = Life.QUARANTINED
 
-
-class OrderManager:
+class OrderManager(OrderBeliefs):
     """Believes of each order what the evidence allows, whatever its order of arrival.
 
-    Final orders are kept until their market is forgotten, since evidence may come late.
+    See `OrderBeliefs` for what it holds and what is asked of it.
 
     Args:
         fills: Where fills are counted; the manager tells it of each.
         settings: Waits and counts.
-
-    Attributes:
-        by_id: Orders by the engine's number.
-        by_hash: The same by the venue's hash, once they are signed.
-        actions: What is to be sent: CancelOrders (one a step), ReadOrder, ReadTrades, ReadOpen,
-            Alarm, OrderEnded. To be drained after each step.
-        replies: What makers are to be told, with the market; to be drained after each step. Those
-            about orders of an earlier run are fills only.
-        counts: Oddities by name.
-        on_cell: Told of each (state before, row) that is met, for tests of coverage.
     """
 
     def __init__(self, fills: FillLedger, settings: OrderSettings | None = None) -> None:
-        self.settings = settings or OrderSettings()
-        self.fills = fills
-        self._register = OrderRegister(self.settings)
-        self.by_id: Mapping[int, Order] = self._register.by_id
-        self.by_hash: Mapping[str, Order] = self._register.by_hash
-        self.actions: list[Action] = []
-        self.replies: list[tuple[str, Reply]] = []
-        self.counts: Counter[str] = Counter()
-        self.on_cell: Callable[[Life, Row], None] | None = None
-        self._pursuit = Pursuit(self.settings, self.actions)
-        self._voice = Voice(self.replies)
-        self._timers: list[tuple[int, int]] = []
+        super().__init__(fills, settings)
         health = self._register.health
-        self._takers: dict[type, Callable[[int, Any], None]] = {
+        self._takers: dict[type, Callable[[int, Any], object]] = {
             ev.Signed: self._take_signed,
             ev.Written: self._take_written,
             ev.CancelWritten: self._take_cancel_written,
@@ -86,117 +50,6 @@ class OrderManager:
             ev.MarketSettled: lambda _, settled: fills.settle(settled.market, settled.cash_e6),
         }
 
-    # What is asked of it
-
-    def potentially_live(self, market: str = "") -> Collection[Order]:
-        """Orders that may still be filled or owe a fill, of a market or "" of all.
-
-        A view, not a copy: nothing may be changed while it is walked through.
-        """
-        return self._register.live(market)
-
-    @property
-    def next_timer_ns(self) -> int:
-        """When `tick` is due; NEVER_NS while nothing waits."""
-        timers = self._timers
-        while timers:
-            wake_ns, order_id = timers[0]
-            order = self.by_id.get(order_id)
-            if order is not None and order.wake_ns == wake_ns:
-                return wake_ns
-            heappop(timers)
-        return NEVER_NS
-
-    # What the engine does itself
-
-    def plan(self, now_ns: int, market: str, place: Place, *, front_e6: int = 0) -> Order:
-        """Believe in an order that is about to be signed and sent: from here on it counts.
-
-        Args:
-            market: Condition id.
-            front_e6: What stands at its price, for the report.
-        """
-        order = self._register.add(now_ns, market, place)
-        order.front_e6 = front_e6
-        return order
-
-    def discard(self, now_ns: int, order_id: int, reason: str) -> None:
-        """Know that no byte of a planned order left, nor ever will."""
-        order = self.by_id[order_id]
-        order.is_rejected = True
-        order.reject_reason = reason
-        self._refresh(now_ns, order, Row.DISCARDED)
-
-    def want_cancel(self, now_ns: int, order_id: int) -> None:
-        """Want an order gone: cancelled as soon and as often as it may help.
-
-        One whose placement is unanswered is cancelled when it is answered or overdue.
-        """
-        order = self.by_id.get(order_id)
-        if order is None:
-            self.counts["cancel_of_nothing"] += 1
-        elif not order.wanted_ns and order.life < _FILLED:
-            order.wanted_ns = now_ns
-            self._refresh(now_ns, order, Row.CANCEL_WANTED)
-
-    def doubt(self, now_ns: int, market: str = "", *, why: str) -> None:
-        """Believe of no order of a market, "" of all, that it rests, until one is seen open.
-
-        Args:
-            why: Restart, missed heartbeat, gap of the user channel: counted.
-        """
-        self.counts[f"doubt_{why}"] += 1
-        for reads in self._register.reads(market):
-            reads.doubted_ns = max(reads.doubted_ns, now_ns)
-        self._refresh_all(now_ns, market, Row.DOUBT)
-
-    def restore(
-        self,
-        now_ns: int,
-        market: str,
-        place: Place,
-        order: str,
-        *,
-        planned_ns: int,
-        written_ns: int = 0,
-        cancels: Iterable[int] = (),
-        how: str = "",
-        matched_e6: int = 0,
-    ) -> Order:
-        """Take an order over from the journal: what was not final is UNKNOWN_CANCEL.
-
-        Its fills are restored by `restore_fill`, afterwards.
-
-        Args:
-            written_ns: When its bytes were handed over; 0 where that is not known.
-            cancels: When cancels of it were.
-            how: Name of its final state, "" where it had none.
-            matched_e6: What was matched when it ended.
-        """
-        taken = self._register.add(planned_ns, market, place)
-        self._register.sign(taken, order)
-        taken.voice = RESTORED
-        taken.written_ns = written_ns or planned_ns
-        taken.cancels = tuple(sorted(cancels))
-        taken.told_e6 = matched_e6
-        taken.is_rejected = how == Life.REJECTED.name
-        taken.is_alive = not taken.is_rejected
-        if not how:
-            taken.reads.doubted_ns = max(taken.reads.doubted_ns, now_ns)
-        elif taken.is_alive:
-            taken.gone_ns = now_ns
-        self._refresh(now_ns, taken)
-        return taken
-
-    def restore_fill(self, now_ns: int, fill: ev.FillTold) -> None:
-        """Take a fill over from the journal; its maker knows of it."""
-        self._take_fill(now_ns, fill, is_news=False)
-
-    def forget(self, market: str) -> None:
-        """Drop the orders of a market that is settled; what may be live stays until it is final."""
-        self.counts["forgotten_live"] += self._register.forget(market)
-        self._voice.forget(market)
-
     # Evidence
 
     def apply(self, now_ns: int, event: ev.Event) -> None:
@@ -204,16 +57,6 @@ class OrderManager:
         taker = self._takers.get(type(event))
         if taker is not None:
             taker(now_ns, event)
-
-    def tick(self, now_ns: int) -> None:
-        """Let time pass: answers become overdue, cancels and reads are due again."""
-        timers = self._timers
-        while timers and timers[0][0] <= now_ns:
-            wake_ns, order_id = heappop(timers)
-            order = self.by_id.get(order_id)
-            if order is not None and order.wake_ns == wake_ns:
-                order.wake_ns = NEVER_NS
-                self._refresh(now_ns, order)
 
     def _take_signed(self, now_ns: int, event: ev.Signed) -> None:
         self._register.sign(self.by_id[event.order_id], event.order)
@@ -224,7 +67,8 @@ class OrderManager:
         for name in event.orders:
             order = self._known(name)
             if order is not None:
-                order.written_ns = max(order.written_ns, event.sent_ns)
+                if event.sent_ns > order.written_ns:
+                    order.written_ns = event.sent_ns
                 self._refresh(now_ns, order, Row.WRITTEN)
 
     def _take_cancel_written(self, now_ns: int, event: ev.CancelWritten) -> None:
@@ -248,13 +92,12 @@ class OrderManager:
         order = self._known(event.order)
         if order is None:
             return
-        is_new = event.recv_ns not in (order.cancel_failed_ns, order.refused_ns)
         row = taking.take_canceled(order, event.verdict, event.sent_ns, event.recv_ns)
         if event.retry_after_ns:
             order.retry_ns = max(order.retry_ns, event.recv_ns + event.retry_after_ns)
         self._refresh(now_ns, order, row)
-        if is_new and row is not Row.CANCELED:
-            self._voice.tell_refusal(order, is_terminal=row is Row.NOT_CANCELED)
+        if row is not Row.CANCELED:
+            self._voice.tell_refusal(order, event.recv_ns, is_terminal=row is Row.NOT_CANCELED)
 
     def _take_swept(self, now_ns: int, event: ev.Swept) -> None:
         for names, verdict in (
@@ -276,7 +119,7 @@ class OrderManager:
         else:
             self._refresh(now_ns, order, taking.take_told(order, event))
 
-    def _take_fill(self, now_ns: int, event: ev.FillTold, *, is_news: bool = True) -> None:
+    def _take_fill(self, now_ns: int, event: ev.FillTold) -> None:
         news = self.fills.apply(event)
         order = self.by_hash.get(event.order)
         if order is None:
@@ -286,7 +129,7 @@ class OrderManager:
         if news is FillNews.NEW:
             row = Row.TRADE
             taking.take_fill(order, event, stands=True)
-            self._voice.tell_fill(order, event, is_news=is_news)
+            self._voice.tell_fill(order, event, is_news=True)
             if order.executed_e6 > order.place.size_e6 and not order.voice & ALARMED_OVERFILL:
                 order.voice |= ALARMED_OVERFILL
                 self._alarm("filled_too_much", order, f"{order.executed_e6} of 1e-6 shares")
@@ -299,7 +142,7 @@ class OrderManager:
             self._voice.tell_void(order, event)
         else:
             taking.take_fill_again(order, event)
-        if row is Row.VOID and is_news:
+        if row is Row.VOID:
             self._alarm("settlement_failed", order, f"trade {event.trade}")
         if row is not None or order.open_ns:
             self._refresh(now_ns, order, row)
@@ -342,49 +185,6 @@ class OrderManager:
             reads.closed_ns = min(reads.closed_ns, now_ns)
         self._refresh_all(now_ns, event.market, Row.CLOSED)
 
-    # What follows
-
-    def _refresh(self, now_ns: int, order: Order, row: Row | None = None) -> None:
-        """Compute an order's state anew, and do and tell what follows."""
-        before = order.refresh(now_ns)
-        life = order.life
-        if self.on_cell is not None:
-            for met in taking.rows(before, order, row):
-                self.on_cell(before, met)
-        if life is not before:
-            self._move(order, before)
-        if order.is_rejected and order.is_alive and not order.voice & ALARMED_REJECTED:
-            order.voice |= ALARMED_REJECTED
-            self._alarm("rejected_order_lives", order, order.reject_reason)
-        self._voice.tell_life(order)
-        wake_ns = self._pursuit.pursue(now_ns, order)
-        if wake_ns != order.wake_ns:
-            order.wake_ns = wake_ns
-            if wake_ns != NEVER_NS:
-                heappush(self._timers, (wake_ns, order.place.order_id))
-
-    def _refresh_all(self, now_ns: int, market: str, row: Row | None = None) -> None:
-        """Refresh all orders of a market, "" of all, that may be live."""
-        for order in tuple(self.potentially_live(market)):
-            self._refresh(now_ns, order, row)
-
-    def _move(self, order: Order, before: Life) -> None:
-        """Do what a change of state entails, but for what is told to the maker."""
-        life = order.life
-        if life >= _FILLED:
-            if before < _FILLED:
-                self._register.end(order)
-            if order.order:
-                self.actions.append(OrderEnded(order.order, life.name, order.matched_e6))
-        elif before >= _FILLED:
-            self._register.reopen(order)
-            self.actions.append(OrderEnded(order.order, "", order.matched_e6))
-            self._alarm("ended_order_lives", order, f"was {before.name}")
-        elif life is _QUARANTINED:
-            is_spent = len(order.cancels) >= self.settings.cancels_max
-            name = "cancels_used_up" if is_spent else "quarantined"
-            self._alarm(name, order, f"was {before.name}")
-
     def _known(self, name: str) -> Order | None:
         """The order of a hash that we ourselves asked about."""
         order = self.by_hash.get(name)
@@ -396,6 +196,3 @@ class OrderManager:
         """Count what tells of an unknown order; the reconciler sees to those that rest."""
         is_forgotten = self.fills.is_forgotten(market)
         self.counts[f"forgotten_{where}" if is_forgotten else f"foreign_{where}"] += 1
-
-    def _alarm(self, name: str, order: Order, text: str) -> None:
-        self.actions.append(Alarm(name, order.order, text))

@@ -43,7 +43,7 @@ class Pursuit:
     def pursue(self, now_ns: int, order: Order) -> int:
         """Ask for what is due about an order; when to look at it again."""
         life = order.life
-        if life is _LIVE and not order.debt_e6 and not order.is_missing:
+        if life is _LIVE and not order.debt_e6 and not (order.reads.lists and order.is_missing):
             order.check_kind = _NOTHING
             return NEVER_NS
         if life is _NEW:

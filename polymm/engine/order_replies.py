@@ -28,6 +28,9 @@ ENGINE_REASONS: Final[Mapping[str, str]] = MappingProxyType(
 # Statuses of a cancellation that end a market and not one order.
 CLOSED_STATUSES: Final = frozenset({"CANCELED_MARKET_RESOLVED", "CANCELED_MARKET_NOT_FOUND"})
 
+# Answers to cancels of one order that are remembered, so that a repeat is not told again.
+REFUSALS_MAX: Final = 16
+
 # What the maker of an order was told of it: bits of `Order.voice`.
 TOLD_ACCEPTED: Final = 1
 TOLD_END: Final = 2
@@ -82,8 +85,15 @@ class Voice:
             ended = Cancelled(place.order_id, order.booked_e6, _end_reason(order))
             self._replies.append((order.market, ended))
 
-    def tell_refusal(self, order: Order, *, is_terminal: bool) -> None:
-        """Tell that a cancel proved nothing: terminal if fills or a proof are to come."""
+    def tell_refusal(self, order: Order, recv_ns: int, *, is_terminal: bool) -> None:
+        """Tell that a cancel proved nothing: terminal if fills or a proof are to come.
+
+        Args:
+            recv_ns: Of the answer, which is told of once.
+        """
+        if recv_ns in order.refusals:
+            return
+        order.refusals = (*order.refusals[1 - REFUSALS_MAX :], recv_ns)
         if order.voice & TOLD_END or not order.wanted_ns or not order.is_alive:
             return
         if is_terminal:

@@ -28,6 +28,7 @@ class OrderSettings:
             quarantined.
         slot_ns: The venue could be read in a stretch of this length if one read of it succeeded.
         debt_wait_ns: Time a trade may come later than the size it explains before it is read.
+        restore_wait_ns: Time others have to resolve an order of an earlier run.
         overlap_ns: Trades are read from so long before an order was planned.
         overlap_ns_min: What a list of trades must cover before it to speak for the order.
         dust_e6: So little left is rounding (user-ws notes 2), 1e-6 shares.
@@ -43,6 +44,7 @@ class OrderSettings:
     quarantine_ns: int = 30 * SECOND
     slot_ns: int = 10 * SECOND
     debt_wait_ns: int = 500 * MS
+    restore_wait_ns: int = SECOND
     overlap_ns: int = 60 * SECOND
     overlap_ns_min: int = 5 * SECOND
     dust_e6: int = 10_000

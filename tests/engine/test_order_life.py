@@ -1,0 +1,494 @@
+"""Every row of the order state machine in FAILURES as a scene."""
+
+import pytest
+
+from polymm.engine.evidence import (
+    CancelVerdict,
+    Event,
+    MarketClosed,
+    OpenSeen,
+    OrderNews,
+    PlaceVerdict,
+    Settlement,
+    Swept,
+    Written,
+)
+from polymm.engine.order_life import Life
+from polymm.engine.order_settings import OrderSettings
+from polymm.errors import ConfigError
+from tests.support.order_scene import (
+    MARKET,
+    SHARE,
+    SIZE,
+    OrderScene,
+    asked,
+    canceled,
+    fill,
+    listed,
+    ns,
+    placed,
+    seen,
+    told,
+    trades,
+)
+
+LIVE, UNKNOWN, REJECTED = PlaceVerdict.LIVE, PlaceVerdict.UNKNOWN, PlaceVerdict.REJECTED
+GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
+PLACEMENT, UPDATE, CANCELLATION = OrderNews
+FULL = SIZE * SHARE
+
+
+def read_all(scene: OrderScene, first: float) -> None:
+    """Two complete lists, a query and the trades, none of which shows the order."""
+    for at in (first, first + 1):
+        scene.step(at + 0.1, listed(at), asked(at), trades(at))
+
+
+# Placing
+
+
+def test_a_planned_order_reserves_all_of_it_before_a_byte_is_sent() -> None:
+    scene = OrderScene()
+    order = scene.plan()
+    assert order.life is Life.PLANNED
+    assert order.reserve_e6 == FULL
+    assert order.is_potentially_live
+    scene.step(0, Written(("A",), ns(0)))
+    assert order.life is Life.NEW_INFLIGHT
+
+
+def test_what_was_never_written_is_rejected_at_once() -> None:
+    for verdict in (None, PlaceVerdict.NOT_SENT):
+        scene = OrderScene()
+        order = scene.plan()
+        if verdict is None:
+            scene.manager.discard(ns(0), 1, "gate_closed")
+        else:
+            scene.step(0.1, placed(verdict, 0.1, reason="no_journal"))
+        assert order.life is Life.REJECTED
+        assert order.reserve_e6 == 0
+        assert not list(scene.manager.potentially_live())
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        placed(LIVE, 0.2),
+        placed(PlaceVerdict.DELAYED, 0.2),
+        placed(PlaceVerdict.MATCHED, 0.2),
+        told(PLACEMENT, 0.2),
+        told(UPDATE, 0.2, 1),
+        listed(0.15, seen()),
+        asked(0.15, seen()),
+        fill("t", 0.2, 1),
+    ],
+)
+def test_any_sign_of_life_makes_it_live(sign: Event) -> None:
+    for at in (0.3, 5.0):  # in flight, and unknown by then
+        scene = OrderScene()
+        order = scene.send()
+        scene.step(at)
+        scene.step(at, sign)
+        assert order.life is Life.LIVE
+
+
+def test_a_lost_answer_is_unknown_and_keeps_the_reserve() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    scene.step(2.999)
+    assert order.life is Life.NEW_INFLIGHT
+    scene.step(3)
+    assert order.life is Life.UNKNOWN_NEW
+    assert order.reserve_e6 == FULL
+    scene = OrderScene()
+    order = scene.send()
+    scene.step(0.5, placed(UNKNOWN, 0.5))
+    assert order.life is Life.UNKNOWN_NEW
+
+
+def test_a_definite_error_ends_it_unless_it_showed_life() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    scene.step(0.5, placed(REJECTED, 0.5))
+    assert order.life is Life.REJECTED
+    scene.step(0.6, told(PLACEMENT, 0.6))
+    assert order.life is Life.UNKNOWN_CANCEL
+    assert order.reserve_e6 == FULL
+    assert scene.alarms.count("rejected_order_lives") == 1
+    assert scene.cancels == [0.6]  # nobody else knows that it rests
+
+
+# Absence
+
+
+def test_two_lists_a_query_and_the_trades_prove_that_it_never_rested() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    read_all(scene, 4)
+    assert order.life is Life.UNKNOWN_NEW  # too early: it may still arrive
+    read_all(scene, 11)
+    assert order.life is Life.REJECTED
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        (listed(11), asked(12), trades(12)),  # one list
+        (listed(11), listed(12), trades(12)),  # no query
+        (listed(11), listed(12), asked(12)),  # no trades
+        (listed(9.9), listed(12), asked(12), trades(12)),  # a list begun too early
+        (listed(11), listed(12), asked(9.9), trades(12)),  # a query begun too early
+        (listed(11), listed(12), asked(12), trades(11)),  # trades from before it was gone
+        (listed(11), listed(11), asked(12), trades(12)),  # the same list twice
+        (listed(11, market="0xother"), listed(12), asked(12), trades(12)),
+    ],
+)
+def test_less_than_the_whole_proof_proves_nothing(reads: tuple[Event, ...]) -> None:
+    scene = OrderScene()
+    order = scene.send()
+    scene.step(15, *reads)
+    assert order.life is Life.UNKNOWN_NEW
+    assert order.reserve_e6 == FULL
+
+
+def test_trades_that_do_not_reach_back_prove_nothing() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    late = trades(12)._replace(after_ns=ns(1))
+    scene.step(15, listed(11), listed(12), asked(12), late)
+    assert order.life is Life.UNKNOWN_NEW
+
+
+def test_lists_of_all_markets_prove_as_much() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    scene.step(15, listed(11, market=""), listed(12, market=""), asked(12), trades(12, market=""))
+    assert order.life is Life.REJECTED
+
+
+def test_a_cancel_written_later_moves_the_time_from_which_reads_prove() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    scene.cancel(5)
+    scene.step(8, canceled(KEPT, 5, 8))
+    read_all(scene, 12)
+    assert order.life is Life.UNKNOWN_NEW
+    read_all(scene, 16)
+    assert order.life is Life.REJECTED
+
+
+def test_a_live_order_that_vanished_ends_by_its_trades() -> None:
+    for size, end in ((0, Life.CANCELLED), (4, Life.CANCELLED), (10, Life.FILLED)):
+        scene = OrderScene()
+        order = scene.rest()
+        fills = (fill("t", 12, size),) if size else ()
+        scene.step(15, listed(11), listed(12), asked(12), trades(12, *fills))
+        assert order.life is end
+        assert order.matched_e6 == size * SHARE
+
+
+# Fills
+
+
+def test_fills_of_all_of_it_end_it_in_any_state() -> None:
+    for begin in (OrderScene.send, OrderScene.rest):
+        scene = OrderScene()
+        order = begin(scene)
+        scene.step(1, fill("t1", 1, 4))
+        assert order.life is Life.LIVE
+        assert (order.matched_e6, order.reserve_e6) == (4 * SHARE, 6 * SHARE)
+        scene.step(2, fill("t2", 2, 6))
+        assert order.life is Life.FILLED
+        assert order.reserve_e6 == 0
+
+
+def test_a_hundredth_of_a_share_left_is_rounding() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, fill("t1", 1, 9.99))
+    assert order.life is Life.FILLED
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, fill("t1", 1, 9.98))
+    assert order.life is Life.LIVE
+
+
+def test_a_size_without_its_trade_is_a_debt() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, told(UPDATE, 1, 4))
+    assert (order.matched_e6, order.debt_e6) == (4 * SHARE, 4 * SHARE)
+    assert order.reserve_e6 == FULL  # six may still be filled, four are owed
+    scene.step(1.1, fill("t1", 1.1, 3.995))
+    assert order.debt_e6 == 0
+
+
+def test_a_fill_that_was_void_moved_the_size_all_the_same() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, told(UPDATE, 1, 4), fill("t1", 1, 4))
+    scene.step(5, fill("t1", 5, 4, Settlement.VOID))
+    assert (order.life, order.debt_e6, order.matched_e6) == (Life.LIVE, 0, 4 * SHARE)
+    assert order.reserve_e6 == 6 * SHARE
+
+
+def test_a_void_fill_does_not_reopen_what_it_filled() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, fill("t1", 1, 10))
+    scene.step(5, fill("t1", 5, 10, Settlement.VOID))
+    assert order.life is Life.FILLED
+    assert "settlement_failed" in scene.alarms
+
+
+def test_more_filled_than_ordered_counts_as_it_is() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, fill("t1", 1, 8), fill("t2", 1, 8))
+    assert order.life is Life.FILLED
+    assert order.matched_e6 == 16 * SHARE
+    assert scene.alarms == ["filled_too_much"]
+
+
+# Cancels
+
+
+def test_a_wanted_cancel_frees_nothing() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(1)
+    assert order.life is Life.CANCEL_INFLIGHT
+    assert order.reserve_e6 == FULL
+    scene.step(1.5, fill("t1", 1.5, 4))
+    assert order.life is Life.CANCEL_INFLIGHT
+
+
+def test_canceled_is_closing_until_the_size_is_known() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(1)
+    scene.step(1.2, canceled(GONE, 1, 1.2))
+    assert order.life is Life.CLOSING
+    assert order.reserve_e6 == FULL
+    scene.step(1.3, told(CANCELLATION, 1.3, 4))
+    assert (order.life, order.reserve_e6, order.debt_e6) == (
+        Life.CLOSING,
+        4 * SHARE,
+        4 * SHARE,
+    )
+    scene.step(1.4, fill("t1", 1.4, 4))
+    assert order.life is Life.CANCELLED
+    assert order.reserve_e6 == 0
+
+
+def test_closing_ends_by_trades_that_were_read_long_after() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(1)
+    scene.step(1.2, canceled(GONE, 1, 1.2))
+    scene.step(11.3, trades(11.1))
+    assert order.life is Life.CLOSING
+    scene.step(11.4, trades(11.3, fill("t1", 11.4, 4)))
+    assert order.life is Life.CANCELLED
+    assert order.matched_e6 == 4 * SHARE
+
+
+def test_a_sweep_counts_for_each_of_its_orders() -> None:
+    scene = OrderScene()
+    for name in "ABC":
+        scene.rest(name)
+    swept = Swept(MARKET, GONE, ("A",), ("B",), "", ns(1), ns(1.2))
+    scene.step(1.2, swept)
+    lives = [scene.life(name) for name in "ABC"]
+    assert lives == [Life.CLOSING, Life.UNKNOWN_CANCEL, Life.LIVE]
+
+
+def test_not_canceled_closes_an_order_that_cannot_be_on_its_way() -> None:
+    for at, life in ((5.0, Life.UNKNOWN_CANCEL), (11.0, Life.CLOSING)):
+        scene = OrderScene()
+        order = scene.rest()
+        scene.cancel(at)
+        scene.step(at + 0.2, canceled(KEPT, at, at + 0.2))
+        assert order.life is life
+        assert order.reserve_e6 == FULL
+
+
+def test_an_unanswered_cancel_is_unknown_after_two_seconds() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(1)
+    scene.step(2.9)
+    assert order.life is Life.CANCEL_INFLIGHT
+    scene.step(3)
+    assert order.life is Life.UNKNOWN_CANCEL
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(1)
+    scene.step(1.1, canceled(LOST, 1, 1.1))
+    assert order.life is Life.UNKNOWN_CANCEL
+
+
+def test_an_unknown_order_cancelled_by_its_hash_is_closing_if_it_was_there() -> None:
+    for verdict, life in ((GONE, Life.CLOSING), (KEPT, Life.UNKNOWN_NEW)):
+        scene = OrderScene()
+        order = scene.send()
+        scene.cancel(0.1)
+        scene.run(3)
+        assert scene.cancels == [3]
+        scene.step(3.2, canceled(verdict, 3, 3.2))
+        assert order.life is life
+        assert order.reserve_e6 == FULL
+
+
+def test_an_end_told_without_a_size_waits_for_the_trades() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, told(CANCELLATION, 1, -1))
+    assert order.life is Life.CLOSING
+    scene.step(12, trades(11.5))
+    assert order.life is Life.CANCELLED
+
+
+# Doubts
+
+
+def test_a_doubt_stands_until_the_order_is_seen_open_by_a_read_begun_after() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.manager.doubt(ns(5), why="gap")
+    assert order.life is Life.UNKNOWN_CANCEL
+    scene.step(5.2, listed(4.9, seen()), told(PLACEMENT, 5.2))
+    assert order.life is Life.UNKNOWN_CANCEL
+    scene.step(5.4, listed(5.1, seen()))
+    assert order.life is Life.LIVE
+
+
+def test_a_placement_sent_before_a_doubt_is_doubted_when_it_is_accepted_later() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    scene.manager.doubt(ns(0.5), MARKET, why="heartbeat")
+    scene.step(0.6, placed(LIVE, 0.6))
+    assert order.life is Life.UNKNOWN_CANCEL
+    other = scene.send("B", 0.7)
+    scene.step(0.8, placed(LIVE, 0.8, "B")._replace(sent_ns=ns(0.7)))
+    assert other.life is Life.LIVE
+
+
+def test_the_end_of_its_market_closes_a_live_order() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(5, MarketClosed(MARKET))
+    assert order.life is Life.CLOSING
+    assert order.reserve_e6 == FULL
+    scene.step(14, trades(14))
+    assert order.life is Life.CLOSING
+    scene.step(15.1, trades(15.1, fill("t", 15, 10)))
+    assert order.life is Life.FILLED
+
+
+def test_the_end_of_its_market_and_its_trades_end_an_order_whose_cancel_was_lost() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(4)
+    scene.run(7)
+    scene.step(7, MarketClosed(MARKET))
+    assert order.life in (Life.CANCEL_INFLIGHT, Life.UNKNOWN_CANCEL)
+    scene.step(17.1, trades(17.1))
+    assert order.life is Life.CANCELLED
+
+
+# Quarantine
+
+
+def test_thirty_unresolved_seconds_quarantine_while_the_venue_can_be_read() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    for at in range(10, 60, 10):
+        scene.step(at)
+    assert order.life is Life.UNKNOWN_NEW  # nothing could be read: that says nothing
+    for at in range(60, 100, 10):
+        scene.step(at, trades(at, market="elsewhere"))
+    assert order.life is Life.QUARANTINED
+    assert order.reserve_e6 == FULL
+    assert scene.alarms == ["quarantined"]
+
+
+def test_five_cancels_quarantine() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(1)
+    scene.run(100)
+    assert order.life is Life.QUARANTINED
+    assert len(scene.cancels) == 5
+    assert scene.alarms == ["cancels_used_up"]
+    assert order.reserve_e6 == FULL
+
+
+def test_quarantine_is_left_by_proof_only() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(1)
+    scene.run(10_000)
+    assert order.life is Life.QUARANTINED
+    read_all(scene, 10_050)
+    assert order.life is Life.CANCELLED
+
+
+# Final, and after
+
+
+def test_a_late_trade_is_applied_to_a_final_order() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, told(CANCELLATION, 1, 0))
+    scene.step(2, fill("t1", 2, 4))
+    assert order.life is Life.CANCELLED
+    assert scene.fills.position(MARKET, order.place.token).booked_e6 == 4 * SHARE
+
+
+def test_open_evidence_from_before_the_end_changes_nothing() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, told(CANCELLATION, 1, 0))
+    scene.step(1.1, listed(0.9, seen()))
+    assert order.life is Life.CANCELLED
+    assert not scene.alarms
+
+
+@pytest.mark.parametrize("end", ["told", "answered", "filled", "absent", "closed"])
+def test_open_evidence_from_after_the_end_takes_the_reserve_again(end: str) -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    left = 10.0
+    if end == "told":
+        scene.step(1, told(CANCELLATION, 1, 0))
+    elif end == "answered":
+        scene.step(1, canceled(GONE, 0.9, 1))
+        scene.step(12, trades(12))
+    elif end == "filled":
+        scene.step(1, fill("t1", 1, 10))
+        left = 4
+    elif end == "absent":
+        read_all(scene, 11)
+    else:
+        scene.step(1, MarketClosed(MARKET))
+        scene.step(12, trades(12))
+    assert order.life.is_final
+    still = OpenSeen("A", MARKET, round((10 - left) * SHARE), FULL)
+    scene.step(20.2, listed(20, still))
+    assert order.life is Life.UNKNOWN_CANCEL
+    assert order.reserve_e6 == left * SHARE
+    assert scene.alarms == ["ended_order_lives"]
+    assert list(scene.manager.potentially_live()) == [order]
+    assert scene.cancels == [20.2]  # its maker believes it gone
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "bad", [{"answer_ns": 0}, {"checks_ns": ()}, {"checks_ns": (2, 1)}, {"cancels_max": -1}]
+)
+def test_settings_that_make_no_sense_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        OrderSettings(**bad)  # type: ignore[arg-type]
