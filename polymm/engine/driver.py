@@ -64,7 +64,7 @@ class Driver:
             actions = self.engine.start(now_ns)
             for action in actions:
                 self._carry_out(now_ns, action)
-            self._note(now_ns, ev.Timer(), actions)
+            self._note(now_ns, ev.Started(), actions)
         finally:
             self._is_stepping = False
         self._go_on()

@@ -384,6 +384,11 @@ class Timer(NamedTuple):
 
 
 @final
+class Started(NamedTuple):
+    """The engine begins: what `Engine.start` is noted as; nobody is stepped with it."""
+
+
+@final
 class ClockJumped(NamedTuple):
     """The clock of the day moved by so much against the monotonic one."""
 
@@ -450,6 +455,7 @@ Event = (
     | MarketSettled
     | Mark
     | Timer
+    | Started
     | ClockJumped
     | Stalled
     | JournalFailed

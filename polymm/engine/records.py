@@ -95,8 +95,6 @@ class Checkpoint(NamedTuple):
 class StepInput(NamedTuple):
     """All that one step of the engine was given.
 
-    The first of a run is the engine's start.
-
     Args:
         looks: What was read through ports during the step, in order.
     """

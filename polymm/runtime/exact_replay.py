@@ -13,7 +13,7 @@ from polymm.engine import evidence as ev
 from polymm.engine.actions import Action
 from polymm.engine.played_looks import LookPlayer, PlayedBudget
 from polymm.engine.ports import MarketView
-from polymm.engine.records import Gap, MarketKnown, RunBegun, StepInput, StepOutput
+from polymm.engine.records import Checkpoint, Gap, MarketKnown, RunBegun, StepInput, StepOutput
 from polymm.engine.recovered import Recovered
 from polymm.errors import ReplayError
 from polymm.runtime.journal_codec import decode
@@ -39,7 +39,7 @@ class Divergence:
     """The first step that was not repeated.
 
     Args:
-        step: Its number within its run, the start is 0.
+        step: Its number within its run, from 0.
         offset: Where its input stands in its segment.
         expected, found: What was noted, and what came of it now.
     """
@@ -57,7 +57,7 @@ class ReplayReport:
 
     Attributes:
         runs, steps: Repeated and the same.
-        skipped: Steps behind a gap, or of a run whose beginning is no longer there.
+        skipped: Last steps, steps behind a gap, and those of a run whose beginning is not there.
         divergence: The first difference, None where there is none.
     """
 
@@ -81,9 +81,8 @@ class _Run:
     def repeat(self, given: StepInput) -> tuple[Action, ...]:
         """Answer what the engine answers now."""
         self.player.begin(given.looks)
-        is_start = self.steps == 0
         self.steps += 1
-        if is_start:
+        if isinstance(given.event, ev.Started):
             actions = self._engine.start(given.now_ns)
         else:
             actions = self._engine.step(given.now_ns, given.event)
@@ -95,7 +94,7 @@ class _Run:
 def repeat_runs(frames: Iterable[Frame], build: Build) -> ReplayReport:
     """Repeat all runs of a journal's segments, oldest first, up to the first difference.
 
-    The last step is left out where its answer may have been cut off.
+    The last step of each run is left out: its answer may have been cut off.
 
     Raises:
         JournalError: A payload is no record of its kind.
@@ -106,9 +105,10 @@ def repeat_runs(frames: Iterable[Frame], build: Build) -> ReplayReport:
     given: tuple[StepInput, int] | None = None
     for frame in frames:
         record = decode(frame)
-        if given is not None:
+        # A checkpoint may stand between steps; behind a crash or a gap an answer may be missing.
+        if given is not None and not isinstance(record, Checkpoint):
             answered = record.actions if isinstance(record, StepOutput) else ()
-            if run is None:
+            if run is None or isinstance(record, RunBegun | Gap):
                 report.skipped += 1
             else:
                 report.divergence = _compare(run, given, answered)

@@ -156,8 +156,7 @@ class Journal:
         for record in records:
             state.apply(record)
         if self.failure and not self._is_healing:
-            self._gap += 1
-            self.lost_steps += 1
+            self._lose_step()
             return
         try:
             frames = [encode(record) for record in records]
@@ -169,7 +168,12 @@ class Journal:
                 self._begin_segment()
         except JournalError as error:
             self._fail(str(error))
+            self._lose_step()
             raise
+
+    def _lose_step(self) -> None:
+        self._gap += 1
+        self.lost_steps += 1
 
     def _kept(self, event: ev.Event, actions: Sequence[Action]) -> list[Kept]:
         """What of a step is to be known after a restart."""

@@ -151,7 +151,7 @@ def test_a_failure_is_raised_once_and_then_only_counted(disk: NotedDisk, journal
     for _ in range(3):
         journal.note(T0, ev.Timer(), ())
     journal.market(T0, market(1))
-    assert journal.lost_steps == 3
+    assert journal.lost_steps == 4
 
 
 def test_a_failure_that_the_disk_tells_later_reaches_the_engine(journal: Journal) -> None:
@@ -187,7 +187,7 @@ def test_a_healed_journal_knows_what_was_told_while_it_failed(
     assert state.orders["0xa"].how == "FILLED"
     assert state.markets.keys() == {"0xc1"}
     assert kinds(disk) == ["CHECKPOINT", "GAP", "PLAN"]
-    assert decode(read_frames(disk.end_process()[0]).frames[1]) == Gap(1)
+    assert decode(read_frames(disk.end_process()[0]).frames[1]) == Gap(2)
 
 
 def test_a_market_that_cannot_be_written_down_is_told_and_known_later(
