@@ -212,6 +212,7 @@ class Checker:
             market = getattr(event, "market", "")
             if market:
                 markets.add(market)
+        belief.settle()
         if belief.is_behind:
             markets |= belief.correct()
         belief.check_orders(now_ns)

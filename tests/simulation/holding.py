@@ -118,6 +118,7 @@ class BeliefChecks:
         self._state = state
         self._lost = lost
         self._corrected: set[str] = set()
+        self._is_ready = False
         # Shares the ledger must have booked, no more and no less, by market.
         self._booked_e6: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.untold_e6 = dict(truth.merging_e6)
@@ -136,10 +137,16 @@ class BeliefChecks:
 
     def ready(self) -> None:
         """The engine posts: all that it could not know from its journal is proven now."""
+        self.untold_e6.clear()
         if not self.is_sure:
+            self._is_ready = True
+
+    def settle(self) -> None:
+        """Begin to hold the belief once the step that posted first is over."""
+        if self._is_ready:
+            self._is_ready = False
             self.is_sure = True
             self._begin()
-        self.untold_e6.clear()
 
     def book(self) -> None:
         """Count the fills that were told of since."""

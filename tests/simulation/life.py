@@ -99,6 +99,7 @@ class Life:
         self._frozen_ns = 0
         self._froze_ns = 0
         self._pending: list[Callable[[], None]] = []
+        self._obstacles: dict[str, str] = {}
         self.budget = Budget(wire_words.TIERS["standard"], world.now_ns)
         self._salts = Random(f"{scenario.seed} salts {number}")
         rng = Random(f"{scenario.seed} sockets {number}")
@@ -224,7 +225,11 @@ class Life:
         self.take(ev.BookChanged(market, flags))
 
     def _obstacle(self, market: str, obstacle: str) -> None:
-        self.take(ev.Obstacle(market, "feed", stands=bool(obstacle)))
+        before, self._obstacles[market] = self._obstacles.get(market, ""), obstacle
+        if obstacle:
+            self.take(ev.Obstacle(market, obstacle, stands=True))
+        if before and before != obstacle:
+            self.take(ev.Obstacle(market, before, stands=False))
 
     # The driver's venue
 

@@ -167,6 +167,7 @@ class Sends:
         listing = self._truth.exchange.listings.get(sent.market)
         if listing is None:
             raise Violated("I5", f"a placement in {sent.market}, which is not listed", now_ns)
+        self._check_intents(now_ns, sent, life)
         self._check_known(now_ns, engine, life)
         self._check_gate(now_ns, told, engine)
         last_ns = listing.market.end_ns - self._limits.close_margin_ns
@@ -175,7 +176,7 @@ class Sends:
         self._check_inputs(now_ns, sent.market, told)
         self._check_book(now_ns, sent.market, engine)
         for place, order in zip(sent.places, sent.orders, strict=True):
-            self._check_one(now_ns, listing, place, order, told, life)
+            self._check_one(now_ns, listing, place, order, told)
             sending = Sending(now_ns, sent.market, place, life)
             self.sent[order] = self.flying[order] = sending
             self._intents[life, place.order_id] = order
@@ -183,14 +184,18 @@ class Sends:
         self._check_rates(now_ns, len(sent.orders))
         self.posts += len(sent.orders)
 
+    def _check_intents(self, now_ns: int, sent: Sent, life: int) -> None:
+        """I14: each intent has one hash, each hash is sent once."""
+        for place, order in zip(sent.places, sent.orders, strict=True):
+            if order in self.sent:
+                raise Violated("I14", f"{order}: sent again", now_ns)
+            intent = self._intents.get((life, place.order_id))
+            if intent is not None:
+                raise Violated("I14", f"intent {place.order_id}: {intent}, now {order}", now_ns)
+
     def _check_one(
-        self, now_ns: int, listing: Listing, place: Place, order: str, told: Told, life: int
+        self, now_ns: int, listing: Listing, place: Place, order: str, told: Told
     ) -> None:
-        if order in self.sent:
-            raise Violated("I14", f"{order}: sent again", now_ns)
-        intent = self._intents.get((life, place.order_id))
-        if intent is not None:
-            raise Violated("I14", f"intent {place.order_id}: {intent}, now {order}", now_ns)
         self._check_form(now_ns, listing, place)
         market = listing.condition_id
         self._check_meeting(now_ns, market, place, order)

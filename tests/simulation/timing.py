@@ -24,6 +24,7 @@ MS: Final = 1_000_000
 SECOND: Final = 1_000 * MS
 CLOSED_CLEAN_NS: Final = SECOND
 FROZEN_CLEAN_NS: Final = 1_550 * MS
+START_CLEAN_NS: Final = 5 * SECOND
 DEAD_CLEAN_NS: Final = 15 * SECOND
 # Two cancel rounds fail, the beat is withheld, and then the venue's switch takes its time.
 LAST_NET_NS: Final = 45 * SECOND
@@ -127,6 +128,8 @@ class Timing:
     ) -> None:
         hurt_ns = max(self._senses.rest_hurt_ns, self._senses.cancel_hurt_ns)
         is_hurt = hurt_ns > lost_ns - UNKNOWN_NS
+        if lost_ns < self._started_ns:
+            lost_ns, bound_ns = self._started_ns, START_CLEAN_NS
         bound_ns = LAST_NET_NS if is_hurt else bound_ns
         for order in orders:
             since_ns = max(lost_ns, order.created_ns)

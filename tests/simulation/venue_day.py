@@ -173,4 +173,4 @@ class VenueDay:
         has_reference = now_ns - self._reference_ns < REFERENCE_AGE_NS_MAX
         if has_reference != self._has_reference:
             self._has_reference = has_reference
-            world.tell(ev.Obstacle("", "reference", stands=not has_reference))
+            world.tell(ev.Obstacle("", "no_reference", stands=not has_reference))
