@@ -249,6 +249,15 @@ def test_when_tokens_are_scarce_a_small_move_is_spared_and_a_great_one_is_not() 
     assert [cancel.order_id for cancel in cancels(stage.timer(1_000))] == [2]
 
 
+def test_without_a_token_what_is_being_cancelled_is_not_spared() -> None:
+    budget = FakeBudget()
+    stage = scarce(budget)
+    stage.lane.quote = FakeQuote(bid_e4=4_800)
+    assert [cancel.order_id for cancel in cancels(stage.timer(1_000))] == [1]
+    budget.orders = 0
+    assert [cancel.order_id for cancel in cancels(stage.timer(1_000))] == [1]
+
+
 def test_without_a_token_what_stands_on_the_wrong_side_goes_all_the_same() -> None:
     stage = scarce(FakeBudget(orders=0))
     stage.lane.quote = FakeQuote(bid_e4=4_600, ask_e4=4_800)  # our bid stands at 4900

@@ -102,6 +102,14 @@ def test_orders_the_balance_does_not_cover_wait_longer_each_time(scene: Scene) -
     assert scene.check() == ""
 
 
+def test_orders_that_were_out_before_a_block_do_not_make_it_longer(scene: Scene) -> None:
+    for _ in range(4):
+        refuse(scene, "balance")
+    assert alarms(scene) == []
+    scene.wait(1.3)
+    assert scene.check() == ""
+
+
 def test_a_refused_purchase_blocks_no_sale_and_a_refused_sale_no_purchase(scene: Scene) -> None:
     scene.fill(UP, BUY, 0.4, 20)
     scene.fill(DOWN, BUY, 0.4, 20)
@@ -210,6 +218,15 @@ def test_refused_keys_are_good_again_after_an_answer_that_was_asked_for_later(n:
     scene.tell(good(NOW)[n])
     assert scene.check() == "gate_closed"
     scene.tell(good(NOW + 1)[n])
+    assert scene.gate.is_open
+
+
+def test_the_latest_refusal_of_keys_counts_though_it_is_told_first(scene: Scene) -> None:
+    scene.tell(ev.BeatAnswered(False, "unauthorized", NOW + 5, NOW))
+    scene.tell(ev.BeatAnswered(False, "unauthorized", NOW, NOW))
+    scene.tell(good(NOW + 5)[0])
+    assert not scene.gate.is_open
+    scene.tell(good(NOW + 6)[0])
     assert scene.gate.is_open
 
 
@@ -401,6 +418,14 @@ def test_a_fill_counts_once_however_often_it_is_told(scene: Scene) -> None:
     scene.wait(5)
     mark(scene, 0.40)
     assert scene.gate.watch.losses.markout_e6 == -SHARE
+
+
+def test_a_fill_that_failed_before_its_mark_has_no_mark_out(scene: Scene) -> None:
+    scene.fill(UP, BUY, 0.50, 10, Settlement.MATCHED, "t")
+    scene.fill(UP, BUY, 0.50, 10, Settlement.VOID, "t")
+    scene.wait(5)
+    mark(scene, 0.40)
+    assert scene.gate.watch.losses.markout_e6 == 0
 
 
 def test_three_settlements_that_fail_within_ten_minutes_end_adding(scene: Scene) -> None:

@@ -113,6 +113,7 @@ def test_an_order_on_the_wrong_side_of_the_fair_price_is_always_replaced(
 def test_where_one_side_is_wanted_no_order_stands_better_than_wanted() -> None:
     assert worth(0, 0).is_worth(NOW, standing(4_501), [bid(4_500)], 100)
     assert not worth(0, 0).is_worth(NOW, standing(4_499), [bid(4_500)], 100)
+    assert not worth(0, 0).is_worth(NOW, standing(4_500), [bid(4_500, 15 * SHARE)], 100)
     assert worth(0, 0).is_worth(NOW, standing(5_499, ASK), [ask(5_500)], 100)
     assert not worth(0, 0).is_worth(NOW, standing(5_501, ASK), [ask(5_500)], 100)
 
