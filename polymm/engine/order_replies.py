@@ -137,8 +137,9 @@ class Voice:
 
     def tell_void(self, order: Order, told: FillTold) -> None:
         """Tell that a fill which was told of never happened."""
-        fill = self._fills[order.market].pop(told.key)
-        self._replies.append((order.market, Voided(fill)))
+        fill = self._fills.get(order.market, {}).pop(told.key, None)
+        if fill is not None:
+            self._replies.append((order.market, Voided(fill)))
 
     def forget(self, market: str) -> None:
         """Drop what was told of a market."""

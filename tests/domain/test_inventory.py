@@ -16,6 +16,16 @@ def test_more_sold_than_held_goes_below_zero_and_is_not_hidden() -> None:
     assert inventory.sellable_up_e6() == 0
 
 
+def test_a_fill_taken_back_leaves_no_trace() -> None:
+    for token in Token:
+        for side in Side:
+            inventory = Inventory(up_e6=3, down_e6=4, cash_e10=5)
+            fill = replace(BOUGHT_UP, token=token, side=side, fee_e6=9)
+            inventory.apply_fill(fill)
+            inventory.revert_fill(fill)
+            assert inventory == Inventory(up_e6=3, down_e6=4, cash_e10=5)
+
+
 def test_a_merge_nobody_asked_for_moves_nothing() -> None:
     inventory = Inventory(up_e6=5, down_e6=5)
     assert not inventory.apply_merged(5)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from polymm._core.layout import BOOK_CROSSED, CHANGED, REQUOTE
-from polymm.domain.order import Accepted, Cancelled, Merged
+from polymm.domain.order import Accepted, Cancelled, Merged, Voided
 from polymm.engine.events import NEVER_NS, NOTHING, BookChanged, Closing, Timer
 from polymm.engine.outcomes import COUNT_PREFIXES, COUNTS, OUTCOMES
 from tests.support.fake_lane import (
@@ -313,6 +313,62 @@ def test_a_fill_of_another_market_or_order_is_foreign() -> None:
     stage.step(replace(fill, slug="another"))
     assert stage.maker.inventory.up_e6 == 0
     assert stage.maker.counts == {"foreign_reply": 2}
+
+
+def test_a_void_fill_is_taken_back_once_and_quoting_goes_on() -> None:
+    stage = Stage(cycle="event")
+    bid, _ = stage.quoted()
+    before = stage.maker.inventory.cash_e10
+    stage.fill(bid, TEN, trade_id=7)
+    fill = fill_of(bid, TEN, 7, stage.now_ns)
+    assert stage.lane.inventory == (TEN, 0)
+    stage.step(Voided(fill))
+    stage.step(Voided(fill))
+    assert stage.maker.inventory.up_e6 == 0
+    assert stage.maker.inventory.cash_e10 == before
+    assert stage.lane.inventory == (0, 0)
+    assert stage.maker.counts == {"void_fill": 1, "impossible_reply": 1}
+    stage.prove(stage.timer(1_000))
+    assert stage.maker.working[0] == (0, 0)
+    assert len(places(stage.sent)) == 4
+
+
+def test_a_void_fill_does_not_reopen_its_order() -> None:
+    for size_e6, left_e6 in ((TEN, 0), (4_000_000, 6_000_000)):
+        stage = Stage()
+        bid, _ = stage.quoted()
+        stage.fill(bid, size_e6, trade_id=7)
+        stage.step(Voided(fill_of(bid, size_e6, 7, stage.now_ns)))
+        assert stage.maker.working[0] == (4_900 if left_e6 else 0, left_e6)
+
+
+def test_a_void_fill_that_was_never_told_of_changes_nothing() -> None:
+    stage = Stage()
+    bid, _ = stage.quoted()
+    fill = fill_of(bid, TEN, 7, stage.now_ns)
+    stage.step(Voided(fill))
+    stage.step(Voided(replace(fill, slug="another")))
+    assert stage.maker.inventory.up_e6 == 0
+    assert stage.maker.counts == {"impossible_reply": 1, "foreign_reply": 1}
+
+
+def test_a_void_fill_of_an_earlier_run_is_taken_back() -> None:
+    stage = Stage()
+    bid, _ = stage.quoted()
+    fill = replace(fill_of(bid, TEN, 7, stage.now_ns), order_id=99)
+    stage.maker.adopt(fill)
+    stage.step(Voided(fill))
+    assert stage.maker.inventory.up_e6 == 0
+
+
+def test_shares_that_were_sold_before_their_purchase_turned_void_are_not_hidden() -> None:
+    stage = Stage()
+    bid, _ = stage.quoted()
+    stage.fill(bid, TEN, trade_id=7)
+    stage.maker.inventory.up_e6 -= TEN
+    stage.step(Voided(fill_of(bid, TEN, 7, stage.now_ns)))
+    assert stage.maker.inventory.up_e6 == -TEN
+    assert stage.maker.counts["bad_inventory"] == 1
 
 
 def test_every_name_that_can_be_counted_is_documented() -> None:

@@ -1,6 +1,8 @@
 """Evidence in every order of arrival, once and with repeats, ends in one belief."""
 
+from collections.abc import Callable
 from itertools import permutations
+from random import Random
 
 import pytest
 
@@ -13,6 +15,7 @@ from polymm.engine.evidence import (
     OrderNews,
     PlaceVerdict,
     Settlement,
+    Swept,
 )
 from polymm.engine.order_life import Life
 from tests.support.order_scene import (
@@ -228,7 +231,6 @@ SCRIPTS: dict[str, tuple[float, float, tuple[Event, ...], Life]] = {
         60,
         -1,
         (
-            placed(UNKNOWN, 3),
             listed(11),
             listed(13, seen()),
             listed(24),
@@ -400,6 +402,58 @@ def test_repeats_change_nothing(name: str) -> None:
         accepted = [r for r in twice.replies if isinstance(r, Accepted)]
         assert len(ends) <= 1
         assert len(accepted) <= 1
+
+
+def drawn(random_: Random) -> tuple[Event, ...]:
+    """Evidence as no venue would give it: the times and sizes of its items know of no other."""
+
+    def item() -> Event:
+        at = random_.choice((0.2, 1, 2, 4, 6, 9, 11, 12, 13, 16, 20, 25, 30, 35))
+        size = random_.choice((0, 2, 4, 6, 10))
+        makers: tuple[Callable[[], Event], ...] = (
+            lambda: placed(random_.choice(list(PlaceVerdict)), at),
+            lambda: told(random_.choice((PLACEMENT, UPDATE)), at, size),
+            lambda: told(CANCELLATION, at, random_.choice((-1, size))),
+            lambda: fill(random_.choice("tu"), at, 4, random_.choice(list(Settlement))),
+            lambda: canceled(random_.choice(list(CancelVerdict)), max(at - 1, 0.1), at),
+            lambda: listed(at, seen(size), market=random_.choice(("", MARKET))),
+            lambda: listed(at, market=random_.choice(("", MARKET))),
+            lambda: asked(at, random_.choice((None, seen(size)))),
+            lambda: trades(at, fill("v", at, 2)),
+            lambda: trades(at),
+        )
+        return random_.choice(makers)()
+
+    return tuple(item() for _ in range(random_.choice((4, 5))))
+
+
+def test_even_contradictions_end_in_one_belief() -> None:
+    for seed in range(60):
+        random_ = Random(seed)
+        script, end, wanted = drawn(random_), random_.choice((14, 22, 40, 60)), seed % 3 * 4 - 1
+        beliefs = {play(end, wanted, order).belief() for order in permutations(script)}
+        assert len(beliefs) == 1, f"seed {seed}: {script}"
+
+
+def test_two_orders_of_one_trade_and_one_list_are_believed_apart() -> None:
+    script = (
+        fill("t1", 1, 4),
+        fill("t1", 1, 10, order="B"),
+        fill("t1", 3, 4, CONFIRMED),
+        fill("t1", 3, 10, VOID, order="B"),
+        listed(5, seen(4)),
+        Swept(MARKET, GONE, ("A",), ("B",), "", ns(6), ns(6.1)),
+    )
+    beliefs = set()
+    for order in permutations(script):
+        scene = OrderScene()
+        scene.send("A")
+        scene.send("B")
+        for event in order:
+            scene.manager.apply(ns(10), event)
+        beliefs.add(scene.belief())
+        assert (scene.life("A"), scene.life("B")) == (Life.CLOSING, Life.FILLED)
+    assert len(beliefs) == 1
 
 
 def test_what_makers_are_told_adds_up_to_what_is_held() -> None:
