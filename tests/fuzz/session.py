@@ -45,7 +45,9 @@ class Side:
         try:
             flags = self.decoder.feed(frame, now_ns)
         except DecodeError as error:
-            self.refusal = error
+            # With tracebacks it would keep this side until the collector comes by.
+            error.__context__ = error.__cause__ = None
+            self.refusal = error.with_traceback(None)
         decoder = self.decoder
         return (
             None if self.refusal else flags & ~layout.TOLERANT,

@@ -1,5 +1,6 @@
 """Sessions in shares, each done by some process, with what it came to."""
 
+import gc
 import os
 import tempfile
 from collections import Counter
@@ -47,6 +48,7 @@ def run_share(parser: str, seed: int, first: int, count: int, folder: str) -> Sh
         if len(share.failures) >= FAILURES_MAX:
             break
     os.close(note)
+    gc.collect()
     share.resident_kib = resident_kib()
     return share
 

@@ -1,0 +1,23 @@
+"""Two minutes of 5,000 messages a second and a burst of 50,000, beside all other tests.
+
+Lag is no fault here, since the tests take all cores: `python -m benches.path.load` asks for it.
+"""
+
+import time
+from pathlib import Path
+
+WAIT_S = 200
+LAST_WORDS = "market messages and"
+
+
+def test_two_minutes_of_load(verdict: Path) -> None:
+    until_s = time.monotonic() + WAIT_S
+    while LAST_WORDS not in verdict.read_text() and time.monotonic() < until_s:
+        if "Traceback" in verdict.read_text():
+            break
+        time.sleep(0.05)
+    told = verdict.read_text()
+    verdict.unlink()
+    print(told)
+    assert LAST_WORDS in told, told
+    assert "FAULT" not in told
