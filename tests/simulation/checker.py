@@ -246,7 +246,7 @@ class Checker:
             timing.check_inputs(now_ns, market, told)
         timing.check_killed(now_ns, told)
         timing.check_resolved(now_ns, engine)
-        timing.check_quoting(now_ns, told, engine)
+        timing.check_quoting(now_ns, told, engine, belief.corrected)
         timing.check_lag(now_ns)
         timing.check_stopped(now_ns, told, self._finished)
         deadline_ns = told.beat_ns + BEAT_DEADLINE_NS

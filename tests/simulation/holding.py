@@ -96,6 +96,7 @@ class BeliefChecks:
 
     Attributes:
         is_sure: Whether the belief must be right.
+        corrected: Markets with correcting entries.
         untold_e6: Merges that earlier processes asked for and nobody was told of, by market.
     """
 
@@ -117,6 +118,7 @@ class BeliefChecks:
         self._engine = engine
         self._state = state
         self._lost = lost
+        self.corrected: set[str] = set()
         self._corrected: set[str] = set()
         self._is_ready = False
         # Shares the ledger must have booked, no more and no less, by market.
@@ -127,6 +129,7 @@ class BeliefChecks:
     def _begin(self) -> None:
         """Take over what the engine has booked; what it makes of more is then held."""
         self._corrected = set(self._state.corrections)
+        self.corrected = {entry.market for entry in self._state.corrections.values()}
         self._booked_e6.clear()
         fills = self._engine.fills
         for market in {*self._truth.net_e6, *self._engine.seats}:
@@ -172,6 +175,7 @@ class BeliefChecks:
         for name, entry in self._state.corrections.items():
             if name not in self._corrected:
                 self._corrected.add(name)
+                self.corrected.add(entry.market)
                 if entry.token is not None:
                     self._booked_e6[entry.market][entry.token] += entry.delta_e6
                     markets.add(entry.market)

@@ -205,7 +205,7 @@ class Sends:
             raise Violated("I15", text, now_ns)
         limits = self._limits
         since_ns = now_ns - limits.failures_window_ns
-        if sum(ns > since_ns for ns in told.voids) >= limits.failures_max:
+        if told.voids_since(since_ns) >= limits.failures_max:
             self._check_reduces(now_ns, market, place, told)
 
     # I7
@@ -270,13 +270,14 @@ class Sends:
         if told.preflights < told.jumped_ns:
             text = f"posted after the clock jumped at {told.jumped_ns}, not looked at since"
             raise Violated("I26", text, now_ns)
-        for name, since_ns in (
-            ("the user channel came back", told.reread_ns),
-            ("the venue took no orders", told.venue_ns),
-            ("a heartbeat was missed", told.missed_ns),
+        read_ns = min(told.opens, told.trades)
+        for name, begun_ns, since_ns in (
+            ("the user channel came back", read_ns, told.reread_ns),
+            ("the venue took no orders", read_ns, told.venue_ns),
+            ("a heartbeat was missed", told.opens, told.missed_ns),
         ):
-            if min(told.opens, told.trades) < since_ns:
-                raise Violated("I6", f"posted without a full read since {name}", now_ns)
+            if begun_ns < since_ns:
+                raise Violated("I6", f"posted, and nothing was read since {name}", now_ns)
         if self._senses.is_beating_enforced and now_ns - told.beat_ns > BEAT_DEADLINE_NS:
             raise Violated("I6", f"posted {now_ns - told.beat_ns} ns after the last beat", now_ns)
         if not engine.gate.is_open:

@@ -4,7 +4,7 @@ The bounds are those of FAILURES. They hold where nothing but the loss itself go
 requests are disturbed as well, the last net does: the venue's own dead man's switch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Final
 
 from polymm.engine.actions import Finished
@@ -147,11 +147,20 @@ class Timing:
 
     # L2
 
-    def check_quoting(self, now_ns: int, told: Told, engine: "Engine") -> None:
-        """Some time after the last fault something must rest, where the strategy wants anything."""
+    def check_quoting(
+        self, now_ns: int, told: Told, engine: "Engine", corrected: Container[str]
+    ) -> None:
+        """Some time after the last fault something must rest, where the strategy wants anything.
+
+        Args:
+            corrected: Markets with correcting entries: they may only be reduced.
+        """
         if self._healed_ns is None or told.ended[0]:
             return
-        if any(_wants_nothing(engine, market) for market in engine.seats):
+        limits = self._limits
+        is_limited = told.voids_since(now_ns - limits.failures_window_ns) >= limits.failures_max
+        markets = [market for market, seat in engine.seats.items() if seat.is_open]
+        if is_limited or any(m in corrected or _wants_nothing(engine, m) for m in markets):
             self.quoted_ns = now_ns
             return
         bound_ns = max(
@@ -173,6 +182,8 @@ class Timing:
             name = order.order
             if order.life in _UNKNOWN:
                 since_ns = unknown[name] = self._unknown_ns.get(name, now_ns)
+                # Each write about it begins the ten seconds anew within which it may take effect.
+                since_ns = max(since_ns, *self._sends.cancels.get(name, ()), 0)
                 if now_ns - max(since_ns, healthy_ns) > UNKNOWN_NS:
                     text = f"{name} is {order.life.name} since {since_ns}"
                     raise Violated("L3", f"{text}, reads are well since {healthy_ns}", now_ns)

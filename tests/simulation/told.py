@@ -202,6 +202,10 @@ class Told:
         if event.status is ev.Settlement.VOID:
             self.voids.append(now_ns)
 
+    def voids_since(self, since_ns: int) -> int:
+        """How many settlements were told to have failed since."""
+        return sum(ns > since_ns for ns in self.voids)
+
     def up_less_down_e6(self, market: str) -> int:
         """Up less Down by all fills told of that did not fail."""
         return sum(

@@ -1,0 +1,374 @@
+"""Thirty planted defects: mistakes that others have made, each with the invariant that catches it.
+
+    python -m tests.simulation.defects [--only NAME ...] [--seeds 200] [--jobs 2]
+
+Each is put into a copy of the package and run, seed after seed, until the checker fires: it must be
+that invariant, not another and not a crash. Then the undamaged package runs the same seeds.
+"""
+
+import argparse
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+ENGINE = "polymm/engine/"
+
+
+class Defect(NamedTuple):
+    """One mistake.
+
+    Args:
+        name: What is wrong.
+        file: Where, from the root of the repository.
+        old: The right text, exactly; it stands there once.
+        new: The wrong text.
+        invariant: Must fire.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    invariant: str
+
+
+DEFECTS: tuple[Defect, ...] = (
+    # What is held back for an order
+    Defect(
+        "the reserve is released when a cancel is sent",
+        ENGINE + "order_life.py",
+        "        self.reserve_e6 = left_e6 + self.debt_e6\n",
+        "        self.reserve_e6 = 0 if self.life is _CANCEL else left_e6 + self.debt_e6\n",
+        "I11",
+    ),
+    Defect(
+        "a canceled answer releases what was filled before it",
+        ENGINE + "order_life.py",
+        "        if not self.open_ns <= self.gone_ns < NEVER_NS:\n",
+        "        if self.closing_ns == NEVER_NS:\n",
+        "I8",
+    ),
+    Defect(
+        "a fill owed is not held back",
+        ENGINE + "order_life.py",
+        "        self.reserve_e6 = left_e6 + self.debt_e6\n",
+        "        self.reserve_e6 = left_e6\n",
+        "I8",
+    ),
+    Defect(
+        "an order that owes a fill is final",
+        ENGINE + "order_life.py",
+        "            if self.gone_ns >= self.open_ns and not self._owed_e6:\n",
+        "            if self.gone_ns >= self.open_ns:\n",
+        "I8",
+    ),
+    # What proves an end
+    Defect(
+        "one absence is proof",
+        ENGINE + "order_life.py",
+        "        return self.proven_ns > max(late_ns, self.open_ns)\n",
+        "        return self.absent_ns > self.open_ns\n",
+        "I11",
+    ),
+    Defect(
+        "an absence counts that was read too early",
+        ENGINE + "order_life.py",
+        "        late_ns = self.last_write_ns + self.settings.late_ns\n",
+        "        late_ns = self.last_write_ns\n",
+        "I11",
+    ),
+    Defect(
+        "a placement without an answer is rejected by a timer",
+        ENGINE + "order_life.py",
+        "        return _QUARANTINED if self._is_stuck(now_ns, overdue_ns) else _UNKNOWN_NEW\n",
+        "        return _REJECTED\n",
+        "I11",
+    ),
+    Defect(
+        "an answer that says nothing is a rejection",
+        ENGINE + "order_evidence.py",
+        "    if verdict is PlaceVerdict.UNKNOWN:\n",
+        "    if verdict is PlaceVerdict.UNKNOWN and not event.reason:\n",
+        "I11",
+    ),
+    Defect(
+        "not canceled means gone",
+        ENGINE + "order_evidence.py",
+        "        order.refused_ns = max(order.refused_ns, recv_ns)\n",
+        "        _note_canceled(order, recv_ns)\n"
+        "        order.gone_ns = min(order.gone_ns, recv_ns)\n",
+        "I11",
+    ),
+    # Fills
+    Defect(
+        "a fill is applied each time it is told",
+        ENGINE + "fill_ledger.py",
+        "        if fill.status <= known.status:\n",
+        "        if fill.status <= known.status:\n            self._count(known, 1)\n",
+        "I9",
+    ),
+    Defect(
+        "a failed settlement is not taken back",
+        ENGINE + "fill_ledger.py",
+        "        if is_void or fill.status is _CONFIRMED:\n",
+        "        if fill.status is _CONFIRMED:\n",
+        "I9",
+    ),
+    Defect(
+        "fills of Down count as Up",
+        ENGINE + "fill_ledger.py",
+        "        position = self._pair(fill.market)[fill.token]\n",
+        "        position = self._pair(fill.market)[0]\n",
+        "I9",
+    ),
+    Defect(
+        "trades in lists are not applied",
+        ENGINE + "order_manager.py",
+        "        for fill in event.fills:\n            self._take_fill(now_ns, fill)\n",
+        "",
+        "I9",
+    ),
+    Defect(
+        "fills of final orders are ignored",
+        ENGINE + "order_manager.py",
+        "        news = self.fills.apply(event)\n",
+        "        known = self.by_hash.get(event.order)\n"
+        "        if known is not None and known.life.is_final:\n            return\n"
+        "        news = self.fills.apply(event)\n",
+        "I9",
+    ),
+    # What may go out
+    Defect(
+        "an unknown placement is sent again",
+        ENGINE + "order_manager.py",
+        "            self._refresh(now_ns, order, taking.take_placed(order, event))\n",
+        "            self._refresh(now_ns, order, taking.take_placed(order, event))\n"
+        "            if event.verdict is ev.PlaceVerdict.UNKNOWN:\n"
+        "                from polymm.engine.actions import Post\n\n"
+        "                self.actions.append(Post(order.market, (order.place,)))\n",
+        "I14",
+    ),
+    Defect(
+        "the journal is skipped before a POST",
+        ENGINE + "driver.py",
+        "            failure = self._plan(now_ns, action.market, signed)\n",
+        '            failure = ""\n',
+        "I22",
+    ),
+    Defect(
+        "an order goes out though its plan could not be written",
+        ENGINE + "driver.py",
+        '            return "no_journal"\n',
+        '            return ""\n',
+        "I22",
+    ),
+    Defect(
+        "shares are sold that are not settled",
+        ENGINE + "risk.py",
+        "        held_e6 = min(held.low_e6, held.confirmed_e6)",
+        "        held_e6 = held.booked_e6",
+        "I13",
+    ),
+    Defect(
+        "mined counts as confirmed",
+        ENGINE + "fill_ledger.py",
+        "        is_confirmed, is_buy = fill.status is _CONFIRMED, fill.side is _BUY\n",
+        "        is_confirmed, is_buy = fill.status >= Settlement.MINED, fill.side is _BUY\n",
+        "I13",
+    ),
+    Defect(
+        "the limit of a market is held with the wrong sign",
+        ENGINE + "risk.py",
+        "        most_e6 = difference_e6(load, up, down, is_bid=is_bid) + place.size_e6\n",
+        "        most_e6 = difference_e6(load, up, down, is_bid=not is_bid) + place.size_e6\n",
+        "I1",
+    ),
+    Defect(
+        "unresolved orders are no exposure",
+        ENGINE + "exposure.py",
+        "        reserve_e6, where, life = order.reserve_e6, order.market, order.life\n",
+        "        reserve_e6, where, life = order.reserve_e6, order.market, order.life\n"
+        "        if life > Life.LIVE or life is Life.UNKNOWN_NEW:\n            continue\n",
+        "I1",
+    ),
+    Defect(
+        "cash is not looked at",
+        ENGINE + "risk.py",
+        '        return "cash" if cash_e10 > fills.total.confirmed_e10 else ""\n',
+        '        return ""\n',
+        "I12",
+    ),
+    Defect(
+        "failed settlements do not restrict",
+        ENGINE + "losses.py",
+        '                self.reached.add("failed_settlements")\n',
+        "                pass\n",
+        "I27",
+    ),
+    # Cancels
+    Defect(
+        "cancels are sent for ever",
+        ENGINE + "order_pursuit.py",
+        "order.open_ns or len(order.cancels) >= settings.cancels_max:\n",
+        "order.open_ns:\n",
+        "I15",
+    ),
+    Defect(
+        "a cancel is repeated after a final answer",
+        ENGINE + "order_pursuit.py",
+        "        if order.refused_ns > order.open_ns or len(order.cancels)",
+        "        if len(order.cancels)",
+        "I15",
+    ),
+    Defect(
+        "a cancel is repeated at once",
+        ENGINE + "order_pursuit.py",
+        "            due_ns = max(failed_ns + settings.resends_ns[resend], order.retry_ns)\n",
+        "            due_ns = max(order.asked_ns, order.retry_ns) + resend\n",
+        "I15",
+    ),
+    # Heartbeat
+    Defect(
+        "the heartbeat beats whatever happens",
+        ENGINE + "beating.py",
+        "        if fault:\n            # Before the first",
+        "        if fault and now_ns < 0:\n            # Before the first",
+        "I17",
+    ),
+    Defect(
+        "a missed heartbeat doubts nothing",
+        ENGINE + "beating.py",
+        '            self._orders.doubt(now_ns, "", why=_HEARTBEAT)\n',
+        "",
+        "I17",
+    ),
+    Defect(
+        "orders go out after a missed heartbeat",
+        ENGINE + "beating.py",
+        "            self._gate.close(now_ns, _HEARTBEAT)\n",
+        "            pass\n",
+        "I6",
+    ),
+    # Starts, gaps, ends
+    Defect(
+        "a gap of the user channel is ignored",
+        ENGINE + "reconcile.py",
+        '            self.resync(now_ns, "user channel")\n',
+        "            pass\n",
+        "I6",
+    ),
+    Defect(
+        "one empty list is enough",
+        ENGINE + "recovery.py",
+        "            self._empty_ns = event.began_ns\n",
+        "            self._empty_ns = event.began_ns\n"
+        "            self._lists_done_ns = event.recv_ns\n",
+        "I6",
+    ),
+    Defect(
+        "a jump of the clock is ignored",
+        ENGINE + "reconcile.py",
+        "        if abs(event.delta_ns) > self.settings.jump_ns_max:\n",
+        "        if abs(event.delta_ns) < 0:\n",
+        "I26",
+    ),
+    Defect(
+        "the close is not looked at",
+        ENGINE + "market_end.py",
+        "        self._close_ns = close_ns\n",
+        "        self._close_ns = end_ns\n",
+        "I5",
+    ),
+    Defect(
+        "a stop ends without proof",
+        ENGINE + "ending.py",
+        '        code = self.code if is_proven else "unproven"\n',
+        "        code, left = self.code, ()\n",
+        "L7",
+    ),
+    Defect(
+        "the kill switch cancels nothing",
+        ENGINE + "ending.py",
+        "        self._sweeping.begin(now_ns)\n        self._cancel(now_ns)\n",
+        "",
+        "L1",
+    ),
+    Defect(
+        "a journal that is whole again opens nothing",
+        ENGINE + "risk.py",
+        '                self.reopen(now_ns, "journal")\n',
+        "                pass\n",
+        "L2",
+    ),
+    Defect(
+        "unknown orders are not asked about",
+        ENGINE + "order_pursuit.py",
+        "            self._ask(ReadOrder(order.order))\n",
+        "            pass\n",
+        "L3",
+    ),
+    # Journal and memory
+    Defect(
+        "a lower status overwrites a higher one in the journal",
+        ENGINE + "recovered.py",
+        "        elif record.status > known.status:\n",
+        "        elif record.status < known.status:\n",
+        "I22",
+    ),
+    Defect(
+        "every step is remembered",
+        ENGINE + "engine.py",
+        "        if type(event) is ev.BookChanged:\n",
+        '        self.orders.counts[f"step {now_ns}"] += 1\n'
+        "        if type(event) is ev.BookChanged:\n",
+        "I20",
+    ),
+    Defect(
+        "an order whose write was not noted is thought unsent",
+        ENGINE + "order_beliefs.py",
+        "        taken.is_rejected = how == Life.REJECTED.name\n",
+        "        taken.is_rejected = how == Life.REJECTED.name or not written_ns\n",
+        "I11",
+    ),
+)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run all defects, or those that are named; 0 if each was caught as it must be."""
+    from tests.simulation.planting import Outcome, run
+
+    parser = argparse.ArgumentParser(prog="tests.simulation.defects")
+    parser.add_argument("--only", nargs="*", default=[], help="parts of names")
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--sound", action="store_true", help="run the undamaged package as well")
+    options = parser.parse_args(words)
+    chosen = [
+        defect
+        for defect in DEFECTS
+        if not options.only or any(part in defect.name for part in options.only)
+    ]
+
+    def try_one(defect: Defect | None) -> Outcome:
+        return run(defect, 0, options.seeds, minutes=options.minutes, wait_s=900.0)
+
+    missed, most = 0, 0
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for defect, outcome in zip(chosen, pool.map(try_one, chosen), strict=True):
+            is_caught = outcome.invariant == defect.invariant
+            missed += not is_caught
+            most = max(most, outcome.seeds)
+            word = "caught" if is_caught else "MISSED"
+            found = f"{outcome.invariant or 'nothing'} in {outcome.seeds} seeds"
+            print(f"{word} {defect.invariant:4} {defect.name}: {found} {outcome.text}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} caught, by seed {most} at the latest")
+    if options.sound:
+        sound = run(None, 0, most, minutes=options.minutes, wait_s=3_600.0)
+        print(f"undamaged, the same seeds: {sound.invariant or 'no violation'} {sound.text}")
+        missed += bool(sound.invariant)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
