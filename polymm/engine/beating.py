@@ -12,6 +12,7 @@ from polymm.engine.actions import Action, Alarm, Beat, ReadOpen, Sweep
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import CancelVerdict
 from polymm.engine.order_manager import OrderManager
+from polymm.engine.phases import HEARTBEAT, MISSED
 from polymm.engine.refusals import HALTS
 from polymm.engine.risk import RiskGate
 from polymm.engine.settings import SECOND
@@ -19,7 +20,6 @@ from polymm.errors import ConfigError
 
 # Obstacles to quoting that say nothing of how well a feed is heard; all others count against it.
 NOT_OF_FEEDS: Final = frozenset({"resolved", "removed"})
-_HEARTBEAT: Final = "heartbeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,8 @@ class Beating:
 
     Args:
         orders: Doubted when the venue may have cancelled them all.
-        gate: Closed as ``heartbeat`` while the switch is not armed.
+        gate: Closed as ``heartbeat`` while the switch is not armed, and as ``heartbeat_missed``
+            besides, whereupon the reconciler proves everything again.
         settings: When.
 
     Attributes:
@@ -193,7 +194,7 @@ class Beating:
     def start(self, now_ns: int) -> None:
         """Begin to beat; until the first one is accepted the gate is closed."""
         self._tick_ns = self._due_ns = now_ns
-        self._gate.close(now_ns, _HEARTBEAT)
+        self._gate.close(now_ns, HEARTBEAT)
 
     def is_alive(self, now_ns: int) -> bool:
         """Whether the venue will not have cancelled everything before an order arrives."""
@@ -218,7 +219,7 @@ class Beating:
         next_ns = min(next_ns, self._tick_ns + self.settings.health_ns_max // 2)
         if self._accepted_ns >= 0:
             limit_ns = self._accepted_ns + self.settings.limit_ns
-            is_closed = _HEARTBEAT in self._gate.closed_by
+            is_closed = HEARTBEAT in self._gate.closed_by
             next_ns = min(next_ns, limit_ns if is_closed else limit_ns - self.settings.margin_ns)
         return next_ns
 
@@ -256,17 +257,18 @@ class Beating:
     def _look_at_limit(self, now_ns: int) -> None:
         limit_ns = self._accepted_ns + self.settings.limit_ns
         if now_ns >= limit_ns - self.settings.margin_ns:
-            self._gate.close(now_ns, _HEARTBEAT)
+            self._gate.close(now_ns, HEARTBEAT)
         if now_ns >= limit_ns:
             self.missed += 1
             self._accepted_ns = -1
             self._unclean_ns = 1
             self._list_ns = NEVER_NS
-            self._orders.doubt(now_ns, "", why=_HEARTBEAT)
+            self._orders.doubt(now_ns, "", why=HEARTBEAT)
+            self._gate.close(now_ns, MISSED)
             if self._is_ending:
                 return
             text = f"no beat was accepted for {self.settings.limit_ns / SECOND:g} s"
-            self.actions.append(Alarm("heartbeat_missed", "", text))
+            self.actions.append(Alarm(MISSED, "", text))
 
     def _beat(self, now_ns: int, fault: str) -> None:
         if self._is_ending:
@@ -324,4 +326,5 @@ class Beating:
 
     def _reopen(self, now_ns: int) -> None:
         if self.is_alive(now_ns):
-            self._gate.reopen(now_ns, _HEARTBEAT)
+            self._gate.reopen(now_ns, HEARTBEAT)
+            self._gate.reopen(now_ns, MISSED)

@@ -42,7 +42,7 @@ class Escalation:
         self._is_over = is_over
         self._markets: dict[str, Sweeping] = {}
         self._all = self._new("")
-        self._alarmed: set[str] = set()
+        self._is_told = False
         self._next_look_ns = 0
 
     def _new(self, market: str) -> Sweeping:
@@ -55,31 +55,43 @@ class Escalation:
             sweeping.apply(now_ns, event)
 
     def end(self) -> None:
-        """Somebody else cancels everything."""
+        """Somebody else cancels everything, for good."""
         self._all.end()
         self._markets.clear()
-        self._alarmed.clear()
         self.next_timer_ns = NEVER_NS
 
-    def tick(self, now_ns: int) -> None:
-        """Let time pass; looks no more often than a quarter of its first clock."""
+    def tick(self, now_ns: int, *, is_swept: bool, is_proven: bool) -> None:
+        """Let time pass; looks no more often than a quarter of its first clock.
+
+        Args:
+            is_swept: Whether somebody else cancels everything already.
+            is_proven: Whether one of those cancels was answered that nothing could outrun.
+        """
         if now_ns < min(self._next_look_ns, self.next_timer_ns):
             return
         self._next_look_ns = now_ns + self._settings.by_market_ns // 4
-        oldest: dict[str, int] = {}
+        oldest = self._oldest()
+        first_ns = min(oldest.values(), default=NEVER_NS)
+        if is_swept:
+            self._markets.clear()
+            self._all.end()
+            self.next_timer_ns = self._expire(now_ns, first_ns, is_proven=is_proven)
+            return
         next_ns = NEVER_NS
-        for order in self._orders.potentially_live():
-            since_ns = _wanted_ns(order)
-            if since_ns < oldest.get(order.market, NEVER_NS) and not self._is_over(order.market):
-                oldest[order.market] = since_ns
         for market, since_ns in oldest.items():
             next_ns = min(next_ns, self._raise(now_ns, market, since_ns))
         for market in self._markets.keys() - oldest.keys():
             del self._markets[market]
-            self._alarmed.discard(market)
-        first_ns = min(oldest.values(), default=NEVER_NS)
-        next_ns = min(next_ns, self._raise_all(now_ns, first_ns))
-        self.next_timer_ns = next_ns
+        self.next_timer_ns = min(next_ns, self._raise_all(now_ns, first_ns))
+
+    def _oldest(self) -> dict[str, int]:
+        """By market, since when the first order may rest that shall not."""
+        oldest: dict[str, int] = {}
+        for order in self._orders.potentially_live():
+            since_ns = _wanted_ns(order)
+            if since_ns < oldest.get(order.market, NEVER_NS) and not self._is_over(order.market):
+                oldest[order.market] = since_ns
+        return oldest
 
     def _raise(self, now_ns: int, market: str, since_ns: int) -> int:
         """Cancel one market's; answers when to look again."""
@@ -95,26 +107,34 @@ class Escalation:
 
     def _raise_all(self, now_ns: int, since_ns: int) -> int:
         """Cancel everything where a market's cancel does not help; answers when to look again."""
-        settings = self._settings
+        by_all_ns = self._settings.by_all_ns
         is_helped = all(sweeping.proven_ns >= 0 for sweeping in self._markets.values())
         if since_ns == NEVER_NS or is_helped:
             self._all.end()
-            self._alarmed.discard("")
-            self._alarmed.discard("expiry")
-            return NEVER_NS
-        if now_ns < since_ns + settings.by_all_ns:
-            return since_ns + settings.by_all_ns
+            return self._expire(now_ns, NEVER_NS, is_proven=True)
+        if now_ns < since_ns + by_all_ns:
+            return since_ns + by_all_ns
         if not self._all.is_on:
             self._all.begin(now_ns)
             self._alarm("cancel_all", "", now_ns, since_ns)
         self._all.tick(now_ns)
-        expiry_ns = since_ns + settings.expiry_ns
+        is_proven = self._all.proven_ns >= 0
+        expiry_ns = self._expire(now_ns, since_ns, is_proven=is_proven)
+        return min(self._all.next_timer_ns, expiry_ns)
+
+    def _expire(self, now_ns: int, since_ns: int, *, is_proven: bool) -> int:
+        """Tell once that only the venue can end an order; answers when to look again."""
+        if since_ns == NEVER_NS or is_proven:
+            self._is_told = False
+            return NEVER_NS
+        if self._is_told:
+            return NEVER_NS
+        expiry_ns = since_ns + self._settings.expiry_ns
         if now_ns < expiry_ns:
-            return min(self._all.next_timer_ns, expiry_ns)
-        if self._all.proven_ns < 0 and "expiry" not in self._alarmed:
-            self._alarmed.add("expiry")
-            self._alarm("awaiting_expiry", "", now_ns, since_ns)
-        return self._all.next_timer_ns
+            return expiry_ns
+        self._is_told = True
+        self._alarm("awaiting_expiry", "", now_ns, since_ns)
+        return NEVER_NS
 
     def _alarm(self, name: str, market: str, now_ns: int, since_ns: int) -> None:
         text = f"a cancel is wanted for {(now_ns - since_ns) // 1_000_000} ms and not proven"

@@ -9,6 +9,8 @@ from typing import Final
 STARTING: Final = "starting"
 RECONCILING: Final = "reconciling"
 READS: Final = "reads_fail"
+HEARTBEAT: Final = "heartbeat"
+MISSED: Final = "heartbeat_missed"
 PREFLIGHT: Final = "preflight_failed"
 STOPPING: Final = "stopping"
 HALTED: Final = "halted"
@@ -18,13 +20,16 @@ UNPROVEN: Final[Mapping[str, str]] = MappingProxyType(
     {
         STARTING: "not everything is proven since the start",
         RECONCILING: "something may have been missed: everything is proven again",
-        "heartbeat": "the venue may have cancelled everything, or no beat was accepted yet",
+        HEARTBEAT: "no beat was accepted yet, or none for 9 s",
+        MISSED: "the venue may have cancelled everything: everything is proven again",
         READS: "open orders, trades, balances or the preflight cannot be read",
         PREFLIGHT: "version, contracts, clock or key are not as they must be",
     }
 )
-# States of the venue after which everything is read anew.
-SPELLS: Final = frozenset({"restarting", "disabled", "cancel_only", "blocked", "unauthorized"})
+# Reasons after which everything is proven again: states of the venue, and a missed heartbeat.
+SPELLS: Final = frozenset(
+    {"restarting", "disabled", "cancel_only", "blocked", "unauthorized", MISSED}
+)
 
 
 class Phase(IntEnum):

@@ -112,7 +112,6 @@ class Reconciler:
     def _recover(self, now_ns: int, why: str, *, check: bool, hold_ns: int = 0) -> None:
         self.recoveries += 1
         self._comparison.begin()
-        self._escalation.end()
         self._orders.doubt(now_ns, "", why=why)
         self._recovery.begin(now_ns, why, check=check, hold_ns=hold_ns)
 
@@ -204,8 +203,9 @@ class Reconciler:
                 if self._comparison.is_agreed(markets, told_ns):
                     self._become_ready(now_ns)
             self._ends.tick(now_ns)
-            if self.phase is Phase.READY:
-                self._escalation.tick(now_ns)
+            self._escalation.tick(
+                now_ns, is_swept=self._recovery.is_on, is_proven=self._recovery.is_swept
+            )
             is_slow = now_ns - self._start_ns >= self.settings.ready_ns_max
             if is_slow and self.phase is Phase.STARTING:
                 self._alarm_once("start_slow", f"waits for {self.step.name.lower()}")

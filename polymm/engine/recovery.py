@@ -81,6 +81,11 @@ class Recovery:
         """Whether something is still to be proven."""
         return self._is_on
 
+    @property
+    def is_swept(self) -> bool:
+        """Whether a cancel of all was answered that nothing could outrun."""
+        return self._sweeping.proven_ns >= 0
+
     def begin(self, now_ns: int, why: str, *, check: bool, hold_ns: int = 0) -> None:
         """Cancel everything and prove everything from here on, also where it was under way.
 

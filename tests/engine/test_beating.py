@@ -101,12 +101,11 @@ def test_after_a_missed_limit_a_beat_and_an_empty_list_are_needed() -> None:
     scene.run(4)
     assert "heartbeat" in scene.gate.closed_by
     assert scene.asked(act.Beat)
+    assert scene.asked(act.Sweep)
     scene.venue.silent.clear()
-    # What still rests is pulled by whoever placed it; only then the list is empty.
-    scene.run(4)
-    assert "heartbeat" in scene.gate.closed_by
-    scene.pull(scene.orders.by_hash["0xa"])
-    assert scene.run_until(lambda: scene.gate.is_open, 8) < 8
+    # What still rested was pulled, and everything is proven again.
+    assert "reconciling" in scene.gate.closed_by
+    assert scene.run_until(lambda: scene.gate.is_open, 20) < 20
     assert scene.beating.is_alive(scene.now_ns)
 
 
