@@ -8,35 +8,13 @@ machine"). The state as last computed is kept, for those who ask and for what is
 Open evidence is a read that shows the order open, as of its begin.
 """
 
-from enum import IntEnum
-
 from polymm.domain.order import Place
 from polymm.engine.events import NEVER_NS
+from polymm.engine.life import Life
 from polymm.engine.order_reads import MarketReads
 from polymm.engine.order_settings import OrderSettings
 
 __all__ = ["Life", "Order", "OrderSettings"]
-
-
-class Life(IntEnum):
-    """Where an order stands in the engine's belief. All but the last three may still fill."""
-
-    PLANNED = 0  # no byte has left
-    NEW_INFLIGHT = 1  # handed over, no sign of life yet
-    UNKNOWN_NEW = 2  # may rest: its answer says nothing or never came
-    LIVE = 3  # rests
-    CANCEL_INFLIGHT = 4  # its cancel is wanted or on its way; it still fills
-    UNKNOWN_CANCEL = 5  # rested once, and may or may not now
-    CLOSING = 6  # rests no longer, but how much was filled is not all known
-    QUARANTINED = 7  # cannot be resolved: counts as live until it is
-    FILLED = 8
-    CANCELLED = 9
-    REJECTED = 10  # never rested, never will
-
-    @property
-    def is_final(self) -> bool:
-        """Whether it is proven that nothing can be filled any more."""
-        return self >= Life.FILLED
 
 
 # By name here: an enum takes several times as long to look its members up.
@@ -229,20 +207,25 @@ class Order:
     def closing_ns(self) -> int:
         """Since when it is known that it rests no longer, NEVER_NS while it is not.
 
-        By a cancel's answer, by all of it being matched, or by the end of its market.
+        By a cancel's answer, or by all of it being matched.
         """
-        open_ns, closing_ns = self.open_ns, NEVER_NS
+        if self.is_alive and self.refused_old_ns and self.refused_old_ns >= self.open_ns:
+            return min(self._gone_ns, self.refused_old_ns)
+        return self._gone_ns
+
+    @property
+    def _gone_ns(self) -> int:
+        """The same, but for a refused cancel, which says so and proves nothing."""
+        open_ns, gone_ns = self.open_ns, NEVER_NS
         if self.gone_ns < NEVER_NS and self.gone_ns >= open_ns:
-            closing_ns = self.gone_ns
+            gone_ns = self.gone_ns
         if self.canceled_ns and self.canceled_ns >= open_ns:
-            closing_ns = min(closing_ns, self.canceled_ns)
-        if self.refused_old_ns and self.refused_old_ns >= open_ns and self.is_alive:
-            closing_ns = min(closing_ns, self.refused_old_ns)
+            gone_ns = min(gone_ns, self.canceled_ns)
         if self.told_full_ns < NEVER_NS and (
             self.told_full_ns >= open_ns or self.open_left_e6 <= self.settings.dust_e6
         ):
-            closing_ns = min(closing_ns, self.told_full_ns)
-        return closing_ns
+            gone_ns = min(gone_ns, self.told_full_ns)
+        return gone_ns
 
     @property
     def is_proven_absent(self) -> bool:
@@ -255,11 +238,17 @@ class Order:
 
     @property
     def is_proven_by_trades(self) -> bool:
-        """Whether it is gone, and its market's trades were read so long after that none misses."""
-        gone_ns, open_ns, late_ns = self.closing_ns, self.open_ns, self.settings.late_ns
-        closed_ns = self.reads.closed_ns
-        if self.is_alive and open_ns <= closed_ns + late_ns:
-            gone_ns = min(gone_ns, closed_ns)
+        """Whether it is gone, and its market's trades were read so long after that none misses.
+
+        Where only a refused cancel says that it is gone, a read must have missed it since then.
+        """
+        gone_ns, open_ns, late_ns = self._gone_ns, self.open_ns, self.settings.late_ns
+        reads, refused_ns = self.reads, self.refused_old_ns
+        if self.is_alive and open_ns <= reads.closed_ns + late_ns:
+            gone_ns = min(gone_ns, reads.closed_ns)
+        missed_ns = max(self.absent_ns, reads.listed_ns)
+        if refused_ns and missed_ns > refused_ns >= open_ns:
+            gone_ns = min(gone_ns, refused_ns)
         return gone_ns < NEVER_NS and self.traded_ns > max(gone_ns + late_ns, open_ns)
 
     def _note_reads(self) -> None:

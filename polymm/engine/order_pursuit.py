@@ -140,7 +140,7 @@ def _check_kind(order: Order) -> int:
     """What has to be read to resolve an order."""
     life = order.life
     if life is _CLOSING:
-        return _TRADES
+        return _ALL if order.refused_old_ns else _TRADES
     if life is _LIVE or life is _CANCEL:
         return _ALL if order.is_missing else _TRADES if order.debt_e6 else _NOTHING
     return _ALL

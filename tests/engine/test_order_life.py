@@ -313,6 +313,28 @@ def test_not_canceled_closes_an_order_that_cannot_be_on_its_way() -> None:
         assert order.reserve_e6 == FULL
 
 
+def test_not_canceled_ends_nothing_before_a_read_misses_the_order() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(15)
+    scene.step(15.2, canceled(KEPT, 15, 15.2))
+    scene.step(26.1, trades(26))
+    assert order.life is Life.CLOSING
+    assert order.reserve_e6 == FULL
+    scene.step(26.3, asked(26.2))
+    assert order.life is Life.CANCELLED
+
+
+def test_one_read_that_misses_an_order_seen_since_the_refusal_ends_nothing() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(15)
+    scene.step(15.2, canceled(KEPT, 15, 15.2))
+    scene.step(16.1, listed(16, seen()))
+    scene.step(27.1, asked(27), trades(27))
+    assert not order.life.is_final
+
+
 def test_an_unanswered_cancel_is_unknown_after_two_seconds() -> None:
     scene = OrderScene()
     order = scene.rest()

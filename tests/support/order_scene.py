@@ -33,6 +33,7 @@ SECOND = 1_000_000_000
 SHARE = 1_000_000
 SIZE = 10
 BEGIN = 1_000_000 * SECOND
+SETTINGS = OrderSettings()
 
 # Everything about one order's belief that no order of arrival may change.
 Belief = tuple[object, ...]
@@ -113,9 +114,9 @@ class OrderScene:
         replies: All replies so far.
     """
 
-    def __init__(self, settings: OrderSettings | None = None) -> None:
+    def __init__(self) -> None:
         self.fills = FillLedger()
-        self.manager = OrderManager(self.fills, settings)
+        self.manager = OrderManager(self.fills, SETTINGS)
         self.now = 0.0
         self.sent: list[tuple[float, Action]] = []
         self.replies: list[Reply] = []
