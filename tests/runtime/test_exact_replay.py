@@ -7,7 +7,7 @@ import pytest
 from polymm._core.layout import REQUOTE
 from polymm.domain.market import Market
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Action, Alarm, Beat, Post, Sweep
+from polymm.engine.actions import Action, Alarm, Beat, Post, ReadOpen, Sweep
 from polymm.engine.looks import LookLog
 from polymm.engine.ports import BudgetView, MarketView
 from polymm.engine.records import RunBegun
@@ -184,25 +184,26 @@ def test_the_first_difference_is_told(disk: MemoryDisk, defect: str) -> None:
 
     class Other(SmallEngine):
         def start(self, now_ns: int) -> Sequence[Action]:
-            return [] if defect == "start" else super().start(now_ns)
+            actions = super().start(now_ns)
+            if defect == "type":
+                # As tuples they are equal.
+                return [ReadOpen(""), *actions[1:]]
+            return actions[1:] if defect == "start" else actions
 
         def step(self, now_ns: int, event: ev.Event) -> Sequence[Action]:
-            if now_ns != T0 + 6:
+            if now_ns != T0 + 5:
                 return super().step(now_ns, event)
             if defect == "look":
                 self.budget.reserve(1)
             if defect == "looks left":
-                return [Beat()]
-            actions = super().step(now_ns, event)
-            if defect == "answer":
-                return [*actions, Beat()]
-            # The same numbers under another name.
-            return [ev.MarketClosed(event.market) for _ in actions]  # type: ignore[misc]
+                # What it saw made it answer nothing.
+                return ()
+            return [*super().step(now_ns, event), Beat()]
 
     report = repeat_runs(frames_of(disk), lambda run, state, budget: Other(state, budget))
     found = report.divergence
     assert found is not None
-    assert found.step == (0 if defect == "start" else 6)
+    assert found.step == (0 if defect in ("start", "type") else 5)
     assert report.steps == found.step
     assert found.found != found.expected
     frames = {frame.offset: frame.kind for frame in frames_of(disk)}

@@ -145,6 +145,17 @@ def test_a_second_engine_leaves_before_it_writes(tmp_path: Path) -> None:
     open_journal(tmp_path, "acc", SETTINGS).close()
 
 
+def test_an_engine_that_is_refused_keeps_no_file_open(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, "acc", SETTINGS)
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        with pytest.raises(LockedError):
+            open_journal(tmp_path, "acc", SETTINGS)
+    assert len(os.listdir("/dev/fd")) == before
+    journal.close()
+    assert len(os.listdir("/dev/fd")) < before
+
+
 def test_a_lock_survives_neither_its_process_nor_its_orders_are_lost(tmp_path: Path) -> None:
     """kill -9: each order that the process said it had written down is known."""
     child = subprocess.Popen(

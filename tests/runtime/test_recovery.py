@@ -10,8 +10,8 @@ from polymm.engine import evidence as ev
 from polymm.engine.actions import OrderEnded, TradesKnown
 from polymm.engine.recovered import REMEMBER_NS, Recovered
 from polymm.errors import JournalError
-from polymm.runtime.journal_codec import decode
-from polymm.runtime.journal_format import read_frames
+from polymm.runtime.journal_codec import decode, encode
+from polymm.runtime.journal_format import make_header, read_frames
 from polymm.runtime.recovery import recover, replay
 from tests.support.journal_scene import RUN, SHARE, T0, Script, Told, fill, market, place
 from tests.support.memory_journal import MemoryDisk, memory_journal
@@ -111,6 +111,14 @@ def test_an_older_segment_stands_in_for_one_without_a_whole_checkpoint() -> None
         assert len(read.cuts) == (0 if size in (0, 16) else 1)
 
 
+def test_a_segment_that_does_not_begin_with_a_checkpoint_tells_nothing() -> None:
+    script = Script(1)
+    script.run(20)
+    (older,) = script.disk.end_process()
+    newer = make_header() + encode(RUN)
+    assert recover([newer, older]).state.orders.keys() == set(script.orders)
+
+
 def test_nothing_at_all_is_known_before_the_first_run() -> None:
     assert recover([]).state == Recovered()
     assert recover([b""]).state == Recovered()
@@ -199,6 +207,8 @@ def settled(n_open: int, after_ns: int) -> Recovered:
         journal.market(T0, market(number))
     journal.plan(T0, "0xc1", place(1), "0xa")
     journal.note(T0, fill("0xa"), [] if n_open else [OrderEnded("0xa", "FILLED", SHARE)])
+    correction = ev.Correction("0xc1:UP", "0xc1", place(1).token, 0, 5, T0)
+    journal.note(T0, ev.Merged("0xc1", SHARE), [correction])
     journal.note(T0, ev.MarketSettled("0xc1", 0), ())
     journal.plan(market(1).end_ns + after_ns, "0xc2", place(2, 2), "0xb")
     journal.note(T0, ev.MarketSettled("0xc2", 0), ())
@@ -209,7 +219,7 @@ def test_a_settled_market_is_forgotten_half_an_hour_after_its_end() -> None:
     assert settled(0, REMEMBER_NS).orders.keys() == {"0xa", "0xb"}
     state = settled(0, REMEMBER_NS + 1)
     assert state.orders.keys() == {"0xb"}
-    assert state.fills == {}
+    assert state.fills == state.corrections == state.merged_e6 == {}
     assert state.markets.keys() == state.settled.keys() == {"0xc2"}
 
 
