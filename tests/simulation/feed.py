@@ -24,9 +24,11 @@ from polymm.venues.polymarket.market_line import MarketLine
 from tests.simulation.faults import MS, WireFault, WireFaults
 from tests.simulation.feed_view import View
 from tests.simulation.senses import Senses
+from tests.simulation.wire import At
 
 SETTINGS = MarketFeedSettings(lines=1)
 CHECK_NS = 50 * MS
+WELL_CHECK_NS = 250 * MS
 # A market is watched from so long before its window.
 BEFORE_NS = 2_000 * MS
 SECOND = 1_000 * MS
@@ -38,7 +40,8 @@ class Feed:
     Args:
         exchange: Whose books.
         faults: The wire's switches.
-        at: Lets something happen later; what is due for a dead engine is left out by it.
+        at, at_world: Let something happen later: to this engine while it lives, or anyway.
+        is_frozen: Whether its loop stands still.
         clock_ns: The world's.
         rng: Latencies.
         is_down: Whether the network is.
@@ -54,7 +57,9 @@ class Feed:
         self,
         exchange: Exchange,
         faults: WireFaults,
-        at: Callable[[int, Callable[[int], None]], None],
+        at: At,
+        at_world: At,
+        is_frozen: Callable[[], bool],
         clock_ns: Callable[[], int],
         rng: Random,
         latency_ns: int,
@@ -68,6 +73,8 @@ class Feed:
         self._exchange = exchange
         self._faults = faults
         self._at = at
+        self._at_world = at_world
+        self._is_frozen = is_frozen
         self._clock_ns = clock_ns
         self._rng = rng
         self._latency_ns = latency_ns
@@ -126,6 +133,10 @@ class Feed:
     def obstacle(self, market: str) -> str:
         """Name what stood in a market's way when it was last looked at, "" for nothing."""
         return self._obstacles[market]
+
+    def end(self) -> None:
+        """Go down with the process."""
+        self._line = None
 
     def heal(self) -> None:
         """Be sound from now on."""
@@ -263,20 +274,32 @@ class Feed:
         return kept, up[: up.index(b"[{") + 2] + down
 
     def _post(self, now_ns: int, market: str, tokens: Sequence[int], frame: bytes) -> None:
-        line = self._line
         due_ns = max(now_ns + self._latency_ns, self._due_ns)
         if self._faults.feed_switches:
             due_ns += self._faults.delay_ns(WireFault.MARKET_LAGS)
         self._due_ns = due_ns
-        self._at(due_ns, lambda ns: self._receive(ns, line, market, tokens, frame))
+        self._at_world(due_ns, partial(self._receive, self._line, market, tokens, frame))
 
     def _receive(
-        self, now_ns: int, line: MarketLine | None, market: str, tokens: Sequence[int], frame: bytes
+        self,
+        line: MarketLine | None,
+        market: str,
+        tokens: Sequence[int],
+        frame: bytes,
+        now_ns: int,
     ) -> None:
         if line is None or line is not self._line:
             return
-        self._senses.heard_ns = now_ns
-        self._stamp(market, tokens, now_ns)
+        if self._is_frozen():
+            self._at(now_ns, partial(self._receive, line, market, tokens, frame))
+            return
+        senses = self._senses
+        senses.heard_ns = now_ns
+        stamps = senses.book_ns.get(market)
+        if stamps is None:
+            stamps = senses.book_ns[market] = [0, 0]
+        for token in tokens:
+            stamps[token] = now_ns
         line.on_message(frame, now_ns)
         line.on_chunk_end()
 
@@ -290,8 +313,11 @@ class Feed:
     # Watching
 
     def _check(self, now_ns: int) -> None:
-        """Look at everything that time alone can make wrong, as the real feed does."""
-        self._at(now_ns + CHECK_NS, self._check)
+        """Look at everything that time alone can make wrong, as the real feed does.
+
+        What cannot become wrong soon is looked at less often than there.
+        """
+        is_well = True
         line = self._line
         for market, view in list(self.views.items()):
             facts = view.feed.market
@@ -299,6 +325,7 @@ class Feed:
                 continue
             if self._is_well(now_ns, market, view.feed):
                 continue
+            is_well = False
             witness = self._witnesses[market]
             for token in witness.due(now_ns, SETTINGS):
                 self._at(
@@ -308,6 +335,7 @@ class Feed:
             if line is not None and line is self._line:
                 self._cure(now_ns, line, view.feed, witness)
             self._watch(market, now_ns)
+        self._at(now_ns + (WELL_CHECK_NS if is_well else CHECK_NS), self._check)
 
     def _is_well(self, now_ns: int, market: str, feed: FeedMarket) -> bool:
         """Whether a closer look can be spared: a sound socket told of both tokens just now."""

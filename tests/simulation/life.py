@@ -108,6 +108,8 @@ class Life:
             world.exchange,
             world.faults,
             self.at,
+            world.at,
+            self._is_frozen,
             world.clock_ns,
             rng,
             scenario.feed_ms * MS,
@@ -163,6 +165,9 @@ class Life:
     def at(self, ns: int, act: Callable[[int], None]) -> None:
         """Let something happen to this life later: not once it is dead, later while it hangs."""
         self.world.at(ns, partial(self._run, act))
+
+    def _is_frozen(self) -> bool:
+        return self.world.now_ns < self._frozen_ns
 
     def _run(self, act: Callable[[int], None], now_ns: int) -> None:
         if self.is_dead:

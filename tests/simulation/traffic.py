@@ -95,11 +95,19 @@ class Crowd:
             self._enter(now_ns, side, price_e4, self._rng.randint(5, 40))
             return
         order = self._order(now_ns, side, price_e4, self._rng.randint(5, 200))
-        self._exchange.dealing.enter(now_ns, order, self._listing)
+        self._rest(now_ns, order)
         mine = self._mine[side]
         mine.append(order)
         if len(mine) > 4 * LEVELS:
             self._mine[side][:] = [one for one in mine if one.order_id in self._wallet.orders]
+
+    def _rest(self, now_ns: int, order: BookOrder) -> None:
+        """Put an order into the book that was found good: entering it costs three times as much."""
+        dealing = self._exchange.dealing
+        order.status = "LIVE"
+        dealing.open[order.order_id] = (order, self._listing)
+        self._wallet.orders[order.order_id] = order
+        dealing._rest(now_ns, order, self._listing)
 
     def _leave(self, now_ns: int, side: int) -> None:
         """Take an own order out, but leave a few levels."""

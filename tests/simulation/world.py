@@ -232,6 +232,7 @@ class World:
             return
         life.is_dead = True
         life.hearing.end()
+        life.feed.end()
         senses = self.senses
         senses.user_dropped = senses.user_sent - senses.user_taken
         if lost_tail:
