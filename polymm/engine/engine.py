@@ -295,6 +295,7 @@ class Engine:
                 is_shut = is_shut or not self.reconciler.is_ready(condition_id)
                 if is_shut != ("gate" in seat.sight.obstacles):
                     self._obstruct(now_ns, seat, "gate", stands=is_shut)
+                    self._merge_settled(seat)
 
     def _obstruct(self, now_ns: int, seat: Seat, name: str, *, stands: bool) -> None:
         if seat.sight.put(name, stands=stands) and seat.is_open:
@@ -358,8 +359,11 @@ class Engine:
             self._actions.append(Post(condition_id, tuple(passed)))
 
     def _merge_settled(self, seat: Seat) -> None:
-        """Ask for the merge that the maker wants as soon as all its pairs are on the chain."""
-        pairs_e6 = seat.merging_e6
+        """Ask for the merge that the maker wants as soon as all its pairs are on the chain.
+
+        Not while anything is being proven: a balance in which a merge shows early would differ.
+        """
+        pairs_e6 = 0 if "gate" in seat.sight.obstacles else seat.merging_e6
         condition_id = seat.market.condition_id
         if pairs_e6 and self.fills.pairs_confirmed_e6(condition_id) >= pairs_e6:
             seat.merging_e6 = 0

@@ -5,6 +5,7 @@ the journal told, cancels everything, reads everything, and only then quotes.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -14,17 +15,18 @@ from typing import Final
 
 from polymm import __version__
 from polymm._core.stages import Stages
-from polymm.domain.market import Market
+from polymm.domain.market import NS, Market
 from polymm.engine import evidence as ev
 from polymm.engine.actions import Alarm, Finished
 from polymm.engine.engine import EngineSettings
+from polymm.engine.reconcile import Phase
 from polymm.engine.records import RunBegun
 from polymm.errors import LedgerError
 from polymm.runtime.access import Access
 from polymm.runtime.cancel_all import prove_empty
 from polymm.runtime.clock import Clock
 from polymm.runtime.desk import Desk
-from polymm.runtime.journal_files import JournalSettings, open_journal
+from polymm.runtime.journal_files import JournalSettings, boot_id, open_journal
 from polymm.runtime.kill_switch import refuse_killed
 from polymm.runtime.money_book import MoneyBook
 from polymm.runtime.observed import ObservedVenue
@@ -73,6 +75,7 @@ class AccountSession:
         over: Set when the engine has said its last word, or will say none.
         money: What there was and what windows moved.
         left: Markets that an earlier process did not settle.
+        ready_s: From the start to the first moment at which everything was proven, 0 before.
     """
 
     def __init__(
@@ -102,6 +105,9 @@ class AccountSession:
         self._money_path: Path | None = None
         self._passing_e6 = 0
         self._is_settled = True
+        self._phase = Phase.NEW
+        self._started_ns = 0
+        self.ready_s = 0.0
         self.trading: Trading
 
     async def open(self, stack: AsyncExitStack) -> None:
@@ -119,7 +125,9 @@ class AccountSession:
         loop = asyncio.get_running_loop()
         journal = open_journal(self._state.journal, account, settings.journal, loop=loop)
         stack.callback(journal.close)
-        journal.begin(RunBegun(__version__, settings.digest, account, clock.now_ns()))
+        boot = boot_id()
+        is_tail_lost = journal.state.is_tail_lost(boot)
+        journal.begin(RunBegun(__version__, settings.digest, account, clock.now_ns(), boot))
         if access is not None:
             self._money_path = self._state.path / f"{account}.money.json"
             self.money = MoneyBook.load(self._money_path)
@@ -140,9 +148,9 @@ class AccountSession:
             self._stages,
             on_finish=self._finished,
             on_alarm=self._on_alarm,
+            is_tail_lost=is_tail_lost,
         )
         state = journal.state
-        self.trading.engine.restore(clock.now_ns(), state)
         if access is not None:
             access.venue.my_orders = self.trading.engine.orders.by_hash
             await access.begin_money(self.money)
@@ -158,6 +166,7 @@ class AccountSession:
             VenueError: The venue refuses the credentials on the user channel.
         """
         trading = self.trading
+        self._started_ns = self._clock.now_ns()
         trading.pump.open()
         stack.callback(trading.pump.close)
         trading.watch.open()
@@ -167,6 +176,24 @@ class AccountSession:
             trading.pump.take(ev.UserChannel(is_live=True, since_ns=self._clock.now_ns()))
         else:
             await self.access.hear()
+
+    def look(self) -> None:
+        """Say where the engine stands when that has changed; to be called now and then."""
+        reconciler = self.trading.engine.reconciler
+        if reconciler.phase is self._phase:
+            return
+        self._phase = reconciler.phase
+        if self._phase is Phase.READY and not self.ready_s:
+            self.ready_s = (reconciler.ready_ns - self._started_ns) / NS
+        self._state.tell(
+            {
+                "pid": os.getpid(),
+                "phase": self._phase.name,
+                "started_ns": self._started_ns,
+                "ready_s": round(self.ready_s, 3),
+                "recoveries": reconciler.recoveries,
+            }
+        )
 
     # The end
 

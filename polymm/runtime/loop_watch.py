@@ -13,7 +13,7 @@ from polymm.runtime.clock import Clock
 
 LOOK_S: Final = 0.005
 # What is told at all; what follows from it is the engine's to decide.
-STALL_NS: Final = 50_000_000
+STALL_NS: Final = 100_000_000
 JUMP_NS: Final = NS
 
 

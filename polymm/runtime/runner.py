@@ -29,7 +29,8 @@ from polymm.runtime.kill_switch import refuse_killed
 from polymm.runtime.moments import Watch
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
-from polymm.runtime.session import Session, SessionEnd, SessionSettings
+from polymm.runtime.session import Session
+from polymm.runtime.session_parts import SessionEnd, SessionSettings
 from polymm.runtime.settings import (
     base_parameters,
     close_margin_ns,

@@ -6,33 +6,28 @@ which is gone again when its window is settled. What an earlier process left is 
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import cache
 
-from polymm._core.stages import Stages
 from polymm.domain.market import NS, Market
 from polymm.domain.order import Token
 from polymm.engine.actions import Alarm, Finished
 from polymm.engine.engine import EngineSettings
-from polymm.engine.limits import RiskLimits
-from polymm.engine.settings import MakerSettings
 from polymm.errors import InputError
 from polymm.runtime.access import Access
 from polymm.runtime.account_session import AccountSession, AccountSettings
 from polymm.runtime.clock import Clock
 from polymm.runtime.desk import Desk
-from polymm.runtime.journal_files import JournalSettings
 from polymm.runtime.moments import Watch, moment_of
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
-from polymm.runtime.soak import Footprint, Footprints
+from polymm.runtime.session_parts import SessionEnd, SessionSettings, window_of
+from polymm.runtime.soak import Footprints
 from polymm.runtime.stage_names import new_stages
 from polymm.runtime.state_folder import StateFolder
 from polymm.runtime.window_run import RunShared, WindowRun
-from polymm.strategy.base import BaseParameters, raise_order_size
+from polymm.strategy.base import raise_order_size
 from polymm.venues.polymarket.catalog import CatalogEntry
 from polymm.venues.polymarket.feed_market import FeedMarket
 from polymm.venues.polymarket.finder import FinderSettings, WindowFinder
@@ -43,59 +38,6 @@ from polymm.venues.polymarket.slugs import Window, window_at
 # Of the window that is open at the start at least so much must be left to be worth a desk.
 OPEN_SHARE_MIN = 0.25
 WATCH_S = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSettings:
-    """What is traded, and how.
-
-    Args:
-        coins: As in slugs.
-        window_s: Length of the windows.
-        windows: Whole windows of each coin to trade, beside what is left of the open one; 0 for
-            no end.
-        close_margin_ns: How long before a window's end everything is pulled.
-        parameters: Of the strategy.
-        maker: Of the cycle.
-        limits: Of the risk gate.
-        journal: How safe the journal is.
-        digest: Of the configuration.
-        quoter_address: A compiled user quoter; 0 for the base strategy.
-        source: What the report calls the venue.
-    """
-
-    coins: tuple[str, ...]
-    window_s: int
-    windows: int
-    close_margin_ns: int
-    parameters: BaseParameters
-    maker: MakerSettings
-    limits: RiskLimits
-    source: str
-    journal: JournalSettings
-    digest: str = ""
-    quoter_address: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class SessionEnd:
-    """What a session left behind, beside the records of its markets.
-
-    Args:
-        stages: Latency by stage.
-        footprints: One a window.
-        facts: For the report.
-        counts: What was odd, by name.
-        faults: What does not add up, one sentence each.
-        halted: Why the engine stopped for good, "" where it did not.
-    """
-
-    stages: Stages
-    footprints: list[Footprint] = field(default_factory=list)
-    facts: dict[str, str] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-    faults: list[str] = field(default_factory=list)
-    halted: str = ""
 
 
 # Cached, so that a raise is warned of once and not with every window.
@@ -395,6 +337,7 @@ class Session:
         """Show where the desks stand, and note what this process holds."""
         self._watching = asyncio.get_running_loop().call_later(WATCH_S, self._look)
         now_ns = self._clock.now_ns()
+        self.account.look()
         if self._access is not None:
             self._access.gateway.budget.live = self.account.trading.may_rest("")
         if self._watch is not None:
@@ -427,6 +370,8 @@ class Session:
         """Put what the parts counted into the end."""
         account = self.account
         engine = account.trading.engine
+        if account.ready_s:
+            self.end.facts["ready"] = f"{account.ready_s:.2f} s after the start"
         told = {
             "market feed": self.feed.counts,
             "finder": finder.counts,
@@ -448,9 +393,3 @@ class Session:
             self.end.facts["not sent"] = (
                 f"{withheld['orders']:,} orders, {withheld['cancels']:,} cancels"
             )
-
-
-def window_of(market: Market) -> Window:
-    """The window of a market, which its slug names."""
-    length_s = (market.end_ns - market.start_ns) // NS
-    return Window(market.slug.partition("-")[0], length_s, market.start_ns // NS)

@@ -3,11 +3,12 @@
 Without a folder of its own a run keeps it all in a temporary one, and nothing outlives it.
 """
 
+import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,18 @@ class StateFolder:
     def journal(self) -> Path:
         """Folder of the journal."""
         return self.path / "journal"
+
+    @property
+    def status(self) -> Path:
+        """What the engine last said of itself: one JSON object."""
+        return self.path / "status.json"
+
+    def tell(self, status: Mapping[str, object]) -> None:
+        """Say where the engine stands, for people and programs; a full disk is no reason to end."""
+        passing = self.status.with_suffix(".new")
+        with suppress(OSError):
+            passing.write_text(json.dumps(dict(status)))
+            passing.replace(self.status)
 
     @property
     def key(self) -> Path:

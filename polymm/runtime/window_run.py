@@ -187,7 +187,10 @@ class WindowRun:
         await self._wait_for(self._is_settled, wait_s)
 
     def _is_settled(self) -> bool:
-        return self._trading.is_settled(self.desk.market.condition_id) and self.desk.is_flat
+        # What is redeemed before balances were compared would be found as a difference.
+        is_compared = self._trading.engine.reconciler.ready_ns >= 0
+        is_settled = self._trading.is_settled(self.desk.market.condition_id)
+        return is_compared and is_settled and self.desk.is_flat
 
     # Money
 

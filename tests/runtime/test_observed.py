@@ -13,7 +13,7 @@ from polymm.exchange.server.hall import Hall
 from polymm.exchange.server.settings import ServerSettings
 from polymm.exchange.windows import WindowSettings
 from polymm.research.records import MarketRun
-from polymm.runtime.session import SessionEnd
+from polymm.runtime.session_parts import SessionEnd
 from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.wire import SignatureType
 from tests.support.live_sessions import configured, make_bot, stored

@@ -12,7 +12,7 @@ from polymm.domain.order import Fill
 from polymm.research.records import MarketRun
 from polymm.runtime.collector import frozen
 from polymm.runtime.runner import loop_runner
-from polymm.runtime.session import SessionEnd
+from polymm.runtime.session_parts import SessionEnd
 from polymm.runtime.soak import Footprint
 from polymm.venues.polymarket.wire import SignatureType
 from tests.support.live_sessions import Bot, audit, configured, exchange_of, make_bot, stored

@@ -19,7 +19,8 @@ from polymm.runtime.embedded import EmbeddedExchange, embedded_exchange
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.runner import session_settings
-from polymm.runtime.session import Session, SessionEnd
+from polymm.runtime.session import Session
+from polymm.runtime.session_parts import SessionEnd
 from polymm.runtime.state_folder import StateFolder, state_folder
 from polymm.venues.polymarket.credentials import Secret, SigningKey
 from polymm.venues.polymarket.hosts import Hosts

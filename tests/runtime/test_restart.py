@@ -1,0 +1,119 @@
+"""Processes killed in the middle of trading, halted, doubled, and swept from outside."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from polymm.runtime.embedded import embedded_exchange
+from polymm.venues.polymarket.gateway import Gateway
+from tests.support.restarts import EXCHANGE, PLANNED_S_MAX, Bot, come_back_all, gateway_of
+
+ANSWER_S_MAX = 20.0
+
+
+def on_an_exchange(scene: Callable[[str], Awaitable[None]]) -> None:
+    async def play() -> None:
+        async with embedded_exchange(EXCHANGE) as child:
+            await scene(child.hosts.clob)
+
+    asyncio.run(play())
+
+
+async def trading(url: str, folder: Path) -> tuple[Bot, Gateway]:
+    """A bot that has placed, and another way into its account."""
+    bot = Bot(url, folder)
+    await bot.start()
+    await bot.until(lambda: bool(bot.planned()), PLANNED_S_MAX, "its first order")
+    return bot, await gateway_of(bot)
+
+
+async def verb(*arguments: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "polymm", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    async with asyncio.timeout(ANSWER_S_MAX):
+        out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+def test_five_killed_bots_come_back_and_leave_nothing_behind() -> None:
+    async def play() -> None:
+        async with embedded_exchange(EXCHANGE) as child:
+            found = await come_back_all(child.hosts, 5, seed=5, at_a_time=5)
+        assert [one.faults for one in found] == [()] * 5, found
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("how", ["file", "verb"])
+def test_a_killed_engine_cancels_everything_and_nobody_starts_it_again(
+    tmp_path: Path, how: str
+) -> None:
+    async def scene(url: str) -> None:
+        bot, gateway = await trading(url, tmp_path)
+        try:
+            if how == "file":
+                bot.state.kill_file.touch()
+            else:
+                account = gateway.wallet.funder
+                code, out, err = await verb("kill", "--account", account)
+                assert (code, err) == (0, ""), err
+                assert out == f"killed  process {bot.process.pid}, account {account.lower()}\n"
+            code, last = await bot.ended()
+            assert code == 42
+            assert last.startswith(f"polymm: halted: the {'file' if how == 'file' else 'signal'} ")
+            assert await gateway.open_orders() == []
+            await bot.start()
+            code, last = await bot.ended()
+            assert (code, last.rpartition("; ")[2]) == (42, "remove it to trade again")
+        finally:
+            await gateway.close()
+
+    on_an_exchange(scene)
+
+
+def test_a_second_engine_is_refused_wherever_it_keeps_its_state(tmp_path: Path) -> None:
+    async def scene(url: str) -> None:
+        bot, gateway = await trading(url, tmp_path / "first")
+        try:
+            (tmp_path / "second").mkdir(mode=0o700)
+            shutil.copy(bot.state.key, tmp_path / "second" / "key")
+            second = Bot(url, tmp_path / "second")
+            await second.start()
+            code, last = await second.ended()
+            assert code == 5
+            assert last.startswith("polymm: one engine an account: process")
+            assert not second.state.journal.exists()
+            assert bot.process.returncode is None
+        finally:
+            bot.process.kill()
+            await bot.process.wait()
+            await gateway.close()
+
+    on_an_exchange(scene)
+
+
+def test_what_a_dead_engine_left_is_cancelled_without_it(tmp_path: Path) -> None:
+    async def scene(url: str) -> None:
+        bot, gateway = await trading(url, tmp_path)
+        try:
+            bot.process.kill()
+            await bot.process.wait()
+            left = len(await gateway.open_orders())
+            where = ("--exchange", url, "--state", str(tmp_path))
+            code, out, err = await verb("cancel-all", *where)
+            assert (code, err) == (0, "")
+            # Some may have been filled meanwhile, or cancelled for want of a heartbeat.
+            assert out in {f"cancelled  {n} orders\n" for n in range(left + 1)}
+            assert await gateway.open_orders() == []
+        finally:
+            await gateway.close()
+
+    on_an_exchange(scene)
