@@ -63,15 +63,6 @@ class MarketReads:
         self.closed_ns = NEVER_NS
         self.doubted_ns = 0
 
-    @classmethod
-    def joined(cls, health: RestHealth, everywhere: "MarketReads") -> "MarketReads":
-        """Begin a market with what reads of all markets told."""
-        reads = cls(health)
-        reads.lists = everywhere.lists
-        reads.trades = list(everywhere.trades)
-        reads.doubted_ns = everywhere.doubted_ns
-        return reads
-
     @property
     def listed_ns(self) -> int:
         """When the newest complete list began, 0 where there is none."""

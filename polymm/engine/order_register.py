@@ -49,14 +49,12 @@ class OrderRegister:
         self._settings = settings
         self._live: dict[int, Order] = {}
         self._books: dict[str, OrderBook] = {}
-        self._everywhere = MarketReads(self.health)
 
     def add(self, planned_ns: int, market: str, place: Place) -> Order:
         """Begin to keep an order."""
         book = self._books.get(market)
         if book is None:
-            reads = MarketReads.joined(self.health, self._everywhere)
-            book = self._books[market] = OrderBook(reads)
+            book = self._books[market] = OrderBook(MarketReads(self.health))
         order = Order(self._settings, book.reads, planned_ns, market, place)
         order_id = place.order_id
         self.by_id[order_id] = self._live[order_id] = book.live[order_id] = order
@@ -76,9 +74,9 @@ class OrderRegister:
         return () if book is None else book.live.values()
 
     def reads(self, market: str) -> Iterable[MarketReads]:
-        """What a read of a market, "" of all, speaks of."""
+        """What a read of a market, "" of all, speaks of; it says nothing of later orders."""
         if not market:
-            return (self._everywhere, *(book.reads for book in self._books.values()))
+            return [book.reads for book in self._books.values()]
         book = self._books.get(market)
         return () if book is None else (book.reads,)
 

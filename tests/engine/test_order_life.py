@@ -396,6 +396,14 @@ def test_a_placement_sent_before_a_doubt_is_doubted_when_it_is_accepted_later() 
     assert other.life is Life.LIVE
 
 
+def test_a_doubt_ends_the_wait_for_a_cancel() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.cancel(5)
+    scene.manager.doubt(ns(5.5), why="heartbeat")
+    assert order.life is Life.UNKNOWN_CANCEL
+
+
 def test_the_end_of_its_market_closes_a_live_order() -> None:
     scene = OrderScene()
     order = scene.rest()
@@ -503,6 +511,17 @@ def test_open_evidence_from_after_the_end_takes_the_reserve_again(end: str) -> N
     assert scene.alarms == ["ended_order_lives"]
     assert list(scene.manager.potentially_live()) == [order]
     assert scene.cancels == [20.2]  # its maker believes it gone
+
+
+def test_what_was_filled_and_void_and_open_again_ends_as_filled() -> None:
+    scene = OrderScene()
+    order = scene.rest()
+    scene.step(1, fill("t1", 1, 10))
+    scene.step(5, fill("t1", 5, 10, Settlement.VOID))
+    scene.step(6.1, listed(6, seen()))
+    assert (order.life, order.reserve_e6) == (Life.UNKNOWN_CANCEL, FULL)
+    read_all(scene, 20)
+    assert order.life is Life.FILLED
 
 
 # Settings

@@ -341,8 +341,8 @@ def test_cancels_that_prove_nothing_are_told_to_whoever_wanted_them() -> None:
     scene.cancel(1)
     for _ in range(2):
         scene.step(1.1, canceled(LOST, 1, 1.1))
-    for _ in range(2):
-        scene.step(2.1, canceled(KEPT, 2, 2.1))
+    for recv in (2.1, 2.1, 2.2):
+        scene.step(recv, canceled(KEPT, 2, recv))
     assert scene.replies[1:] == [CancelRefused(1, "unavailable"), CancelRefused(1, "matched")]
 
 
