@@ -73,6 +73,7 @@ class Trading:
         stages: Latency counters.
         on_finish: Told when the engine is done.
         on_alarm: Told what people should know.
+        is_tail_lost: The host went down since the last run.
 
     Attributes:
         engine: What decides.
@@ -92,14 +93,20 @@ class Trading:
         *,
         on_finish: Callable[[Finished], None],
         on_alarm: Callable[[Alarm], None],
+        is_tail_lost: bool = False,
     ) -> None:
         self.desks: dict[str, Desk] = {}
         self.finished: Finished | None = None
         self.journal = journal
         self.engine = Engine(
-            settings.engine, budget=budget, first_order_id=journal.state.next_order_id
+            settings.engine,
+            budget=journal.looks.budget(budget),
+            first_order_id=journal.state.next_order_id,
         )
-        self.engine.restore(clock.now_ns(), journal.state)
+        # At the time of the run's own record, so that the run can be repeated from the journal.
+        run = journal.state.run
+        began_ns = clock.now_ns() if run is None else run.started_ns
+        self.engine.restore(began_ns, journal.state, is_tail_lost=is_tail_lost)
         self.engine.on_reply = self._on_reply
         self.pump = Pump(
             Driver(self.engine, venue, journal, clock.now_ns), clock.now_ns, self._after
