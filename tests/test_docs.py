@@ -12,7 +12,9 @@ from polymm._core.quoting import calculate_mm_prices
 from polymm._core.signals import analyze_levels
 from polymm.domain.market import NS, FeeSchedule
 from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.life import Life
 from polymm.engine.order_manager import OrderManager
+from polymm.engine.order_settings import OrderSettings
 from polymm.engine.recovered import REMEMBER_NS
 from polymm.engine.refusals import CLOSINGS, REFUSALS, RESTRICTIONS
 from polymm.engine.worth import NEVER_TICKS, Worth
@@ -201,6 +203,20 @@ def test_every_name_of_the_risk_gate_is_explained_in_its_order(
 ) -> None:
     told = {name.strip("`"): meaning for name, meaning in table(f"{head} |", ENGINE)}
     assert list(told.items()) == list(names.items())
+
+
+def test_every_state_of_an_order_is_explained_in_its_order() -> None:
+    states = [name for row in table("state", ENGINE) for name in re.findall(r"`(\w+)`", row[0])]
+    assert states == [life.name for life in Life]
+
+
+def test_the_waits_for_orders_are_those_that_are_told() -> None:
+    settings, text = OrderSettings(), " ".join(ENGINE.split())
+    resends = [f"{wait_ns / NS:g}" for wait_ns in settings.resends_ns]
+    checks = [f"{wait_ns / NS:g}" for wait_ns in settings.checks_ns]
+    for waits, verb in ((resends, "repeated"), (checks, "asked about after")):
+        assert f"{verb} {', '.join(waits[:-1])} and {waits[-1]} s" in text
+    assert f"then every {settings.check_period_ns // NS} s" in text
 
 
 def test_the_ticks_that_a_requote_must_be_worth() -> None:
