@@ -122,12 +122,8 @@ class Engine:
 
     # Life
 
-    def restore(self, now_ns: int, known: Recovered, *, is_tail_lost: bool = False) -> None:
-        """Believe what a journal tells, before the start; orders that were not final are in doubt.
-
-        Args:
-            is_tail_lost: The host went down, and the end of the journal with it.
-        """
+    def restore(self, now_ns: int, known: Recovered) -> None:
+        """Believe what a journal tells, before the start; orders not final are in doubt."""
         for order, kept in known.orders.items():
             self.orders.restore(
                 now_ns,
@@ -152,7 +148,7 @@ class Engine:
             self.fills.forget(settled.market)
         self._first_id = max(self._first_id, known.next_order_id)
         self._trades_known_ns = known.trades_known_ns
-        self._is_tail_lost = is_tail_lost
+        self._is_tail_lost = known.is_tail_lost
 
     def start(self, now_ns: int) -> Sequence[Action]:
         """Begin: the gate is closed until the reconciler has proven everything."""

@@ -24,6 +24,7 @@ from polymm.engine.settings import SECOND
 # A settled market's orders are told apart from foreign ones for so long after its end: trades are
 # read from ten minutes before what is known, and payouts took up to 316 s (markets-5m notes).
 REMEMBER_NS: Final = 1_800 * SECOND
+RESTART_NS: Final = 60 * SECOND
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Recovered:
 
     Attributes:
         run: The run that began last.
+        is_tail_lost: The host went down before it, and with it what was not on the disk.
         markets: By condition id.
         settled: Markets that are counted and paid.
         orders: By hash, in the order of their planning.
@@ -46,6 +48,7 @@ class Recovered:
     """
 
     run: RunBegun | None = None
+    is_tail_lost: bool = False
     markets: dict[str, MarketKnown] = field(default_factory=dict)
     settled: dict[str, ev.MarketSettled] = field(default_factory=dict)
     orders: dict[str, OrderKept] = field(default_factory=dict)
@@ -68,10 +71,6 @@ class Recovered:
         apply = _APPLY.get(type(record))
         if apply is not None:
             apply(self, record)
-
-    def is_tail_lost(self, boot: str) -> bool:
-        """Whether the host went down since the last run, and with it what was not on the disk."""
-        return self.run is not None and self.run.boot != boot
 
     def is_news(self, fill: ev.FillTold) -> bool:
         """Whether a fill was not told yet with this status or a higher one."""
@@ -117,6 +116,11 @@ class Recovered:
     # One function a record
 
     def _run(self, record: RunBegun) -> None:
+        before = self.run
+        if before is not None:
+            # A run that ended soon after such a start may not have waited for what arrives late.
+            is_soon = record.started_ns - before.started_ns < RESTART_NS
+            self.is_tail_lost = before.boot != record.boot or (self.is_tail_lost and is_soon)
         self.run = record
         self.last_ns = max(self.last_ns, record.started_ns)
 

@@ -125,9 +125,8 @@ class AccountSession:
         loop = asyncio.get_running_loop()
         journal = open_journal(self._state.journal, account, settings.journal, loop=loop)
         stack.callback(journal.close)
-        boot = boot_id()
-        is_tail_lost = journal.state.is_tail_lost(boot)
-        journal.begin(RunBegun(__version__, settings.digest, account, clock.now_ns(), boot))
+        began_ns = clock.now_ns()
+        journal.begin(RunBegun(__version__, settings.digest, account, began_ns, boot_id()))
         if access is not None:
             self._money_path = self._state.path / f"{account}.money.json"
             self.money = MoneyBook.load(self._money_path)
@@ -148,7 +147,6 @@ class AccountSession:
             self._stages,
             on_finish=self._finished,
             on_alarm=self._on_alarm,
-            is_tail_lost=is_tail_lost,
         )
         state = journal.state
         if access is not None:

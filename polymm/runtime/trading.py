@@ -73,7 +73,6 @@ class Trading:
         stages: Latency counters.
         on_finish: Told when the engine is done.
         on_alarm: Told what people should know.
-        is_tail_lost: The host went down since the last run.
 
     Attributes:
         engine: What decides.
@@ -93,7 +92,6 @@ class Trading:
         *,
         on_finish: Callable[[Finished], None],
         on_alarm: Callable[[Alarm], None],
-        is_tail_lost: bool = False,
     ) -> None:
         self.desks: dict[str, Desk] = {}
         self.finished: Finished | None = None
@@ -106,7 +104,7 @@ class Trading:
         # At the time of the run's own record, so that the run can be repeated from the journal.
         run = journal.state.run
         began_ns = clock.now_ns() if run is None else run.started_ns
-        self.engine.restore(began_ns, journal.state, is_tail_lost=is_tail_lost)
+        self.engine.restore(began_ns, journal.state)
         self.engine.on_reply = self._on_reply
         self.pump = Pump(
             Driver(self.engine, venue, journal, clock.now_ns), clock.now_ns, self._after

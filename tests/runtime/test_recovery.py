@@ -187,12 +187,13 @@ def test_what_else_happened_to_a_market_is_known() -> None:
 
 
 def test_another_boot_of_the_host_has_lost_the_tail() -> None:
-    disk = MemoryDisk()
-    memory_journal(disk).begin(RUN._replace(boot="one"))
-    state = recover(disk.end_process()).state
-    assert not state.is_tail_lost("one")
-    assert state.is_tail_lost("two")
-    assert not Recovered().is_tail_lost("one")
+    state = Recovered()
+    runs = (("one", 0, False), ("one", 1, False), ("two", 2, True), ("two", 61, True))
+    for boot, after_s, is_lost in (*runs, ("two", 121, False), ("two", 122, False)):
+        state.apply(RUN._replace(boot=boot, started_ns=T0 + after_s * NS))
+        assert state.is_tail_lost == is_lost
+        # A checkpoint begins each run's segment.
+        state.apply(state.checkpoint())
 
 
 # Forgetting

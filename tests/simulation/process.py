@@ -69,7 +69,7 @@ class EngineProcess:
             segment_bytes_max=SEGMENT_BYTES_MAX,
         )
         disk.journal = self.journal
-        self.journal.begin(RunBegun(__version__, "", ACCOUNT, world.now_ns))
+        self.journal.begin(RunBegun(__version__, "", ACCOUNT, world.now_ns, world.disk.boot))
         disk.run()
         self.engine = Engine(
             settings_of(world.scenario),
