@@ -65,11 +65,13 @@ class Disk:
     Attributes:
         segments: Oldest first.
         stuck_from_ns: When it last began to sync nothing.
+        boots: How often the host has begun.
         full_until_ns, stuck_until_ns: It takes nothing, or syncs nothing, before.
     """
 
     def __init__(self, rng: Random) -> None:
         self.segments: list[Segment] = []
+        self.boots = 1
         self.full_until_ns = 0
         self.stuck_from_ns = self.stuck_until_ns = 0
         self._digest = blake2b(digest_size=16)
@@ -107,8 +109,14 @@ class Disk:
             segment.settle(now_ns - SYNC_NS)
         self.stuck_from_ns, self.stuck_until_ns = now_ns, until_ns
 
+    @property
+    def boot(self) -> str:
+        """What tells this beginning of the host from others."""
+        return f"boot {self.boots}"
+
     def lose_power(self, now_ns: int) -> None:
         """Keep what is safe and a random part of the rest."""
+        self.boots += 1
         is_stuck = now_ns < self.stuck_until_ns
         safe_ns = (self.stuck_from_ns if is_stuck else now_ns) - SYNC_NS
         for segment in self.segments:

@@ -274,10 +274,11 @@ class Feed:
         return kept, up[: up.index(b"[{") + 2] + down
 
     def _post(self, now_ns: int, market: str, tokens: Sequence[int], frame: bytes) -> None:
-        due_ns = max(now_ns + self._latency_ns, self._due_ns)
+        due_ns = now_ns + self._latency_ns
         if self._faults.feed_switches:
             due_ns += self._faults.delay_ns(WireFault.MARKET_LAGS)
-        self._due_ns = due_ns
+        # A socket keeps its order: what is late makes all that follows as late.
+        due_ns = self._due_ns = max(due_ns, self._due_ns)
         self._at_world(due_ns, partial(self._receive, self._line, market, tokens, frame))
 
     def _receive(
