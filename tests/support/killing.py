@@ -1,0 +1,202 @@
+"""``python -m tests.support.killing --times 200``: kill -9 while it quotes, begin again, look.
+
+Each time: cancel-all within a second of the new process's start, quoting again (READY) within
+twenty, and no order live at the exchange that this life did not write down before it was sent.
+An order of an earlier life that still lives is one that the engine does not know of.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from polymm.engine.records import OrderPlanned, RunBegun
+from polymm.runtime.accounts import local_account
+from polymm.runtime.journal_codec import decode
+from polymm.runtime.journal_format import read_frames
+from polymm.venues.polymarket.gateway import Gateway, GatewaySettings
+from polymm.venues.polymarket.keys import create_or_derive_key
+from polymm.venues.polymarket.results import OpenOrder
+from tests.support.second_lane import Bot, Lane, second_lane
+
+CANCEL_ALL_S_MAX: Final = 1.0
+READY_S_MAX: Final = 20.0
+QUOTES_S_MAX: Final = 2.5  # It is killed so long after it is ready, at the latest.
+LOOKS: Final = 3
+WINDOWS_S: Final = (600, 900, 1_200, 1_800, 3_600)
+WALLET: Final = "deposit"
+
+
+def window_s_of(now_s: float, needed_s: float) -> int:
+    """A length of windows of which so much is left now, that the market is the same all the time.
+
+    Raises:
+        ValueError: None is long enough.
+    """
+    for window_s in WINDOWS_S:
+        left_s = window_s - now_s % window_s
+        if left_s > max(needed_s, window_s / 2):
+            return window_s
+    raise ValueError(f"no window has {needed_s:g} s left")
+
+
+@dataclass(frozen=True)
+class Life:
+    """What one life of the bot showed.
+
+    Args:
+        cancel_all_s: From the process's start to the request; ``cpu_s`` what it had computed then.
+        ready_s: From the process's start to the first order.
+        looks: Live orders at each look.
+    """
+
+    cancel_all_s: float
+    cpu_s: float
+    ready_s: float
+    looks: tuple[int, ...]
+
+
+@dataclass
+class Kills:
+    """All lives, and what was not as it must be."""
+
+    lives: list[Life] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def written_orders(state: Path) -> set[str]:
+    """Orders that the present life wrote down before it sent them."""
+    orders: set[str] = set()
+    for path in sorted((state / "journal").glob("*.journal")):
+        for frame in read_frames(path.read_bytes()).frames:
+            record = decode(frame)
+            if isinstance(record, RunBegun):
+                orders = set()
+            elif isinstance(record, OrderPlanned):
+                orders.add(record.order)
+    return orders
+
+
+def cpu_s(bot: Bot) -> float:
+    """What the bot's process has computed, s."""
+    assert bot.process is not None
+    text = Path(f"/proc/{bot.process.pid}/stat").read_text(encoding="ascii")
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / 100
+
+
+@asynccontextmanager
+async def onlooker(lane: Lane) -> AsyncIterator[Gateway]:
+    """The account's own lists, read beside the proxy."""
+    rng = random.Random(1)
+    account = local_account(lane.exchange.hosts.clob, lane.bot.state, WALLET)
+    key = await create_or_derive_key(account.hosts, account.wallet.key, rng=rng)
+    gateway = Gateway(account.hosts, account.wallet, key, settings=GatewaySettings(), rng=rng)
+    await gateway.open()
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+
+
+async def look(gateway: Gateway, bot: Bot) -> tuple[list[OpenOrder], str]:
+    """Live orders, and what is wrong with them, "" for nothing."""
+    live = await gateway.open_orders()
+    written = written_orders(bot.state)  # after the list: an order is written before it is sent
+    unknown = [order.order_id for order in live if order.order_id not in written]
+    sides = [(order.token_id, order.side) for order in live]
+    if unknown:
+        return live, f"live and unknown to this life: {', '.join(unknown)}"
+    if len(set(sides)) < len(sides):
+        return live, f"two live orders of a token and side: {sides}"
+    return live, ""
+
+
+async def live_once(
+    lane: Lane, gateway: Gateway, rng: random.Random, kills: Kills, *, bound_by_cpu: bool
+) -> None:
+    """Lead the bot from its start to its violent end."""
+    bot = lane.bot
+    sweep = await bot.asked("DELETE", "/cancel-all")
+    computed_s = cpu_s(bot)
+    sweep_s = (sweep.came_ns - bot.begun_ns) / 1e9
+    first = await bot.asked("POST", "/order")
+    ready_s = (first.came_ns - bot.begun_ns) / 1e9
+    name = f"life {len(kills.lives) + 1}"
+    took_s = min(sweep_s, computed_s) if bound_by_cpu else sweep_s
+    if took_s > CANCEL_ALL_S_MAX:
+        kills.faults.append(f"{name}: cancel-all after {sweep_s:.3f} s ({computed_s:.2f} computed)")
+    if ready_s > READY_S_MAX:
+        kills.faults.append(f"{name}: quoting after {ready_s:.1f} s")
+    looks = []
+    quotes_s = rng.random() * QUOTES_S_MAX
+    for _ in range(LOOKS):
+        live, fault = await look(gateway, bot)
+        looks.append(len(live))
+        if fault:
+            kills.faults.append(f"{name}: {fault}")
+        await asyncio.sleep(quotes_s / LOOKS)
+    kills.lives.append(Life(sweep_s, computed_s, ready_s, tuple(looks)))
+    bot.kill()
+    await bot.ended()
+
+
+async def kill_often(
+    times: int, seed: int, *, bound_by_cpu: bool = False, **troubles: float
+) -> Kills:
+    """Kill a bot so often on one exchange, and look at each life after the first.
+
+    Args:
+        bound_by_cpu: Hold the cancel-all to what the process computed until then: where the
+            machine is busy with other tests, its own start is not what takes long.
+        troubles: Of the network; see `tests.support.fault_proxy.Trouble`.
+    """
+    rng, kills = random.Random(f"kills/{seed}"), Kills()
+    window_s = window_s_of(time.time(), min(times * 8.0, 1_500.0))
+    flags = ("--window", str(window_s))
+    async with second_lane(*flags, bot_flags=("--window-s", str(window_s)), seed=seed) as lane:
+        bot = lane.bot
+        await bot.begin()
+        await bot.asked("POST", "/order", count=2)
+        bot.kill()
+        await bot.ended()
+        lane.proxy.trouble(**troubles)
+        async with onlooker(lane) as gateway:
+            for number in range(times):
+                await bot.begin()
+                await live_once(lane, gateway, rng, kills, bound_by_cpu=bound_by_cpu)
+                print(f"  {number + 1}: {kills.lives[-1]}", flush=True)
+        audit = await lane.control("/audit")
+        if audit != {"audit": "ok"}:
+            kills.faults.append(f"the exchange's own books: {audit}")
+    return kills
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.support.killing", description=__doc__)
+    parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lenient", action="store_true", help="hold the start to what it computes")
+    asked = parser.parse_args()
+    kills = asyncio.run(kill_often(asked.times, asked.seed, bound_by_cpu=asked.lenient))
+    good = asked.times - len({fault.partition(":")[0] for fault in kills.faults})
+    for fault in kills.faults:
+        print(f"FAULT: {fault}")
+    slowest = max(kills.lives, key=lambda life: life.cancel_all_s)
+    latest = max(kills.lives, key=lambda life: life.ready_s)
+    print(
+        f"{good} of {asked.times}, seed {asked.seed}: cancel-all at the latest after "
+        f"{slowest.cancel_all_s:.3f} s, quoting after {latest.ready_s:.2f} s, "
+        f"{sum(sum(life.looks) for life in kills.lives)} live orders looked at"
+    )
+    return 1 if kills.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
