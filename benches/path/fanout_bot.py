@@ -15,14 +15,16 @@ from benches.path.latency import spread
 from polymm._core.layout import ASK, BID
 from polymm.research.records import StageTimes
 from polymm.runtime.access import Access
+from polymm.runtime.accounts import WALLETS
 from polymm.runtime.clock import Clock
 from polymm.runtime.config_source import load_config
 from polymm.runtime.desk import Desk
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
-from polymm.runtime.runner import WALLETS, session_settings
+from polymm.runtime.runner import session_settings
 from polymm.runtime.session import Session
 from polymm.runtime.stage_names import Stage, stage_times
+from polymm.runtime.state_folder import state_folder
 from polymm.venues.polymarket.credentials import Secret, SigningKey
 from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.keys import create_or_derive_key
@@ -117,7 +119,7 @@ class Looker:
             return
         self.timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
         for desk in self.desks:
-            feed = desk.sight.feed
+            feed = desk.feed
             self.ages_ms.append(now_ns // MS - feed.book.timestamp_ms)
             one.looks += 1
             if feed.lane.state_view["usable"].item():
@@ -129,7 +131,7 @@ class Looker:
     def count(self) -> None:
         """Count the orders of each slice."""
         for desk in self.desks:
-            for sent in desk.dispatch.sent.values():
+            for sent in desk.sent.values():
                 one = self._place_of(sent.sent_ns)
                 if one is not None:
                     one.placed += sent.is_alive
@@ -137,7 +139,7 @@ class Looker:
 
 def quoting(session: Session) -> list[Desk]:
     """Desks in their window that have something resting."""
-    desks = [desk for desk in session.desks.values() if desk.is_quoting]
+    desks = [desk for desk in session.desks if desk.is_quoting]
     return [desk for desk in desks if desk.best(BID)[1] or desk.best(ASK)[1]]
 
 
@@ -156,12 +158,13 @@ async def _trade(pipe: Connection, place: Place, coins: str, seconds: float) -> 
     credentials = await create_or_derive_key(hosts, key, rng=rng)
     reads = PublicReads(hosts, rng, clock_ns=clock.now_ns)
     access = Access(hosts, wallet, credentials, reads, rng=rng, clock_ns=clock.now_ns)
-    with RunStore() as store:
+    with RunStore() as store, state_folder(None) as state:
         session = Session(
             hosts,
             session_settings(config, "fan-out bench", is_endless=True),
             reads=reads,
             access=access,
+            state=state,
             store=store,
             rng=rng,
             clock=clock,
