@@ -128,7 +128,8 @@ class Checker:
                 self.truth.merging_e6[market] += pairs_e6
         self._engine = None
         self._belief = None
-        self._lost_tail = self._lost_tail or lost_tail
+        # What a full disk did not take is lost as well.
+        self._lost_tail = self._lost_tail or lost_tail or self._journal_fails
         self.timing.crashed(now_ns)
 
     def alarmed(self, alarm: Alarm) -> None:

@@ -27,7 +27,7 @@ CHECKED: Final[Mapping[str, str]] = MappingProxyType(
         "I18": "sending: the engine's book against the true touches of the last seconds",
         "I19": "sending: the token of each order as it reaches the venue",
         "I20": "bounds: every container that can be reached from the engine",
-        "I21": "journaling: the noted steps run again, of a share of the runs",
+        "I21": "test_exact_replay: the noted steps of a share of the runs, run again",
         "I22": "journaling: the plan at each POST; recovery at each crash and at the end",
         "I26": "sending: no POST between a jump and the next look at the clock; checker: time"
         " never falls",
@@ -37,7 +37,7 @@ CHECKED: Final[Mapping[str, str]] = MappingProxyType(
         "L1": "timing: what rests after an input was lost",
         "L2": "timing: something rests soon after the last fault",
         "L3": "timing: ages of unknown orders and of fill debt",
-        "L4": "holding: what rests from an earlier life is known once anything is posted",
+        "L4": "sending: what rests from an earlier life is known once anything is posted",
         "L5": "timing: lag after the last fault; user events counted",
         "L7": "timing: a stop ends in time, clean or with the ids",
     }
@@ -46,12 +46,12 @@ CHECKED: Final[Mapping[str, str]] = MappingProxyType(
 ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "I23": "tests/runtime/test_secrets.py: canaries in every sink",
-        "I24": "issue 5 owes it: the dashboard is not built",
-        "I25": "tests/runtime/test_live_gate.py: no write but to the embedded exchange",
-        "I30": "issue 6 owes it: there is no signer process yet; tests/venues hold what is signed",
+        "I24": "a later issue owes it: the dashboard is not built",
+        "I25": "tests/runtime/test_live_gate.py: no write but to the embedded exchange on loopback",
+        "I30": "a later issue owes it: there is no signer process yet",
         "I31": "tests/fuzz: any bytes to each parser",
-        "I32": "tests/data/test_recorder.py: recorded is received, or an explicit gap",
+        "I32": "issue 5 owes it: the recorder; tests/runtime/test_journal.py holds its framing",
         "L6": "tests/net/test_pacing.py: bounded retries with jitter",
-        "L8": "tests/runtime/test_dispatch.py: user events and cancels never wait behind books",
+        "L8": "tests/runtime/test_kill_switch.py and the benches over sockets: cancels do not wait",
     }
 )

@@ -1,4 +1,4 @@
-"""What the disk must hold: I10 and I22, and I21 by running the noted steps again."""
+"""What the disk must hold: I10 and I22."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol

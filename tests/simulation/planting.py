@@ -6,12 +6,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from polymm.errors import InputError
+from tests.simulation.attaching import CheckedWorld
 from tests.simulation.defects import Defect
+from tests.simulation.scenario import draw
+from tests.simulation.violations import Violated
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Compiled modules are linked, their sources and caches are of no use.
@@ -22,12 +26,12 @@ class Outcome(NamedTuple):
     """What a run of seeds gave.
 
     Args:
-        seeds: How many were run.
+        seeds: Those that were run.
         invariant: What fired, "" for nothing, ``crash`` for anything else.
         text: What it said.
     """
 
-    seeds: int
+    seeds: tuple[int, ...]
     invariant: str
     text: str
 
@@ -44,15 +48,16 @@ def planted(defect: Defect | None) -> Iterator[Path]:
         if defect is not None:
             path = root / defect.file
             text = path.read_text()
-            assert text.count(defect.old) == 1, f"{defect.name}: the text must stand there once"
+            if text.count(defect.old) != 1:
+                raise InputError(f"{defect.file} must hold the text once: {defect.old!r}")
             path.write_text(text.replace(defect.old, defect.new))
         yield root
 
 
-def run(defect: Defect | None, first: int, last: int, *, minutes: float, wait_s: float) -> Outcome:
+def run(defect: Defect, n_seeds: int, *, minutes: float, wait_s: float) -> Outcome:
     """Run seeds in a copy of the package until the checker fires."""
     with planted(defect) as root:
-        words = [str(first), str(last), str(minutes)]
+        words = [str(n_seeds), str(minutes), *defect.faults]
         environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
             [sys.executable, "-m", "tests.simulation.planting", *words],
@@ -64,25 +69,38 @@ def run(defect: Defect | None, first: int, last: int, *, minutes: float, wait_s:
             check=False,
         )
     if done.returncode:
-        return Outcome(0, "crash", done.stderr.strip()[-2_000:])
-    return Outcome(*json.loads(done.stdout.splitlines()[-1]))
+        return Outcome((), "crash", done.stderr.strip()[-2_000:])
+    seeds, invariant, text = json.loads(done.stdout.splitlines()[-1])
+    return Outcome(tuple(seeds), invariant, text)
 
 
-def run_here(first: int, last: int, minutes: float) -> Outcome:
+def telling_seeds(n_seeds: int, minutes: float, faults: Sequence[str]) -> list[int]:
+    """Put the seeds first that draw one of these faults."""
+
+    def lacks(seed: int) -> bool:
+        scenario = draw(seed, minutes)
+        return not any(one.fault in faults for one in (*scenario.episodes, *scenario.troubles))
+
+    return sorted(range(n_seeds), key=lacks) if faults else list(range(n_seeds))
+
+
+def run_here(seeds: Sequence[int], minutes: float) -> Outcome:
     """Run seeds with the package that is imported until anything goes wrong."""
-    from tests.simulation.attaching import CheckedWorld
-    from tests.simulation.scenario import draw
-    from tests.simulation.violations import Violated
-
-    for seed in range(first, last):
+    for number, seed in enumerate(seeds, 1):
         try:
             CheckedWorld(draw(seed, minutes)).run()
         except Violated as violated:
-            return Outcome(seed + 1 - first, violated.invariant, f"seed {seed}: {violated}")
+            return Outcome(tuple(seeds[:number]), violated.invariant, f"seed {seed}: {violated}")
         except Exception as error:  # noqa: BLE001 - whatever it is, no invariant caught it
-            return Outcome(seed + 1 - first, "crash", f"seed {seed}: {error!r}")
-    return Outcome(last - first, "", "")
+            return Outcome(tuple(seeds[:number]), "crash", f"seed {seed}: {error!r}")
+    return Outcome(tuple(seeds), "", "")
+
+
+def main(n_seeds: str, minutes: str, *faults: str) -> None:
+    """Run in a copy; the last line that is printed is the outcome."""
+    seeds = telling_seeds(int(n_seeds), float(minutes), faults)
+    print(json.dumps(run_here(seeds, float(minutes))))
 
 
 if __name__ == "__main__":
-    print(json.dumps(run_here(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))))
+    main(*sys.argv[1:])
