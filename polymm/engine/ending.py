@@ -60,7 +60,7 @@ class Ending:
         """Cancel all at once; a second reason cancels once more and never ends later."""
         if self.is_over:
             return
-        self.code = "halted" if "halted" in (code, self.code) else code
+        self.code = code
         self._reason = f"{self._reason}; {reason}" if self._reason else reason
         self._last_ns = min(self._last_ns, now_ns + wait_ns)
         self._is_empty = False

@@ -132,6 +132,28 @@ def test_an_answer_that_comes_after_the_limit_was_no_beat_in_time() -> None:
     assert "heartbeat" in scene.gate.closed_by
 
 
+def test_a_beat_that_is_told_after_the_limit_does_not_undo_the_miss() -> None:
+    scene = opened(Scene())
+    scene.run_until(lambda: bool(scene.asked(act.Beat)))
+    sent_ns = scene.now_ns
+    scene.run(0.1)
+    scene.now_ns = sent_ns + 10 * NS + 1
+    scene.beating.apply(scene.now_ns, ev.BeatAnswered(True, "", sent_ns + 9 * NS, scene.now_ns))
+    assert scene.beating.missed == 1
+    assert not scene.beating.is_alive(scene.now_ns)
+
+
+def test_a_first_beat_that_is_told_too_late_opens_nothing() -> None:
+    scene = Scene()
+    scene.venue.silent.add("Beat")
+    scene.start()
+    scene.run(15)
+    scene.beating.apply(
+        scene.now_ns, ev.BeatAnswered(True, "", scene.now_ns - 10 * NS, scene.now_ns)
+    )
+    assert "heartbeat" in scene.gate.closed_by
+
+
 def test_no_beat_while_the_user_channel_is_away_for_two_seconds() -> None:
     scene = opened(Scene())
     scene.tell(ev.UserChannel(is_live=False, since_ns=scene.now_ns))
