@@ -55,6 +55,12 @@ class Segment:
             self.safe = max(self.safe, marks[n_safe - 1][1])
             del marks[:n_safe]
 
+    def cut(self, size: int) -> None:
+        """Keep the beginning only; all of that is safe."""
+        del self.content[size:]
+        self.safe = size
+        self._marks.clear()
+
 
 class Disk:
     """What outlives the engine's processes.
@@ -121,9 +127,7 @@ class Disk:
         safe_ns = (self.stuck_from_ns if is_stuck else now_ns) - SYNC_NS
         for segment in self.segments:
             segment.settle(safe_ns)
-            size = len(segment.content)
-            del segment.content[self._rng.randint(segment.safe, size) :]
-            segment.safe = len(segment.content)
+            segment.cut(self._rng.randint(segment.safe, len(segment.content)))
 
 
 class DiskPort:

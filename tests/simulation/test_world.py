@@ -358,6 +358,7 @@ def test_a_loss_of_power_keeps_what_is_safe_and_a_part_of_the_rest():
         disk.segments[-1].append(10 * MS, b"first")
         disk.segments[-1].append(20 * MS, b"second")
         disk.lose_power(20 * MS + SYNC_NS - 1)
+        disk.lose_power(1_000 * MS)
         (content,) = disk.newest_first()
         assert b"headfirstsecond".startswith(content)
         kept.add(len(content))
