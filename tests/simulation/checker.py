@@ -16,6 +16,7 @@ of the three is computed from another. The world calls it:
 Each of them raises `Violated`. A step costs what it touched: all is looked at every `SWEEP_STEPS`.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from polymm.engine import evidence as ev
@@ -210,9 +211,7 @@ class Checker:
                 markets.update(fill.market for fill, _ in self._told.news)
                 belief.book()
             self._note(event, belief)
-            market = getattr(event, "market", "")
-            if market:
-                markets.add(market)
+            markets.update(self._concerned(event, engine))
         belief.settle()
         if belief.is_behind:
             markets |= belief.correct()
@@ -227,6 +226,14 @@ class Checker:
             self._sweep(now_ns, engine, belief)
         if self.steps % BOUNDS_STEPS == 0:
             self._bounds.check(now_ns, engine)
+
+    def _concerned(self, event: ev.Event, engine: "Engine") -> Iterable[str]:
+        """Markets whose belief an event may change; a read or a timer may change all."""
+        market = getattr(event, "market", "")
+        if market:
+            return (market,)
+        sending = self.sends.sent.get(getattr(event, "order", ""))
+        return engine.seats if sending is None else (sending.market,)
 
     def _note(self, event: ev.Event, belief: BeliefChecks) -> None:
         match event:
