@@ -91,7 +91,8 @@ class Ending:
             return
         self._sweeping.tick(now_ns)
         if self._sweeping.proven_ns >= 0:
-            self._lists.want(self._sweeping.proven_ns)
+            again_ns = self._lists.good_ns + self._settings.retry_ns_min
+            self._lists.want(max(self._sweeping.proven_ns, again_ns))
         resting = [order for order in self._orders.potentially_live() if may_rest(order)]
         is_stuck = all(order.life is Life.QUARANTINED for order in resting)
         if (self._is_empty and is_stuck) or now_ns >= self._last_ns:

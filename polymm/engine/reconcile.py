@@ -214,15 +214,16 @@ class Reconciler:
         self._set_timer()
 
     def _set_timer(self) -> None:
-        next_ns = min(self._recovery.next_timer_ns, self._ending.next_timer_ns)
-        next_ns = min(next_ns, self._escalation.next_timer_ns, self._reads.next_timer_ns)
+        if self.phase is Phase.ENDING:
+            self.next_timer_ns = min(self._ending.next_timer_ns, self._reads.next_timer_ns)
+            return
+        next_ns = min(self._recovery.next_timer_ns, self._escalation.next_timer_ns)
         next_ns = min(next_ns, self._ends.next_timer_ns)
+        next_ns = min(next_ns, self._reads.next_timer_ns, self._reads.stale_ns)
         if self._lost_ns < NEVER_NS and self.phase is Phase.READY:
             next_ns = min(next_ns, self._lost_ns + self.settings.gap_ns_max + 1)
         if self.phase is Phase.STARTING and "start_slow" not in self._alarmed:
             next_ns = min(next_ns, self._start_ns + self.settings.ready_ns_max)
-        if self.phase is not Phase.ENDING:
-            next_ns = min(next_ns, self._reads.stale_ns)
         self.next_timer_ns = next_ns
 
     # What follows

@@ -55,7 +55,6 @@ class Recovery:
     ) -> None:
         self.why = ""
         self.began_ns = 0
-        self._trades_from_ns = 0
         self.next_timer_ns = NEVER_NS
         # Orders that nobody knows and that a list showed after a cancel of all.
         self._strangers: set[str] = set()
@@ -97,7 +96,6 @@ class Recovery:
         if not self._is_on:
             self.began_ns = now_ns
             self.why = why
-            self._trades_from_ns = self._reads.trades_from_ns
         self._is_on = True
         self._hold_ns = max(self._hold_ns, now_ns + hold_ns)
         self._forget_lists()
@@ -160,8 +158,8 @@ class Recovery:
         return survivors
 
     def trade(self, event: ev.TradesRead) -> None:
-        """Take a complete list of the trades of all markets."""
-        is_whole = event.after_ns <= self._trades_from_ns and not event.market
+        """Take a complete list of the trades of all markets; `Reads` has taken it before."""
+        is_whole = event.after_ns <= self._reads.trades_from_ns and not event.market
         if self._is_on and is_whole and event.began_ns >= self.floor_ns:
             self._trades_done_ns = event.began_ns
 
@@ -221,7 +219,8 @@ class Recovery:
                 self.floor_ns if is_first else self._empty_ns + self._settings.apart_ns
             )
         if self._trades_done_ns < 0:
-            self._trades.want(self.floor_ns)
+            again_ns = self._trades.good_ns + self._settings.retry_ns_min
+            self._trades.want(max(self.floor_ns, again_ns))
 
     def _is_left_over(self) -> bool:
         return any(order.life is not Life.QUARANTINED for order in self._orders.potentially_live())

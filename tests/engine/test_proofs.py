@@ -273,10 +273,34 @@ def test_an_order_that_vanished_unexplained_is_left_though_the_list_is_empty() -
     scene.run(6)
     scene.venue.open.clear()
     scene.tell(ev.Stop("SIGTERM"))
+    scene.log.clear()
     scene.run(4)
     assert scene.finished is None
+    assert len([1 for _, read in scene.asked(act.ReadOpen) if not read.market]) < 10
     scene.run(1)
     assert scene.finished == act.Finished("unproven", ("0xa",), "SIGTERM")
+
+
+def test_a_market_that_ends_while_the_engine_does_keeps_nobody_busy() -> None:
+    scene = Scene()
+    scene.start_ready(make_market(length_s=60))
+    scene.post("0xa")
+    scene.run((START_NS + 56 * NS - scene.now_ns) / NS)
+    scene.venue.silent |= {"Sweep", "ReadOpen", "CancelOrders"}
+    scene.tell(ev.Kill("file"))
+    scene.run_until(lambda: scene.finished is not None, 21)
+
+
+def test_proving_again_for_minutes_reads_trades_without_haste() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.venue.sweep = scene.venue.cancel = CancelVerdict.REFUSED
+    scene.tell(ev.Stalled(2 * NS))
+    scene.run(150)
+    scene.venue.sweep = scene.venue.cancel = CancelVerdict.CANCELED
+    scene.log.clear()
+    scene.run_until(lambda: scene.phase is Phase.READY, 10)
+    assert len(scene.asked(act.ReadTrades)) <= 3
 
 
 def test_a_stop_after_a_kill_changes_nothing_of_it() -> None:
