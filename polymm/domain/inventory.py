@@ -1,8 +1,7 @@
 """What one market left in our hands, and what several are worth together.
 
 All integers: shares and dollars in 1e-6, and cash in 1e-10 dollars, because a price (1e-4) times
-a size (1e-6) is exact only there. Fills count as settled at once; shares that back open sells or
-a merge on its way are reserved.
+a size (1e-6) is exact only there. Shares that back open sells or a merge on its way are reserved.
 """
 
 from dataclasses import dataclass
@@ -20,12 +19,15 @@ class Inventory:
         up_e6, down_e6: Shares, 1e-6. Pairs on their way into a merge are still counted.
         cash_e10: Change of cash since the start, 1e-10 dollars.
         merging_e6: Pairs sent to be merged and not yet confirmed.
+        unsettled_up_e6: Of the Up shares, bought ones that are not confirmed yet: the venue takes
+            no order that sells them. 0 where fills settle at once.
     """
 
     up_e6: int = 0
     down_e6: int = 0
     cash_e10: int = 0
     merging_e6: int = 0
+    unsettled_up_e6: int = 0
 
     @property
     def cash_e6(self) -> int:
@@ -56,8 +58,8 @@ class Inventory:
         return max(pairs - self.merging_e6, 0)
 
     def sellable_up_e6(self) -> int:
-        """Up shares that no merge on its way will take."""
-        return max(self.up_e6 - self.merging_e6, 0)
+        """Up shares that are settled, and that no merge on its way will take."""
+        return max(self.up_e6 - self.unsettled_up_e6 - self.merging_e6, 0)
 
     def begin_merge(self, pairs_e6: int) -> None:
         """Reserve pairs for a merge that is being sent."""

@@ -195,6 +195,11 @@ class Engine:
         inventory.down_e6 = self.fills.position(market, Token.DOWN).booked_e6
         inventory.cash_e10 = self.fills.account(market).booked_e10
 
+    def _show_settled(self, seat: Seat) -> None:
+        """Let a maker know which shares are settled: only those may be sold."""
+        position = self.fills.position(seat.market.condition_id, Token.UP)
+        seat.maker.inventory.unsettled_up_e6 = position.buying_e6
+
     @property
     def next_timer_ns(self) -> int:
         """When to step with Timer at the latest."""
@@ -270,6 +275,9 @@ class Engine:
                 break
         else:
             raise AssertionError("one event set off too much")
+        for seat in self.seats.values():
+            # A fill that is settled further is no news to its maker.
+            self._show_settled(seat)
         return self._drain()
 
     def _tick(self, now_ns: int) -> None:
@@ -308,6 +316,7 @@ class Engine:
             seat = self.seats.get(market)
             if seat is None:
                 continue
+            self._show_settled(seat)
             if isinstance(reply, Fill) and not seat.maker.owns(reply.order_id):
                 seat.maker.adopt(reply)
             else:

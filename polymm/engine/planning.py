@@ -78,7 +78,8 @@ def wanted_legs(
     """Orders the quote asks for, bid first; parts below the minimum are dropped, never raised.
 
     Args:
-        sellable_up_e6: Up shares a sell may be backed by; a merge on its way has taken the rest.
+        sellable_up_e6: Up shares a sell may be backed by; a merge on its way has taken the rest,
+            or they are not settled.
     """
     legs = []
     if quote.bid_e6 >= order_min_e6:

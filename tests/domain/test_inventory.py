@@ -53,6 +53,13 @@ def test_pairs_on_their_way_into_a_merge_are_neither_merged_again_nor_sold() -> 
     assert inventory == Inventory(up_e6=4, down_e6=2, cash_e10=60_000)
 
 
+def test_shares_whose_purchase_is_not_settled_are_not_sold() -> None:
+    inventory = Inventory(up_e6=10, unsettled_up_e6=6)
+    assert inventory.sellable_up_e6() == 4
+    inventory.up_e6 = 5
+    assert inventory.sellable_up_e6() == 0
+
+
 def test_cash_of_odd_sizes_is_exact() -> None:
     inventory = Inventory()
     for n in range(3):

@@ -4,13 +4,16 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from polymm.domain.market import NS
+from polymm.domain.order import Side
 from polymm.engine import evidence as ev
 from tests.simulation.faults import SWITCHES, AnyFault
+from tests.simulation.process import EngineProcess
 from tests.simulation.runs import Run, Tally
 from tests.simulation.scenario import draw, permanent
 from tests.simulation.violations import Violated
@@ -67,6 +70,20 @@ def test_a_seed_gives_the_same_steps_whatever_ran_before_it() -> None:
     assert len(said[0]) == 6
     assert said[0] == said[1]
     assert len({line.split()[2] for line in said[0]}) == 6
+
+
+def test_only_settled_shares_are_offered() -> None:
+    calm = replace(draw(10, 2.0), episodes=(), troubles=())
+    assert calm.lane["ask_mode"] == "sell_first"
+    run = Run(calm)
+    tally = run.play()
+    assert not tally.failures, failures(tally)
+    places = [place for sent in run.world.wire.log for place in sent.places]
+    assert sum(place.side is Side.SELL for place in places) > 10
+    assert run.world.life is not None
+    process = run.world.life.process
+    assert isinstance(process, EngineProcess)
+    assert not process.engine.gate.counts["coverage"]
 
 
 class Tripwire:
