@@ -1,4 +1,4 @@
-"""Processes killed in the middle of trading, halted, doubled, and swept from outside."""
+"""Engines that are halted, doubled and swept from outside, as processes over sockets."""
 
 import asyncio
 import shutil
@@ -11,7 +11,7 @@ import pytest
 
 from polymm.runtime.embedded import embedded_exchange
 from polymm.venues.polymarket.gateway import Gateway
-from tests.support.restarts import EXCHANGE, PLANNED_S_MAX, Bot, come_back_all, gateway_of
+from tests.support.lone_bot import EXCHANGE, PLANNED_S_MAX, Bot, gateway_of
 
 ANSWER_S_MAX = 20.0
 
@@ -43,15 +43,6 @@ async def verb(*arguments: str) -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
-def test_five_killed_bots_come_back_and_leave_nothing_behind() -> None:
-    async def play() -> None:
-        async with embedded_exchange(EXCHANGE) as child:
-            found = await come_back_all(child.hosts, 5, seed=5, at_a_time=5)
-        assert [one.faults for one in found] == [()] * 5, found
-
-    asyncio.run(play())
-
-
 @pytest.mark.parametrize("how", ["file", "verb"])
 def test_a_killed_engine_cancels_everything_and_nobody_starts_it_again(
     tmp_path: Path, how: str
@@ -68,7 +59,8 @@ def test_a_killed_engine_cancels_everything_and_nobody_starts_it_again(
                 assert out == f"killed  process {bot.process.pid}, account {account.lower()}\n"
             code, last = await bot.ended()
             assert code == 42
-            assert last.startswith(f"polymm: halted: the {'file' if how == 'file' else 'signal'} ")
+            # Whichever of the two it sees first.
+            assert last.startswith(("polymm: halted: the file ", "polymm: halted: the signal "))
             assert await gateway.open_orders() == []
             await bot.start()
             code, last = await bot.ended()
