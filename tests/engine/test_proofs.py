@@ -285,8 +285,9 @@ def test_a_market_that_ends_while_the_engine_does_keeps_nobody_busy() -> None:
     scene = Scene()
     scene.start_ready(make_market(length_s=60))
     scene.post("0xa")
-    scene.run((START_NS + 56 * NS - scene.now_ns) / NS)
+    scene.run((START_NS + 54 * NS - scene.now_ns) / NS)
     scene.venue.silent |= {"Sweep", "ReadOpen", "CancelOrders"}
+    scene.run(2)
     scene.tell(ev.Kill("file"))
     scene.run_until(lambda: scene.finished is not None, 21)
 
