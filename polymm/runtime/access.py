@@ -171,16 +171,17 @@ class Access:
             book.rebates_start_e6 = await self._rebated_e6(book.began_ns)
 
     async def check_money(
-        self, book: MoneyBook, passing_e6: int = 0
+        self, book: MoneyBook, passing_e6: int = 0, wait_s: float = MONEY_S_MAX
     ) -> tuple[dict[str, str], list[str]]:
         """Hold the venue's balance against all that windows moved; facts and faults.
 
         Args:
             book: What settled windows moved, as the venue lists it.
             passing_e6: What those moved that are not settled.
+            wait_s: How long to wait for what is on its way to the chain.
         """
         moved_e6 = book.moved_e6 + passing_e6
-        last_ns = self._clock_ns() + int(MONEY_S_MAX * NS)
+        last_ns = self._clock_ns() + int(wait_s * NS)
         while True:
             try:
                 cash_e6 = (await self.gateway.balance()).balance_e6

@@ -22,7 +22,7 @@ from polymm.engine.engine import EngineSettings
 from polymm.engine.reconcile import Phase
 from polymm.engine.records import RunBegun
 from polymm.errors import LedgerError
-from polymm.runtime.access import Access
+from polymm.runtime.access import MONEY_S_MAX, Access
 from polymm.runtime.cancel_all import prove_empty
 from polymm.runtime.clock import Clock
 from polymm.runtime.desk import Desk
@@ -32,7 +32,7 @@ from polymm.runtime.money_book import MoneyBook
 from polymm.runtime.observed import ObservedVenue
 from polymm.runtime.state_folder import StateFolder
 from polymm.runtime.trading import Trading, TradingSettings
-from polymm.runtime.window_run import Ending
+from polymm.runtime.window_run import STOPPED_S_MAX, Ending
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.budget import Budget
 
@@ -224,9 +224,9 @@ class AccountSession:
 
     # Money
 
-    def settle(self, desk: Desk, ending: Ending, *, is_over: bool) -> None:
-        """Count what a window left, and forget it where it is over."""
-        if is_over:
+    def settle(self, desk: Desk, ending: Ending) -> None:
+        """Count what a window left, and forget it where nothing of it is left to be counted."""
+        if ending.is_final:
             market = desk.market.condition_id
             self.money.settle(market, ending.cash_e6, ending.owed_e6)
             self._save_money()
@@ -239,10 +239,15 @@ class AccountSession:
         if self._money_path is not None:
             self.money.save(self._money_path)
 
-    async def check_money(self) -> tuple[dict[str, str], list[str]]:
-        """Hold the venue's balance against the ledger; facts and faults."""
+    async def check_money(self, *, is_stopped: bool) -> tuple[dict[str, str], list[str]]:
+        """Hold the venue's balance against the ledger; facts and faults.
+
+        Args:
+            is_stopped: The run was told to end, and has no time to wait.
+        """
         if self.access is None:
             return {}, []
         if not self._is_settled:
             return {"balance at the venue": "not compared: trades were on their way"}, []
-        return await self.access.check_money(self.money, self._passing_e6)
+        wait_s = STOPPED_S_MAX if is_stopped else MONEY_S_MAX
+        return await self.access.check_money(self.money, self._passing_e6, wait_s)

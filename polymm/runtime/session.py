@@ -120,6 +120,7 @@ class Session:
             on_alarm=self._on_alarm,
         )
         self._is_started = False
+        self._stopped = False
         self._by_feed: dict[FeedMarket, Desk] = {}
         self._shared: RunShared
         self.feed = MarketFeed(
@@ -140,6 +141,7 @@ class Session:
     def stop(self) -> None:
         """Pull everything, verify, count and end."""
         if not self._stop.is_set():
+            self._stopped = True
             self._stop.set()
             self._done.set()
             if self._is_started and not self._lost.is_set():
@@ -208,7 +210,7 @@ class Session:
         account.stop("all is settled")
         await account.over.wait()
         if self._fault is None and not self._lost.is_set():
-            facts, faults = await account.check_money()
+            facts, faults = await account.check_money(is_stopped=self._stopped)
             self.end.facts |= facts
             self.end.faults += faults
 
@@ -311,8 +313,7 @@ class Session:
         if before_ns and first_ns:
             record.roll_gap_s = (first_ns - before_ns) / NS
         self.end.faults += ending.faults
-        is_over = record.status == "settled" or self._clock.now_ns() >= desk.market.end_ns
-        self.account.settle(desk, ending, is_over=is_over and not self._lost.is_set())
+        self.account.settle(desk, ending)
         self._by_feed.pop(desk.feed)
         self.feed.remove(desk.feed)
         self._store.add(record)

@@ -94,6 +94,7 @@ class Trading:
         on_alarm: Callable[[Alarm], None],
     ) -> None:
         self.desks: dict[str, Desk] = {}
+        self._by_slug: dict[str, Desk] = {}
         self.finished: Finished | None = None
         self.journal = journal
         self.engine = Engine(
@@ -148,13 +149,13 @@ class Trading:
         merged_e6 = self.journal.state.merged_e6.get(market.condition_id, 0)
         if merged_e6:
             desk.recorder.on_merge(now_ns, merged_e6)
-        self.desks[market.condition_id] = desk
+        self.desks[market.condition_id] = self._by_slug[market.slug] = desk
         return desk
 
     def remove_market(self, desk: Desk, cash_e6: int) -> None:
         """Have a market forgotten that is settled."""
         desk.end(cash_e6)
-        del self.desks[desk.market.condition_id]
+        del self.desks[desk.market.condition_id], self._by_slug[desk.market.slug]
         self._venue.remove_market(desk.market)
 
     def may_rest(self, market: str) -> int:
@@ -184,10 +185,9 @@ class Trading:
 
     def _note_written(self) -> None:
         pump, written = self.pump, self._venue.written
-        by_slug = {desk.market.slug: desk for desk in self.desks.values()}
         for signed, now_ns in written:
             self._causes[signed.order] = (pump.recv_ns, pump.began_ns)
-            by_slug[signed.place.slug].on_written(signed.place, signed.order, now_ns)
+            self._by_slug[signed.place.slug].on_written(signed.place, signed.order, now_ns)
         written.clear()
 
     def _on_placed(self, result: PlaceResult) -> None:

@@ -51,6 +51,7 @@ class Ending:
         paid_e6: Of that, what winning shares paid.
         owed_e6: What winning shares that were not redeemed are worth.
         is_settled: Whether everything of it is on the chain.
+        is_final: Whether nothing of it is left for another run to count.
         faults: What does not add up, one sentence each.
     """
 
@@ -58,6 +59,7 @@ class Ending:
     paid_e6: int
     owed_e6: int
     is_settled: bool
+    is_final: bool
     faults: tuple[str, ...]
 
 
@@ -233,21 +235,27 @@ class WindowRun:
             cash_e6=cash_e6 + paid_e6,
             paid_e6=paid_e6,
             owed_e6=payout_e6 - paid_e6,
-            is_settled=is_settled,
+            is_settled=is_settled and (is_redeemed or not payout_e6),
+            is_final=not self._shared.stop.is_set() or (run.status == "settled" and is_redeemed),
             faults=tuple(faults),
         )
 
     async def _redeem(self, payout_e6: int, up_e6: int, down_e6: int) -> bool:
-        """Turn winning shares into dollars; the venue does it by itself where this fails."""
-        settler, lost = self._shared.settler, self._shared.lost
+        """Turn winning shares into dollars; the venue does it by itself where this fails.
+
+        A run that is told to end leaves it to the next one, which finds it done or does it.
+        """
+        settler, stop = self._shared.settler, self._shared.stop
         if not payout_e6 or settler is None:
             return True
+        if stop.is_set():
+            return False
         redeeming = asyncio.create_task(
             settler.redeem(self.desk.market, up_e6=up_e6, down_e6=down_e6)
         )
-        losing = asyncio.create_task(lost.wait())
-        await asyncio.wait((redeeming, losing), return_when=asyncio.FIRST_COMPLETED)
-        losing.cancel()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((redeeming, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
         if not redeeming.done():
             redeeming.cancel()
             return False
