@@ -76,9 +76,9 @@ class MarketEnds:
         end = self._ends.get(market)
         return end is not None and end.is_closed
 
-    def open_markets(self) -> list[str]:
-        """List those whose close has not come."""
-        return [end.market for end in self._ends.values() if not end.is_closing]
+    def markets(self, *, are_open: bool) -> list[str]:
+        """List those that are not settled, or only those whose close has not come."""
+        return [end.market for end in self._ends.values() if not (are_open and end.is_closing)]
 
     @property
     def is_calm(self) -> bool:

@@ -71,7 +71,7 @@ class Reconciler:
         self._alarmed: set[str] = set()
         self.next_timer_ns = NEVER_NS
         actions = self.actions
-        self._reads = Reads(fills, gate, lambda: self._ends.open_markets(), settings, actions)
+        self._reads = Reads(fills, gate, self._compared_markets, settings, actions)
         self._comparison = Comparison(fills, gate, settings, self._reads.balances, actions)
         self._ends = MarketEnds(orders, settings, self._reads, actions)
         self._recovery = Recovery(orders, settings, self._reads, actions)
@@ -158,6 +158,10 @@ class Reconciler:
         """Whether it is proven that nothing of ours rests in a closing market."""
         return self._ends.is_clean(market)
 
+    def _compared_markets(self) -> list[str]:
+        """List those that are open; at a start all, for merges of which nobody told."""
+        return self._ends.markets(are_open=self.phase is not Phase.STARTING)
+
     # Steps
 
     def apply(self, now_ns: int, event: ev.Event) -> None:
@@ -199,7 +203,7 @@ class Reconciler:
             self._look_at_user(now_ns)
             self.step = self._recovery.advance(now_ns)
             if self.step is Step.BALANCES:
-                told_ns, markets = self._recovery.told_ns, self._ends.open_markets()
+                told_ns, markets = self._recovery.told_ns, self._compared_markets()
                 if self._comparison.is_agreed(markets, told_ns):
                     self._become_ready(now_ns)
             self._ends.tick(now_ns)
@@ -314,7 +318,7 @@ class Reconciler:
     def _take_balances(self, now_ns: int, event: ev.BalancesRead) -> None:
         self._reads.balances.succeed(now_ns, event.began_ns)
         if self.phase is not Phase.ENDING and event.began_ns >= self._recovery.floor_ns:
-            is_ready, markets = self.phase is Phase.READY, self._ends.open_markets()
+            is_ready, markets = self.phase is Phase.READY, self._compared_markets()
             self._comparison.apply(now_ns, event, markets, is_late=is_ready)
 
     def _take_preflight(self, now_ns: int, event: ev.PreflightRead) -> None:

@@ -335,6 +335,20 @@ def test_shares_that_no_fill_explains_correct_the_ledger_and_only_reduce() -> No
     assert scene.alarms() == ["balance_differs"]
 
 
+def test_shares_of_a_market_that_ends_during_the_start_are_compared_too() -> None:
+    scene = Scene()
+    scene.venue.shares[MARKET, Token.DOWN] = 3 * TEN
+    ended = make_market(start_ns=scene.now_ns - 299 * NS)
+    scene.reconciler.add_market(scene.now_ns, ended, 5 * NS)
+    scene.start()
+    scene.later(2 * NS, lambda: scene.tell(ev.MarketClosed(MARKET)))
+    scene.run_until(lambda: ready(scene))
+    assert scene.fills.position(MARKET, Token.DOWN).confirmed_e6 == 3 * TEN
+    scene.venue.shares.clear()  # redeemed
+    scene.run(100)
+    assert scene.alarms() == ["balance_differs"]
+
+
 def test_rounding_is_no_difference() -> None:
     scene = Scene()
     scene.venue.shares[MARKET, Token.DOWN] = 10_000
