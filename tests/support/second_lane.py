@@ -34,6 +34,7 @@ PATIENT: Mapping[str, object] = {
     "risk.book_age_max_ms": 10_000,
     "strategy.order_size": 5,
     "strategy.max_position": 1_000,
+    "cycle.merge": "false",
 }
 
 

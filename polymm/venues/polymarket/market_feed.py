@@ -230,6 +230,10 @@ class MarketFeed:
 
     def _on_end(self, line: MarketLine, reason: str) -> None:
         self._forget(line)
+        # Whoever quotes from the last socket must not hear of its end with the next look only.
+        now_ns = self._clock_ns()
+        for market in list(self.markets):
+            self._tell_obstacle(market, now_ns)
         for seat in self._seats:
             if seat.old is line:
                 seat.old = None

@@ -118,6 +118,21 @@ def test_without_any_socket_the_book_is_empty_and_the_maker_told(stage: Stage) -
     stage(scene())
 
 
+def test_the_end_of_the_last_socket_is_told_before_the_next_look(stage: Stage) -> None:
+    async def scene() -> None:
+        async with opened(MarketFeedSettings(check_ns=60_000 * MS), on_text=dumping) as it:
+            market = it.feed.add(MARKET_ONE, PARAMS)
+            await until(lambda: market.has_epoch and len(it.venue.live) == 2)
+            it.feed.check(time.monotonic_ns())
+            for talk in it.venue.live:
+                assert it.obstacles[-1][1] != "no_line"
+                talk.abort()
+            await until(lambda: not it.feed.lines)
+            assert it.obstacles[-1] == (market, "no_line")
+
+    stage(scene())
+
+
 def test_nobody_there_is_counted_by_kind_and_tried_again(stage: Stage) -> None:
     async def scene() -> None:
         port = await unused_port()
