@@ -36,13 +36,14 @@ class JournalSettings:
     Args:
         sync: ``process``: a plan is with the kernel before its order is sent, and on the disk
             some milliseconds later. ``disk``: the order waits for the disk.
-        sync_slow_ns: A disk that takes longer has failed, until it answers.
+        sync_slow_ns: A disk that takes longer has failed, until it answers. What a shared disk
+            takes now and then under load, a second or two, loses nothing that kill -9 could lose.
         segment_bytes_max: A new segment begins after so many bytes.
         segments_kept: So many segments stay; all but the newest serve exact replay only.
     """
 
     sync: Literal["process", "disk"] = "process"
-    sync_slow_ns: int = 1_000_000_000
+    sync_slow_ns: int = 5_000_000_000
     segment_bytes_max: int = SEGMENT_BYTES_MAX
     segments_kept: int = 16
 
