@@ -214,7 +214,7 @@ class Config(Section):
 
     def digest(self) -> str:
         """First 12 hex digits of SHA-256 over all values that can change a result."""
-        values = self.model_dump(exclude={"report"})
+        values = self.model_dump(exclude={"report": True, "safety": {"kill_file"}})
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

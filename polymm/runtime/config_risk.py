@@ -61,3 +61,6 @@ class SafetySection(Section):
     journal_sync: Literal["process", "disk"] = choice(
         "process", "An order waits for the kernel to have its record, or for the disk."
     )
+    kill_file: str = choice(
+        "", "Nothing trades while this file is there; none is `kill` in the run's own folder."
+    )

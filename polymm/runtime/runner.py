@@ -134,7 +134,8 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
     async with AsyncExitStack() as stack:
         store = stack.enter_context(RunStore())
         hosts, facts = plan.hosts or Hosts(), dict[str, str]()
-        state = stack.enter_context(state_folder(plan.state))
+        kill_file = Path(config.safety.kill_file) if config.safety.kill_file else None
+        state = stack.enter_context(state_folder(plan.state, kill_file))
         child = None
         if plan.exchange_url:
             hosts = local_hosts(plan.exchange_url)

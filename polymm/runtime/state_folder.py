@@ -19,14 +19,19 @@ from polymm.venues.polymarket.credentials import Secret, SigningKey
 
 @dataclass(frozen=True, slots=True)
 class StateFolder:
-    """Where a run keeps what must outlive its process."""
+    """Where a run keeps what must outlive its process.
+
+    Args:
+        kill: The kill file where it is elsewhere; None for the folder's own.
+    """
 
     path: Path
+    kill: Path | None = None
 
     @property
     def kill_file(self) -> Path:
         """Nothing trades while it is there."""
-        return self.path / "kill"
+        return self.kill or self.path / "kill"
 
     @property
     def journal(self) -> Path:
@@ -88,18 +93,22 @@ class StateFolder:
 
 
 @contextmanager
-def state_folder(path: Path | None) -> Iterator[StateFolder]:
-    """Open a folder, made where it is missing and open to its owner alone; None is a passing one.
+def state_folder(path: Path | None, kill_file: Path | None = None) -> Iterator[StateFolder]:
+    """Open a folder, made where it is missing and open to its owner alone.
+
+    Args:
+        path: None for one that passes with the block.
+        kill_file: Where it is elsewhere.
 
     Raises:
         ConfigError: It cannot be made.
     """
     if path is None:
         with tempfile.TemporaryDirectory(prefix="polymm-state-") as name:
-            yield StateFolder(Path(name))
+            yield StateFolder(Path(name), kill_file)
         return
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{path}: no state can be kept there: {error.strerror}") from None
-    yield StateFolder(path)
+    yield StateFolder(path, kill_file)

@@ -39,6 +39,8 @@ def test_without_a_folder_nothing_outlives_the_run(tmp_path: Path) -> None:
         folder.signing_key()
         assert folder.kill_file.parent == folder.journal.parent == folder.path
     assert not folder.path.exists()
+    with state_folder(None, tmp_path / "halt") as folder:
+        assert folder.kill_file == tmp_path / "halt"
     (tmp_path / "file").touch()
     with (
         pytest.raises(ConfigError, match="no state can be kept there"),
