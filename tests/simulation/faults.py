@@ -46,6 +46,7 @@ class WireFault(StrEnum):
     MARKET_FRAME_GARBLED = "market_frame_garbled"
     MARKET_TOKEN_SILENT = "market_token_silent"
     MARKET_LAGS = "market_lags"
+    REST_BOOK_STALE = "rest_book_stale"
     CLOSE_UNTOLD = "close_untold"
 
 
@@ -154,9 +155,10 @@ SWITCHES: Final[Mapping[AnyFault, Switch]] = {
     WireFault.MARKET_FRAME_GARBLED: Switch((7, 10), 0.0005, 0.005),
     WireFault.MARKET_TOKEN_SILENT: Switch((2,), 0.0003, 0.002, (3_000, 20_000)),
     WireFault.MARKET_LAGS: Switch((12, 36), 0.0005, 0.005, (300, 4_000)),
+    WireFault.REST_BOOK_STALE: Switch((8,), 0.2, 1.0),
     WireFault.CLOSE_UNTOLD: Switch((50,), 0.5, 1.0),
     # The process's.
-    ProcessFault.LOOP_STALLED: Switch((55,), 1, 12, (100, 3_000)),
+    ProcessFault.LOOP_STALLED: Switch((33, 55), 1, 12, (100, 3_000)),
     ProcessFault.CLOCK_JUMPED: Switch((57,), 1, 4, (100, 60_000)),
     ProcessFault.DISK_FULL: Switch((59,), 1, 3, (200, 15_000)),
     ProcessFault.SYNC_FAILED: Switch((59,), 1, 3, (200, 15_000)),

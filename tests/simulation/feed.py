@@ -17,12 +17,14 @@ from polymm.domain.market import Market
 from polymm.domain.order import Token
 from polymm.exchange.exchange import Exchange
 from polymm.exchange.faults import Fault
+from polymm.exchange.listing import Listing
 from polymm.venues.polymarket.feed_market import FeedMarket
 from polymm.venues.polymarket.freshness import Cure, MarketFeedSettings, Witness, judge
 from polymm.venues.polymarket.link import Dialling
 from polymm.venues.polymarket.market_line import MarketLine
 from tests.simulation.faults import MS, WireFault, WireFaults
 from tests.simulation.feed_view import View
+from tests.simulation.light_writer import NO_HASH
 from tests.simulation.senses import Senses
 from tests.simulation.wire import At
 
@@ -367,7 +369,10 @@ class Feed:
         if self._is_down(now_ns):
             witness.take(token, 0, b"", asked_ns, now_ns)
             return
-        witness.take(token, 200, listing.rest_book(token).encode(), asked_ns, now_ns)
+        body = listing.rest_book(token)
+        if self._faults.strikes(WireFault.REST_BOOK_STALE):
+            body = _stale_book(listing, token, self._rng.choice((0, now_ns // MS)))
+        witness.take(token, 200, body.encode(), asked_ns, now_ns)
         if witness.market.proven_ns[token] >= asked_ns:
             self._stamp(market, (int(token),), witness.market.proven_ns[token])
 
@@ -376,3 +381,13 @@ class Feed:
         if obstacle != self._obstacles[market]:
             self._obstacles[market] = obstacle
             self._tell_obstacle(market, obstacle)
+
+
+def _stale_book(listing: Listing, token: Token, stamp_ms: int) -> str:
+    """The book that REST was seen to show of a market that traded elsewhere."""
+    return (
+        f'{{"market":"{listing.condition_id}","asset_id":"{listing.token_id(token)}",'
+        f'"timestamp":"{stamp_ms}","hash":"{NO_HASH}",'
+        '"bids":[{"price":"0.01","size":"100"}],"asks":[{"price":"0.99","size":"100"}],'
+        '"min_order_size":"5","tick_size":"0.01","neg_risk":false,"last_trade_price":""}'
+    )

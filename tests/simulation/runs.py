@@ -69,7 +69,7 @@ class Run:
         self.checked = checked = CheckedWorld(scenario)
         self.world = checked.world
         self.checker = checked.checker
-        self._cells: Counter[str] = Counter()
+        self._cells: Counter[tuple[State, Row]] = Counter()
         self._alarms: Counter[str] = Counter()
         self._ends: Counter[str] = Counter()
         self._on_started, self._on_ended = self.world.on_started, self.world.on_ended
@@ -84,7 +84,7 @@ class Run:
         self._on_started(life)
 
     def _visit(self, before: State, row: Row) -> None:
-        self._cells[f"{before.name} {row.name}"] += 1
+        self._cells[before, row] += 1
 
     def _finished(self, life: Life) -> None:
         assert life.finished is not None
@@ -117,7 +117,9 @@ class Run:
         tally.posts = sum(sent.kind == "post" for sent in world.wire.log)
         tally.digest = world.disk.digest()
         tally.steps_by_kind = world.step_kinds
-        tally.ends, tally.alarms, tally.cells = self._ends, self._alarms, self._cells
+        tally.ends, tally.alarms = self._ends, self._alarms
+        for (before, row), n in self._cells.items():
+            tally.cells[f"{before.name} {row.name}"] += n
         return tally
 
     def standing(self) -> list[str]:
@@ -146,7 +148,7 @@ class Run:
         at_s = (world.now_ns - scenario.start_ns) / NS
         minutes = (scenario.end_ns - scenario.start_ns) / NS / 60
         what = str(error) if isinstance(error, Violated) else traceback.format_exc()
-        permanent = f" --permanent {scenario.episodes[0].fault}" if scenario.tags else ""
+        permanent = f" --permanent {scenario.permanent}" if scenario.permanent else ""
         return (
             f"seed {scenario.seed}, commit {commit()}, step {world.steps}, {at_s:.6f} s:\n"
             f"{type(error).__name__}: {what}\n{scenario.describe()}\n"

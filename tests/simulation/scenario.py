@@ -4,8 +4,8 @@ The seed is split into streams by subject and by fault, so that a switch more or
 leaves everything else in it as it was.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import exp, log
 from random import Random
 from typing import Any
@@ -19,8 +19,15 @@ HEAL_NS = 65 * NS
 ROOM_E6 = 10_000_000_000
 TIGHT_E6 = 30_000_000
 LENGTHS_S = (60, 120, 180, 300)
+# Windows are listed for so long past the end, since an engine looks for them ahead of time.
+AHEAD_NS = 60 * NS
 COINS = ("btc", "eth", "sol")
-# Nothing below is harmless enough for every run: so many switches are turned in one.
+# What cannot strike where nothing else is wrong.
+COMPANIONS: dict[AnyFault, tuple[AnyFault, ...]] = {
+    Fault.USER_POST_ONLY_EVENT: (WireFault.MARKET_LAGS, WireFault.REQUEST_LATE),
+    WireFault.REST_BOOK_STALE: (WireFault.MARKET_TOKEN_SILENT,),
+}
+# So many switches are turned in one run.
 FAULTS_USUAL = (0, 1, 2, 3, 5, 8, 12, 18, 30)
 
 
@@ -57,6 +64,7 @@ class Scenario:
         resolve_ns: From a window's end to its resolution.
         is_roomy: No limit of position, cost or cash is ever near: quotes can be expected.
         close_margin_ns: From then on before a window's end nothing is quoted.
+        permanent: The fault that lasts from the beginning to the end, "" for none.
         maker, lane: Settings of the maker and of its quote, where they are not the usual ones.
     """
 
@@ -76,12 +84,12 @@ class Scenario:
     close_margin_ns: int
     episodes: tuple[Episode, ...] = ()
     troubles: tuple[Trouble, ...] = ()
-    tags: tuple[str, ...] = field(default=())
+    permanent: str = ""
 
     def describe(self) -> str:
         """Say in a few lines what the run was made of."""
         lines = [
-            f"seed {self.seed} {' '.join(self.tags)}: {len(self.markets)} windows of"
+            f"seed {self.seed} {self.permanent}: {len(self.markets)} windows of"
             f" {sorted({(m.end_ns - m.start_ns) // NS for m in self.markets})} s,"
             f" {self.acts_per_s:.1f} acts/s each, latency {self.latency_ms} ms,"
             f" maker {self.maker}, lane {self.lane}"
@@ -112,15 +120,17 @@ def draw(seed: int, minutes: float = 3.0) -> Scenario:
 
 def permanent(seed: int, fault: AnyFault, minutes: float = 3.0) -> Scenario:
     """Draw a run in which one fault lasts from its beginning to its end."""
-    return _draw(seed, minutes, [fault], heals=False)
+    return _draw(seed, minutes, [fault, *COMPANIONS.get(fault, ())], heals=False)
 
 
-def _draw(seed: int, minutes: float, faults: Iterable[AnyFault], *, heals: bool) -> Scenario:
+def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool) -> Scenario:
     end_ns = START_NS + int(minutes * 60) * NS
     heal_ns = max(end_ns - HEAL_NS, START_NS + (end_ns - START_NS) // 3) if heals else end_ns
     rng = Random(f"{seed} world")
     coins = rng.choice((1, 1, 1, 2, 3))
-    markets = _markets(rng, seed, coins, end_ns)
+    # What lasts for ever shall see a window end within a short run.
+    length_s = rng.choice(LENGTHS_S if heals else LENGTHS_S[:1])
+    markets = _markets(rng, seed, coins, length_s, end_ns)
     episodes: list[Episode] = []
     troubles: list[Trouble] = []
     for fault in faults:
@@ -153,18 +163,17 @@ def _draw(seed: int, minutes: float, faults: Iterable[AnyFault], *, heals: bool)
         close_margin_ns=settings.choice((2, 5)) * NS,
         episodes=tuple(episodes),
         troubles=tuple(troubles),
-        tags=() if heals else ("permanent",),
+        permanent="" if heals else str(faults[0]),
     )
 
 
-def _markets(rng: Random, seed: int, coins: int, end_ns: int) -> tuple[Market, ...]:
+def _markets(rng: Random, seed: int, coins: int, length_s: int, end_ns: int) -> tuple[Market, ...]:
     """Windows of one length side by side, back to back, from before the start to past the end."""
-    length_ns = rng.choice(LENGTHS_S) * NS
-    # The last roll leaves time to see quotes again.
+    length_ns = length_s * NS
     first_ns = START_NS - rng.randint(0, length_ns // (2 * NS)) * NS
     markets = []
     start_ns = first_ns
-    while start_ns < end_ns:
+    while start_ns < end_ns + AHEAD_NS:
         for coin in COINS[:coins]:
             number = Random(f"{seed} {coin} {start_ns} ids").getrandbits
             markets.append(
