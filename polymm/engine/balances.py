@@ -97,8 +97,8 @@ class Comparison:
     ) -> None:
         """Compare one read, and let the ledger take over what stood for long enough.
 
-        The cash of the first two equal reads is taken over at once: no journal knows what came and
-        went while nobody traded.
+        The cash of the first two equal reads is taken over at once where nothing known explains
+        it: no journal knows what came and went while nobody traded.
 
         Args:
             markets: Those to be compared; one that was not read is left alone.
@@ -127,11 +127,16 @@ class Comparison:
             self._clock.want(read.began_ns + settings.apart_ns)
 
     def _open(self, read: BalancesRead, *, is_equal: bool) -> None:
+        """Take the cash over unless what is not settled yet explains it.
+
+        Proceeds that are not settled may be in the balance already: they are counted once they are.
+        """
         if is_equal:
             self._is_opened = True
-            before_e6 = self._held(CASH).confirmed_e6
-            if before_e6 != read.cash_e6:
-                self._correct(CASH, before_e6, read.cash_e6, read)
+            held = self._held(CASH)
+            if not held.low_e6 <= read.cash_e6 <= held.high_e6:
+                earning_e6 = -(-self._fills.total.earning_e10 // 10_000)
+                self._correct(CASH, held.confirmed_e6, read.cash_e6 - earning_e6, read)
 
     def _held(self, key: _Key) -> Held:
         """What the ledger holds; pairs on their way into a merge may have become cash or not."""

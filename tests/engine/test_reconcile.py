@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from polymm.domain.market import NS
-from polymm.domain.order import Token
+from polymm.domain.order import Side, Token
 from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import CancelVerdict, PlaceVerdict, ReadKind
@@ -361,6 +361,29 @@ def test_cash_is_taken_over_at_a_start() -> None:
     scene.start_ready()
     assert scene.fills.total.confirmed_e10 == CASH * 10_000
     assert scene.alarms() == []
+
+
+@pytest.mark.parametrize("came_e6", [0, 7_000_000])
+@pytest.mark.parametrize("is_paid", [False, True])
+def test_proceeds_that_are_not_settled_at_a_start_are_counted_once(
+    came_e6: int, is_paid: bool
+) -> None:
+    scene = Scene()
+    scene.fills.correct(ev.Correction("earlier", "", None, 0, CASH, scene.now_ns))
+    bought = scene.fill("0xbought")
+    scene.fills.apply(bought)
+    sold = bought._replace(trade="sale", side=Side.SELL, status=ev.Settlement.MINED)
+    scene.fills.apply(sold)
+    scene.venue.cash_e6 = CASH - TEN // 2 + came_e6 + (TEN // 2 if is_paid else 0)
+    scene.venue.shares[MARKET, Token.UP] = 0 if is_paid else TEN
+    scene.start_ready()
+    scene.later(20 * NS, sold._replace(status=ev.Settlement.CONFIRMED))
+    scene.run(19)
+    scene.venue.cash_e6 = CASH + came_e6
+    scene.venue.shares[MARKET, Token.UP] = 0
+    scene.run(120)
+    assert scene.alarms() == []
+    assert scene.fills.total.confirmed_e10 == (CASH + came_e6) * 10_000
 
 
 def test_balances_that_come_late_correct_nothing() -> None:
