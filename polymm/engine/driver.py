@@ -24,7 +24,7 @@ from polymm.engine.actions import (
 )
 from polymm.engine.engine import Engine
 from polymm.engine.ports import JournalPort, SignedOrder, Venue
-from polymm.errors import JournalError
+from polymm.errors import InputError, JournalError
 
 
 class Driver:
@@ -126,17 +126,25 @@ class Driver:
 
     def _post(self, now_ns: int, action: Post) -> None:
         """Sign, journal, ask the gate, write: one order after the other, the first at once."""
-        gate = self.engine.gate
-        for signed in self._venue.sign(action.market, action.places):
-            failure = self._plan(now_ns, action.market, signed)
-            if failure:
-                self._withhold(now_ns, signed, failure)
-            elif not gate.is_open:
-                self._withhold(now_ns, signed, "gate_closed")
-            else:
-                sent_ns = self._venue.write(signed)
-                self._inbox.append(ev.Signed(signed.place.order_id, signed.order))
-                self._inbox.append(ev.Written((signed.order,), sent_ns))
+        unsigned = [place.order_id for place in action.places]
+        try:
+            for signed in self._venue.sign(action.market, action.places):
+                unsigned.remove(signed.place.order_id)
+                self._send(now_ns, action.market, signed)
+        except InputError as error:
+            self._inbox.append(ev.Unsigned(tuple(unsigned), str(error)))
+
+    def _send(self, now_ns: int, market: str, signed: SignedOrder) -> None:
+        """Take an order from its hash to its bytes, unless something speaks against it."""
+        failure = self._plan(now_ns, market, signed)
+        if failure:
+            self._withhold(now_ns, signed, failure)
+        elif not self.engine.gate.is_open:
+            self._withhold(now_ns, signed, "gate_closed")
+        else:
+            sent_ns = self._venue.write(signed)
+            self._inbox.append(ev.Signed(signed.place.order_id, signed.order))
+            self._inbox.append(ev.Written((signed.order,), sent_ns))
 
     def _plan(self, now_ns: int, market: str, signed: SignedOrder) -> str:
         """Write an order down; why that is not possible, "" where it is done."""

@@ -65,6 +65,14 @@ class Signed(NamedTuple):
 
 
 @final
+class Unsigned(NamedTuple):
+    """Planned orders cannot be signed: they have no hash, and nothing of them will ever leave."""
+
+    order_ids: tuple[int, ...]
+    reason: str
+
+
+@final
 class Written(NamedTuple):
     """The bytes of orders were handed over at this time."""
 
@@ -430,6 +438,7 @@ class Stop(NamedTuple):
 
 Event = (
     Signed
+    | Unsigned
     | Written
     | CancelWritten
     | PlaceAnswered

@@ -32,6 +32,7 @@ class OrderManager(OrderBeliefs):
         health = self._register.health
         self._takers: dict[type, Callable[[int, Any], object]] = {
             ev.Signed: self._take_signed,
+            ev.Unsigned: self._take_unsigned,
             ev.Written: self._take_written,
             ev.CancelWritten: self._take_cancel_written,
             ev.PlaceAnswered: self._take_placed,
@@ -60,6 +61,10 @@ class OrderManager(OrderBeliefs):
 
     def _take_signed(self, now_ns: int, event: ev.Signed) -> None:
         self._register.sign(self.by_id[event.order_id], event.order)
+
+    def _take_unsigned(self, now_ns: int, event: ev.Unsigned) -> None:
+        for order_id in event.order_ids:
+            self.discard(now_ns, order_id, event.reason)
 
     def _take_written(self, now_ns: int, event: ev.Written) -> None:
         if not event.sent_ns:
