@@ -5,7 +5,7 @@ Shapes and rules: user-ws notes 2 and 3. Bytes become events in `user_reading`.
 
 from collections.abc import Container
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from polymm.domain.order import Side
 from polymm.errors import DecodeError
@@ -136,15 +136,6 @@ class OwnFill:
     def price_e4(self) -> int:
         """Mean price in the token's own terms, rounded."""
         return (2 * self.cash_e10 + self.size_e6) // (2 * self.size_e6) if self.size_e6 else 0
-
-
-class FillNews(IntEnum):
-    """What a fill told of again and again means for the books; see `fill_book`."""
-
-    OLD = 0  # nothing: known, of a lower rank, or too old to be judged
-    BOOKED = 1  # first heard of: it counts
-    STATUS = 2  # counted already: only its status changed
-    REVERSED = 3  # counted, and now failed: it must be undone
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Frames of the user channel, read to the micro-share; own fills by the rule of user-ws notes 3."""
 
-import itertools
 import random
 from typing import Any
 
@@ -8,9 +7,7 @@ import orjson
 import pytest
 
 from polymm.domain.order import Side
-from polymm.venues.polymarket.fill_book import FillBook
 from polymm.venues.polymarket.user_events import (
-    FillNews,
     OrderChange,
     OrderEvent,
     OwnFill,
@@ -282,57 +279,6 @@ def test_who_meets_himself_books_both_sides() -> None:
 
 # Every fill once
 
-HOUR = 3_600 * 10**9
-NOW = (MATCHED_S + 5) * 10**9
-
-
-def fill_of(status: TradeStatus, **changes: Any) -> OwnFill:
-    (fill,) = fills(trade(status=status, **changes))
-    return fill
-
-
-def test_a_fill_is_booked_once_whatever_the_order_of_its_statuses() -> None:
-    middle = (TradeStatus.MATCHED, TradeStatus.MINED, TradeStatus.CONFIRMED)
-    for told in itertools.permutations([*middle, *middle]):
-        book = FillBook()
-        news = [book.apply(fill_of(status), NOW) for status in told]
-        assert news[0] is FillNews.BOOKED
-        assert news.count(FillNews.BOOKED) == 1
-        assert FillNews.REVERSED not in news
-        assert book.status("28c4", MINE) is TradeStatus.CONFIRMED
-
-
-def test_a_failed_fill_is_reversed_once_and_never_booked() -> None:
-    told = (TradeStatus.MATCHED, TradeStatus.RETRYING, TradeStatus.FAILED, TradeStatus.MINED)
-    for order_told in itertools.permutations(told):
-        book = FillBook()
-        news = [book.apply(fill_of(status), NOW) for status in order_told]
-        booked = news.count(FillNews.BOOKED)
-        assert booked == (order_told[0] is not TradeStatus.FAILED)
-        assert news.count(FillNews.REVERSED) == booked
-        assert book.apply(fill_of(TradeStatus.CONFIRMED), NOW) is FillNews.OLD
-
-
-def test_a_final_status_stays_whatever_comes_after_it() -> None:
-    book = FillBook()
-    told = (TradeStatus.MATCHED, TradeStatus.CONFIRMED, TradeStatus.FAILED)
-    news = [book.apply(fill_of(status), NOW) for status in told]
-    assert news == [FillNews.BOOKED, FillNews.STATUS, FillNews.OLD]
-
-
-def test_a_retried_fill_stays_booked() -> None:
-    book = FillBook()
-    statuses = (TradeStatus.MATCHED, TradeStatus.RETRYING, TradeStatus.MATCHED)
-    news = [book.apply(fill_of(status), NOW) for status in statuses]
-    assert news == [FillNews.BOOKED, FillNews.STATUS, FillNews.OLD]
-
-
-def test_one_trade_with_two_of_our_orders_is_two_fills() -> None:
-    book = FillBook()
-    for fill in fills(trade(maker(), maker(order_id=THEIRS))):
-        assert book.apply(fill, NOW) is FillNews.BOOKED
-    assert len(book) == 2
-
 
 def test_ids_are_one_in_any_case() -> None:
     shouted = trade(maker(order_id=MINE.upper(), owner="?", maker_address="?"))
@@ -341,28 +287,3 @@ def test_ids_are_one_in_any_case() -> None:
     event = read_one(order(id=MINE.upper(), market=MARKET.upper()))
     assert isinstance(event, OrderEvent)
     assert (event.order_id, event.condition_id) == (MINE, MARKET)
-
-
-@pytest.mark.parametrize("ahead_h", [-7, 7])
-def test_a_clock_of_ours_that_is_wrong_hides_no_fill_and_doubles_none(ahead_h: int) -> None:
-    book, now_ns = FillBook(), NOW + ahead_h * HOUR
-    assert book.apply(fill_of(TradeStatus.MATCHED), now_ns) is FillNews.BOOKED
-    assert book.apply(fill_of(TradeStatus.CONFIRMED), now_ns + HOUR) is FillNews.STATUS
-    later_ns = now_ns + 2 * HOUR + 1
-    new = fill_of(TradeStatus.MATCHED, id="new", match_time=str(MATCHED_S + 7_200))
-    assert book.apply(new, later_ns) is FillNews.BOOKED
-    assert book.apply(fill_of(TradeStatus.CONFIRMED), later_ns) is FillNews.OLD
-
-
-def test_memory_is_bounded_and_what_may_be_forgotten_is_not_booked_again() -> None:
-    book = FillBook()
-    for second in range(4_000):
-        now_ns = NOW + second * 10**9
-        matched_s = MATCHED_S + second
-        fill = fill_of(TradeStatus.MATCHED, id=f"t{second}", match_time=str(matched_s))
-        assert book.apply(fill, now_ns) is FillNews.BOOKED
-        assert len(book) <= 3_601
-
-    assert book.status("t0", MINE) is None
-    again = fill_of(TradeStatus.CONFIRMED, id="t0", match_time=str(MATCHED_S))
-    assert book.apply(again, NOW + 3_999 * 10**9) is FillNews.OLD

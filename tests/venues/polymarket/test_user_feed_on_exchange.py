@@ -2,20 +2,19 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from polymm.domain.order import Side, Token
+from polymm.engine.evidence import FillTold
+from polymm.engine.fill_ledger import FillLedger, FillNews
 from polymm.exchange.faults import Fault
 from polymm.exchange.rules import Rules
+from polymm.runtime.venue_words import fills_told
 from polymm.venues.polymarket.credentials import ApiCredentials, Secret
-from polymm.venues.polymarket.fill_book import FillBook
 from polymm.venues.polymarket.user_events import (
-    FillNews,
     OrderEvent,
-    OwnFill,
     TradeEvent,
     TradeStatus,
     own_fills,
@@ -35,9 +34,9 @@ class Heard:
         self.guest = guest
         self.events: list[OrderEvent | TradeEvent] = []
         self.gaps: list[int] = []
+        self.fills: list[FillTold] = []
         self.news: list[FillNews] = []
-        self.up_e6 = 0
-        self.book = FillBook()
+        self.book = FillLedger()
         mine = guest.account.credentials
         self.feed = UserFeed(
             url,
@@ -55,17 +54,13 @@ class Heard:
     def _on_event(self, event: OrderEvent | TradeEvent, recv_ns: int) -> None:
         self.events.append(event)
         if isinstance(event, TradeEvent):
-            wallet = self.guest.signing.funder
-            for fill in own_fills(event, self.guest.key_id, set(), wallet):
-                self._book(fill)
+            market = self.guest.listing.market
+            self.fills += fills_told(event, market, self.guest.key_id, (), recv_ns)
+            self.news += [self.book.apply(fill) for fill in self.fills[len(self.news) :]]
 
-    def _book(self, fill: OwnFill) -> None:
-        news = self.book.apply(fill, time.time_ns())
-        self.news.append(news)
-        sign = 1 if fill.side is Side.BUY else -1
-        moves = {FillNews.BOOKED: sign, FillNews.REVERSED: -sign}
-        if fill.token_id == self.guest.listing.token_id(Token.UP):
-            self.up_e6 += moves.get(news, 0) * fill.size_e6
+    @property
+    def up_e6(self) -> int:
+        return self.book.position(self.guest.listing.condition_id, Token.UP).booked_e6
 
     @property
     def statuses(self) -> list[TradeStatus]:
@@ -101,7 +96,7 @@ def test_a_fill_is_heard_through_to_its_end() -> None:
     async def scene(party: Party, heard: Heard, bob: Guest) -> None:
         await meet(heard, bob)
         await until(lambda: TradeStatus.CONFIRMED in heard.statuses)
-        assert heard.news == [FillNews.BOOKED, FillNews.STATUS, FillNews.STATUS]
+        assert heard.news == [FillNews.NEW, FillNews.STATUS, FillNews.STATUS]
         assert heard.up_e6 == 10_000_000
         changes = [event for event in heard.events if isinstance(event, OrderEvent)]
         assert [event.matched_e6 for event in changes] == [0, 10_000_000]
@@ -126,10 +121,10 @@ def test_the_taker_hears_of_its_own_side_and_exact_cash() -> None:
 
 NEWS = {
     Fault.USER_DUPLICATED: FillNews.OLD,
-    Fault.USER_REORDERED: FillNews.BOOKED,
+    Fault.USER_REORDERED: FillNews.NEW,
     Fault.USER_MINED_FIRST: FillNews.OLD,
-    Fault.USER_STATUS_SKIPPED: FillNews.BOOKED,
-    Fault.USER_FILL_LATE: FillNews.BOOKED,
+    Fault.USER_STATUS_SKIPPED: FillNews.NEW,
+    Fault.USER_FILL_LATE: FillNews.NEW,
     Fault.TRADE_RETRIED: FillNews.STATUS,
 }
 
@@ -143,7 +138,7 @@ def test_however_it_is_told_each_fill_counts_once(fault: Fault) -> None:
         await until(lambda: heard.statuses.count(TradeStatus.CONFIRMED) >= 3)
         await until(lambda: NEWS[fault] in heard.news)
         await asyncio.sleep(0.07)
-        assert heard.news.count(FillNews.BOOKED) == 3
+        assert heard.news.count(FillNews.NEW) == 3
         assert heard.up_e6 == 30_000_000
 
     play_user(scene)
@@ -154,7 +149,7 @@ def test_a_trade_that_fails_is_undone() -> None:
     async def scene(party: Party, heard: Heard, bob: Guest) -> None:
         party.hall.faults.set(Fault.TRADE_FAILED, 1.0)
         await meet(heard, bob, times=2)
-        await until(lambda: heard.news.count(FillNews.REVERSED) == 2)
+        await until(lambda: heard.news.count(FillNews.VOIDED) == 2)
         assert heard.up_e6 == 0
 
     play_user(scene)
