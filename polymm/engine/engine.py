@@ -37,6 +37,8 @@ IDS_A_MARKET: Final = 1_000_000
 # What one event may set off before something runs in circles.
 ROUNDS_MAX: Final = 1_000
 MARK_NS: Final = SECOND
+# The obstacle that stands for the gate, and for whatever is not proven.
+GATE: Final = "gate"
 _LOOK: Final = BookChanged(REQUOTE)
 # Cancels leave before placements, reads after both.
 _TURNS: Final[dict[type, int]] = {CancelOrders: 0, Sweep: 0, Post: 1, MergePairs: 2, Beat: 2}
@@ -176,6 +178,7 @@ class Engine:
         self._first_id += IDS_A_MARKET
         self._show_inventory(market.condition_id, maker)
         self.seats[market.condition_id] = Seat(market, maker, sight, view)
+        sight.put(GATE, stands=True)
         self.reconciler.add_market(now_ns, market, self.settings.close_margin_ns)
         return maker
 
@@ -297,8 +300,8 @@ class Engine:
             else:
                 is_shut = not self.gate.may_quote(condition_id)
                 is_shut = is_shut or not self.reconciler.is_ready(condition_id)
-                if is_shut != ("gate" in seat.sight.obstacles):
-                    self._obstruct(now_ns, seat, "gate", stands=is_shut)
+                if is_shut != (GATE in seat.sight.obstacles):
+                    self._obstruct(now_ns, seat, GATE, stands=is_shut)
                     self._merge_settled(seat)
 
     def _obstruct(self, now_ns: int, seat: Seat, name: str, *, stands: bool) -> None:
@@ -368,7 +371,7 @@ class Engine:
 
         Not while anything is being proven: a balance in which a merge shows early would differ.
         """
-        pairs_e6 = 0 if "gate" in seat.sight.obstacles else seat.merging_e6
+        pairs_e6 = 0 if GATE in seat.sight.obstacles else seat.merging_e6
         condition_id = seat.market.condition_id
         if pairs_e6 and self.fills.pairs_confirmed_e6(condition_id) >= pairs_e6:
             seat.merging_e6 = 0
