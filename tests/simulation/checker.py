@@ -100,7 +100,7 @@ class Checker:
             raise Violated("I28", "a second engine has begun on this account", now_ns)
         self._life += 1
         self._engine, self._disk = engine, disk
-        self._told = Told(now_ns, self._side_of)
+        self._told = Told(now_ns, self._side_of, state.settled)
         check_limits(now_ns, engine.gate.limits)
         if self._lost_tail:
             known = engine.orders.by_hash

@@ -204,8 +204,7 @@ class Sends:
             text = f"{order}: sent after {REPLANS_MAX} rejections of its side within a second"
             raise Violated("I15", text, now_ns)
         limits = self._limits
-        since_ns = now_ns - limits.failures_window_ns
-        if told.voids_since(since_ns) >= limits.failures_max:
+        if told.has_failed(limits.failures_max, limits.failures_window_ns):
             self._check_reduces(now_ns, market, place, told)
 
     # I7

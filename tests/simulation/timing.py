@@ -158,7 +158,7 @@ class Timing:
         if self._healed_ns is None or told.ended[0]:
             return
         limits = self._limits
-        is_limited = told.voids_since(now_ns - limits.failures_window_ns) >= limits.failures_max
+        is_limited = told.has_failed(limits.failures_max, limits.failures_window_ns)
         markets = [market for market, seat in engine.seats.items() if seat.is_open]
         if is_limited or any(m in corrected or _wants_nothing(engine, m) for m in markets):
             self.quoted_ns = now_ns

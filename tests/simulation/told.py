@@ -5,7 +5,7 @@ that have not reached it may still be quoted. One of these lives as long as one 
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from polymm.domain.order import Side, Token
@@ -23,6 +23,7 @@ class Told:
     Args:
         now_ns: When the process began.
         side_of: Gives market and sign of an order that was sent.
+        settled: Markets that are counted and paid, by the journal it began with.
 
     Attributes:
         ended: Why nothing may be posted any more for good: ``kill`` or ``stop``, with its time.
@@ -40,11 +41,16 @@ class Told:
             not seen open since.
         rejected: Receipt of the last rejections by market and side in Up terms.
         fills: Highest status by fill key, with the fill.
-        voids: Times of failed settlements.
+        voids: When each settlement was first told to have failed, in this process.
         venue_ns: When a state of the venue that takes no orders was last told.
     """
 
-    def __init__(self, now_ns: int, side_of: Callable[[str], tuple[str, int] | None]) -> None:
+    def __init__(
+        self,
+        now_ns: int,
+        side_of: Callable[[str], tuple[str, int] | None],
+        settled: Iterable[str] = (),
+    ) -> None:
         self.began_ns = now_ns
         self._side_of = side_of
         self.ended: tuple[str, int] = ("", 0)
@@ -66,6 +72,8 @@ class Told:
         self.voids: list[int] = []
         self.venue_ns = NEVER
         self.closed: set[str] = set()
+        self._settled = set(settled)
+        self._voided: set[tuple[str, str, int]] = set()
         self._round_ns = NEVER
         self._clean_began_ns: int | None = None
         self._takes: dict[type, Callable[[int, Any], None]] = {
@@ -159,6 +167,8 @@ class Told:
 
     def _close(self, now_ns: int, event: ev.MarketClosed | ev.MarketSettled) -> None:
         self.closed.add(event.market)
+        if isinstance(event, ev.MarketSettled):
+            self._settled.add(event.market)
 
     # Requests
 
@@ -194,17 +204,26 @@ class Told:
     # Fills
 
     def _fill(self, now_ns: int, event: ev.FillTold) -> None:
+        if event.status is ev.Settlement.VOID:
+            self._void(now_ns, event)
         known = self.fills.get(event.key)
         if known is not None and known.status >= event.status:
             return
         self.fills[event.key] = event
         self.news.append((event, None if known is None else known.status))
-        if event.status is ev.Settlement.VOID:
+
+    def _void(self, now_ns: int, event: ev.FillTold) -> None:
+        """Count a failure once, also one that an earlier process was told of."""
+        if event.key not in self._voided and event.market not in self._settled:
+            self._voided.add(event.key)
             self.voids.append(now_ns)
 
-    def voids_since(self, since_ns: int) -> int:
-        """How many settlements were told to have failed since."""
-        return sum(ns > since_ns for ns in self.voids)
+    def has_failed(self, most: int, window_ns: int) -> bool:
+        """Whether so many settlements ever failed within this time: it is never taken back."""
+        return any(
+            last_ns - first_ns < window_ns
+            for first_ns, last_ns in zip(self.voids, self.voids[most - 1 :], strict=False)
+        )
 
     def up_less_down_e6(self, market: str) -> int:
         """Up less Down by all fills told of that did not fail."""
