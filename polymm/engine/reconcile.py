@@ -66,7 +66,7 @@ class Reconciler:
         self.phase = Phase.NEW
         self._start_ns = 0
         self._lost_ns = NEVER_NS  # since when the user channel is away
-        self._spells: frozenset[str] = frozenset()
+        self._spells: frozenset[tuple[str, int]] = frozenset()
         self._wants_balances = False
         self._alarmed: set[str] = set()
         self.next_timer_ns = NEVER_NS
@@ -245,9 +245,10 @@ class Reconciler:
         if wants_balances and not self._wants_balances:
             self._reads.balances.want(now_ns)
         self._wants_balances = wants_balances
-        spells = frozenset(SPELLS & closed_by.keys())
+        # With their begins: one may end and come again between two looks.
+        spells = frozenset(item for item in closed_by.items() if item[0] in SPELLS)
         if spells - self._spells:
-            self.resync(now_ns, " ".join(sorted(spells)))
+            self.resync(now_ns, " ".join(sorted(name for name, _ in spells)))
         self._spells = spells
 
     def _look_at_user(self, now_ns: int) -> None:

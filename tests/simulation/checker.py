@@ -198,25 +198,28 @@ class Checker:
 
     def after_step(self, now_ns: int, event: ev.Event) -> None:
         """The engine took an event, and what it answered was carried out."""
-        engine, belief, truth = self._engine, self._belief, self.truth
+        engine, belief = self._engine, self._belief
         assert engine is not None
         assert belief is not None
         if now_ns < self._now_ns:
             raise Violated("I26", f"time ran back from {self._now_ns}", now_ns)
         self._now_ns = now_ns
         self.steps += 1
-        markets = truth.touched
-        if type(event) is not ev.BookChanged:
-            if self._told.news:
-                markets.update(fill.market for fill, _ in self._told.news)
+        markets = self.truth.touched
+        is_book = type(event) is ev.BookChanged
+        if not is_book:
+            news = self._told.news
+            if news:
+                markets.update(fill.market for fill, _ in news)
                 belief.book()
             self._note(event, belief)
             markets.update(self._concerned(event, engine))
-        belief.settle()
-        if belief.is_behind:
-            markets |= belief.correct()
-        belief.check_orders(now_ns)
-        if markets:
+        if markets or not is_book:
+            # A book moves what is wanted, not what is believed of orders.
+            belief.settle()
+            if belief.is_behind:
+                markets |= belief.correct()
+            belief.check_orders(now_ns)
             belief.check_markets(now_ns, markets & engine.seats.keys())
             markets.clear()
         if now_ns >= self._clock_ns:
@@ -233,7 +236,9 @@ class Checker:
         if market:
             return (market,)
         sending = self.sends.sent.get(getattr(event, "order", ""))
-        return engine.seats if sending is None else (sending.market,)
+        if sending is not None:
+            return (sending.market,)
+        return [name for name, seat in engine.seats.items() if seat.is_open]
 
     def _note(self, event: ev.Event, belief: BeliefChecks) -> None:
         match event:

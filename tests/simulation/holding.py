@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # What the venue rounds when it fills an order (user-ws notes 2), 1e-6 shares.
 DUST_E6 = 10_000
+_TOKENS = tuple(Token)
 
 
 class TruthChecks:
@@ -215,13 +216,16 @@ class BeliefChecks:
     def _check_position(self, now_ns: int, market: str, orders: list[Order]) -> None:
         fills, truth = self._engine.fills, self._truth
         lows, highs = [0, 0], [0, 0]
-        for token in Token:
+        told_e6 = self._booked_e6[market]
+        for token in _TOKENS:
             position = fills.position(market, token)
-            booked_e6 = self._booked_e6[market][token]
-            if position.booked_e6 != booked_e6:
-                text = f"{token.name} of {market}: told of {booked_e6}, booked {position.booked_e6}"
+            sure_e6, selling_e6 = position.confirmed_e6, position.selling_e6
+            low_e6 = lows[token] = sure_e6 - selling_e6
+            highs[token] = sure_e6 + position.buying_e6
+            booked_e6 = low_e6 + position.buying_e6
+            if booked_e6 != told_e6[token]:
+                text = f"{token.name} of {market}: told of {told_e6[token]}, booked {booked_e6}"
                 raise Violated("I9", text, now_ns)
-            lows[token], highs[token] = position.low_e6, position.high_e6
         for order in orders:
             place = order.place
             if place.side is Side.BUY:
@@ -230,7 +234,7 @@ class BeliefChecks:
                 lows[place.token] -= order.reserve_e6
         true = truth.shares_e6(market)
         merging_e6 = truth.merging_e6[market] + self.untold_e6.get(market, 0)
-        for token in Token:
+        for token in _TOKENS:
             if not lows[token] - merging_e6 - DUST_E6 <= true[token] <= highs[token] + DUST_E6:
                 text = f"{token.name} of {market} is {true[token]}"
                 raise Violated("I8", f"{text}, believed {lows[token]}..{highs[token]}", now_ns)

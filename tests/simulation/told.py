@@ -14,7 +14,8 @@ from tests.simulation.senses import NEVER
 
 SECOND: Final = 1_000_000_000
 USER_GAP_NS: Final = 2 * SECOND
-CANCEL_ONLY_REASONS: Final = frozenset({"cancel_only", "disabled", "restarting"})
+# States of the venue after which everything is read anew (FAILURES 17, 18).
+SPELLS: Final = frozenset({"restarting", "cancel_only", "disabled"})
 
 
 class Told:
@@ -42,7 +43,7 @@ class Told:
         rejected: Receipt of the last rejections by market and side in Up terms.
         fills: Highest status by fill key, with the fill.
         voids: When each settlement was first told to have failed, in this process.
-        venue_ns: When a state of the venue that takes no orders was last told.
+        venue_ns: When the last placement was sent that met such a state.
     """
 
     def __init__(
@@ -192,8 +193,8 @@ class Told:
         self._round_ns = round_ns
 
     def _place(self, now_ns: int, event: ev.PlaceAnswered) -> None:
-        if event.reason in CANCEL_ONLY_REASONS:
-            self.venue_ns = now_ns
+        if event.reason in SPELLS:
+            self.venue_ns = max(self.venue_ns, event.sent_ns)
         if event.verdict.is_accepted:
             self._seen_open(event.order, now_ns)
         if event.verdict is ev.PlaceVerdict.REJECTED:
