@@ -49,7 +49,7 @@ LIMITS = RiskLimits(
     close_margin_ns=NS,
 )
 TURN_NS = NS // 20
-READY_NS_MAX = 10 * NS
+READY_NS_MAX = 40 * NS
 
 
 class OneFeed:
@@ -161,7 +161,7 @@ class TradingScene:
     """A trading one second into its only window; the clock moves when the scene says so."""
 
     def __init__(self, state: Recovered | None = None) -> None:
-        self.ns = 61 * NS
+        self.ns = 61 * NS if state is None else state.last_ns + NS
         clock = Clock(lambda: self.ns, lambda: self.ns)
         self.venue = PaperVenue(clock.now_ns)
         self.feed = OneFeed(clock.now_ns)
@@ -209,12 +209,14 @@ class TradingScene:
         self.trading.pump.close()
 
 
-def played(act: Callable[[TradingScene], Awaitable[None]]) -> TradingScene:
-    """Play a scene on a loop."""
+def played(
+    act: Callable[[TradingScene], Awaitable[None]], state: Recovered | None = None
+) -> TradingScene:
+    """Play a scene on a loop, on what an earlier one left."""
     found: list[TradingScene] = []
 
     async def play() -> None:
-        scene = TradingScene()
+        scene = TradingScene(state)
         found.append(scene)
         try:
             await act(scene)
