@@ -22,11 +22,12 @@ SEGMENT_BYTES_MAX = 1 << 20
 
 
 def limits_of(scenario: Scenario) -> RiskLimits:
-    """The gate's own limits: somewhat wider than the strategy's, as they should be."""
-    position_e6 = scenario.lane["max_position_e6"]
+    """The gate's own limits: somewhat wider than the strategy's, as they should be, or not."""
+    position_e6, order_e6 = scenario.lane["max_position_e6"], scenario.lane["order_size_e6"]
+    is_limited = scenario.is_limited
     return RiskLimits(
-        max_market_e6=2 * position_e6 + 10_000_000,
-        max_total_cost_e6=6 * position_e6 + 20_000_000,
+        max_market_e6=3 * order_e6 if is_limited else 2 * position_e6 + 10_000_000,
+        max_total_cost_e6=4 * order_e6 if is_limited else 6 * position_e6 + 20_000_000,
         order_size_max_e6=20_000_000,
         loss_max_e6=1_000_000_000,
         markout_loss_max_e6=1_000_000_000,

@@ -62,7 +62,9 @@ class Scenario:
         latency_ms: Least and mean time of one way of a request.
         feed_ms: Of a frame.
         resolve_ns: From a window's end to its resolution.
-        is_roomy: No limit of position, cost or cash is ever near: quotes can be expected.
+        is_roomy: No limit of the strategy's, and no lack of cash, is ever near.
+        is_limited: The gate's own limits are narrower than the strategy's wishes, so that they
+            bind.
         close_margin_ns: From then on before a window's end nothing is quoted.
         permanent: The fault that lasts from the beginning to the end, "" for none.
         maker, lane: Settings of the maker and of its quote, where they are not the usual ones.
@@ -81,6 +83,7 @@ class Scenario:
     lane: dict[str, Any]
     cash_e6: int
     is_roomy: bool
+    is_limited: bool
     close_margin_ns: int
     episodes: tuple[Episode, ...] = ()
     troubles: tuple[Trouble, ...] = ()
@@ -93,6 +96,7 @@ class Scenario:
             f" {sorted({(m.end_ns - m.start_ns) // NS for m in self.markets})} s,"
             f" {self.acts_per_s:.1f} acts/s each, latency {self.latency_ms} ms,"
             f" maker {self.maker}, lane {self.lane}"
+            + (", the gate's limits bind" if self.is_limited else "")
         ]
         for one in self.episodes:
             lines.append(
@@ -157,6 +161,7 @@ def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool)
         feed_ms=rng.choice((2, 10, 40)),
         resolve_ns=rng.randint(2, 25) * NS,
         is_roomy=is_roomy,
+        is_limited=Random(f"{seed} limits").random() < 0.25,
         maker=_maker(settings) | {"max_total_position_e6": ROOM_E6 if is_roomy else TIGHT_E6},
         lane=_lane(settings, is_roomy=is_roomy),
         cash_e6=ROOM_E6 if is_roomy else settings.choice((60, 200)) * 1_000_000,
