@@ -205,7 +205,7 @@ class Life:
 
     def _thaw(self, now_ns: int) -> None:
         """Go on: what waited is taken in its order, after the word that time was lost."""
-        if self.is_dead:
+        if self.is_dead or not self._frozen_ns:
             return
         stall_ns = now_ns - self._froze_ns
         self._frozen_ns = 0
@@ -220,7 +220,8 @@ class Life:
         self._look_at_timer()
 
     def heal(self) -> None:
-        """Let the sockets be sound from now on."""
+        """Let the loop turn and the sockets be sound from now on."""
+        self._thaw(self.world.now_ns)
         self.feed.heal()
         self.hearing.heal()
 

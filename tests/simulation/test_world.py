@@ -395,3 +395,18 @@ def test_nothing_strikes_after_the_heal():
     assert struck == [world.count_struck()]
     assert sum(struck[0].values()) > 10
     world.exchange.audit()
+
+
+@pytest.mark.parametrize("fault", [ProcessFault.LOOP_STALLED, ProcessFault.CLOCK_JUMPED])
+def test_what_befell_the_process_ends_with_the_heal(fault: ProcessFault) -> None:
+    start_ns = draw(1, 3.0).start_ns
+    stage = Stage(troubles=[Trouble(fault, start_ns + 9 * NS, 3 * NS)], seconds=20)
+    world = stage.world
+    world.at(start_ns + 10 * NS, world._heal)
+    world.run()
+    kind = ev.Stalled if fault is ProcessFault.LOOP_STALLED else ev.ClockJumped
+    times = [ns - start_ns for ns, _ in stage.noter.of(kind)]
+    assert times == ([10 * NS] if kind is ev.Stalled else [9 * NS, 10 * NS])
+    assert not world.senses.skew_ns
+    told = [ns - start_ns for ns, _ in stage.noter.told]
+    assert any(10 * NS < ns < 12 * NS for ns in told)

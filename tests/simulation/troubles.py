@@ -42,6 +42,8 @@ class Troubles:
         """Let nothing of it last; an engine that is away comes back now."""
         world = self._world
         world.disk.full_until_ns = world.disk.stuck_until_ns = 0
+        if self._jump_ns:
+            self._jump(-self._jump_ns)
         if world.life is None and world.lives:
             self._begin_at(world.now_ns)
 
@@ -58,7 +60,7 @@ class Troubles:
                 life.freeze(now_ns, until_ns)
             case ProcessFault.CLOCK_JUMPED:
                 self._jump(trouble.lasts_ns)
-                world.at(until_ns, lambda _: self._jump(-trouble.lasts_ns))
+                world.at(until_ns, partial(self._jump_back, trouble.lasts_ns))
             case ProcessFault.DISK_FULL:
                 world.disk.full_until_ns = until_ns
             case ProcessFault.SYNC_FAILED:
@@ -71,6 +73,10 @@ class Troubles:
                 self._ask_to_end(now_ns, life, ev.Kill("file"))
             case ProcessFault.STOPPED:
                 self._ask_to_end(now_ns, life, ev.Stop("SIGTERM"))
+
+    def _jump_back(self, delta_ns: int, _: int) -> None:
+        if not self._world.is_healed:
+            self._jump(-delta_ns)
 
     def _jump(self, delta_ns: int) -> None:
         self._jump_ns += delta_ns
