@@ -202,7 +202,7 @@ class AccountSession:
 
     def break_off(self) -> None:
         """Step the engine no more: it is broken, or there is nobody to ask."""
-        self.trading.pump.close()
+        self.trading.pump.break_off()
         self.over.set()
 
     async def save_what_rests(self) -> None:

@@ -214,8 +214,9 @@ class Desk:
         self.shared.take(ev.Obstacle(self.market.condition_id, name, stands))
 
     def on_resolved(self, winner: Token) -> None:
-        """Know who won."""
+        """Know who won: the market is closed, and no order rests in it any more."""
         self.winner = winner
+        self.shared.take(ev.MarketClosed(self.market.condition_id))
 
     # From the engine
 

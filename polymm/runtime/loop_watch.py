@@ -57,17 +57,24 @@ class LoopWatch:
         """Look no more."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+
+    def check(self, now_ns: int) -> None:
+        """Tell of a stall at once, before what came meanwhile is acted on."""
+        stall_ns = now_ns - self._looked_ns
+        if stall_ns >= STALL_NS and self._timer is not None:
+            self._looked_ns = now_ns
+            self.longest_ns = max(self.longest_ns, stall_ns)
+            self._on_stall(stall_ns)
 
     def _arm(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def _look(self) -> None:
-        before_ns, self._looked_ns = self._looked_ns, self._clock.now_ns()
         self._arm()
-        stall_ns = self._looked_ns - before_ns
-        self.longest_ns = max(self.longest_ns, stall_ns)
-        if stall_ns >= STALL_NS:
-            self._on_stall(stall_ns)
+        now_ns = self._clock.now_ns()
+        self.check(now_ns)
+        self._looked_ns = now_ns
         lead_ns = self._clock.lead_ns()
         moved_ns = lead_ns - self._lead_ns
         if abs(moved_ns) > JUMP_NS:

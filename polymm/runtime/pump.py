@@ -20,7 +20,8 @@ class Pump:
     Args:
         driver: Whose.
         clock_ns: The session's.
-        after: Called after each event that came from outside, once everything it set off is done.
+        before: Called with the time before each event that comes from outside; may take others.
+        after: Called after each of them, once everything it set off is done.
 
     Attributes:
         recv_ns: When the frame was received that is being acted on, 0 where it is none.
@@ -28,13 +29,19 @@ class Pump:
     """
 
     def __init__(
-        self, driver: Driver, clock_ns: Callable[[], int], after: Callable[[Event], None]
+        self,
+        driver: Driver,
+        clock_ns: Callable[[], int],
+        before: Callable[[int], None],
+        after: Callable[[Event], None],
     ) -> None:
         self.recv_ns = 0
         self.began_ns = 0
         self._driver = driver
         self._clock_ns = clock_ns
+        self._before = before
         self._after = after
+        self._is_broken = False
         self._is_taking = False
         self._is_open = False
         self._timer: asyncio.TimerHandle | None = None
@@ -58,18 +65,27 @@ class Pump:
             self._timer.cancel()
             self._timer, self._timer_ns = None, NEVER_NS
 
+    def break_off(self) -> None:
+        """Take nothing any more: the engine is broken, or there is nobody to trade with."""
+        self._is_broken = True
+        self.close()
+
     def take(self, event: Event, recv_ns: int = 0) -> None:
         """Step the engine; an event that comes meanwhile is taken next.
 
         Args:
             recv_ns: When the frame was received that the event tells of, 0 for others.
         """
+        if self._is_broken:
+            return
         if self._is_taking:
             self._driver.take(event)
             return
+        began_ns = self._clock_ns()
+        self._before(began_ns)
         self._is_taking = True
         self.recv_ns = recv_ns
-        self.began_ns = self._clock_ns()
+        self.began_ns = began_ns
         try:
             self._driver.take(event)
         finally:

@@ -17,6 +17,7 @@ from polymm.engine.actions import Alarm, Finished
 from polymm.engine.driver import Driver
 from polymm.engine.engine import Engine, EngineSettings
 from polymm.engine.ports import BudgetView, SignedOrder, Venue
+from polymm.errors import JournalError
 from polymm.runtime.clock import Clock
 from polymm.runtime.desk import Desk, Shared
 from polymm.runtime.journal import Journal
@@ -107,8 +108,12 @@ class Trading:
         began_ns = clock.now_ns() if run is None else run.started_ns
         self.engine.restore(began_ns, journal.state)
         self.engine.on_reply = self._on_reply
+        self.watch = LoopWatch(clock, self._on_stall, self._on_jump, self._look)
         self.pump = Pump(
-            Driver(self.engine, venue, journal, clock.now_ns), clock.now_ns, self._after
+            Driver(self.engine, venue, journal, clock.now_ns),
+            clock.now_ns,
+            self.watch.check,
+            self._after,
         )
         self.shared = Shared(
             clock_ns=clock.now_ns,
@@ -118,7 +123,6 @@ class Trading:
             source=settings.source,
             fill_form=settings.fill_form,
         )
-        self.watch = LoopWatch(clock, self._on_stall, self._on_jump, self._look)
         self.switch = KillSwitch(settings.kill_file, self._on_kill)
         self._venue = venue
         self._clock_ns = clock.now_ns
@@ -138,9 +142,15 @@ class Trading:
         """Seat a market: from now on its orders, fills and end are the engine's."""
         market = feed.market
         now_ns = self._clock_ns()
-        self.journal.market(now_ns, market)
+        failure = ""
+        try:
+            self.journal.market(now_ns, market)
+        except JournalError as error:
+            failure = str(error)  # the next checkpoint will have the market
         self._venue.add_market(market, feed)
         self.engine.add_market(now_ns, market, self.journal.looks.view(feed))
+        if failure:
+            self.pump.take(ev.JournalFailed(failure))
         desk = Desk(self.shared, feed, self.engine.seats[market.condition_id])
         for told in self.engine.fills.fills(market.condition_id):
             order = self.engine.orders.by_hash.get(told.order)

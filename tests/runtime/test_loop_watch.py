@@ -63,6 +63,19 @@ def test_a_loop_that_turns_is_not_told_and_one_that_stood_is(
     assert scene.watch.longest_ns == 300 * MS
 
 
+def test_a_stall_is_told_before_what_came_meanwhile_and_not_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def act(scene: Scene) -> None:
+        scene.watch.check(scene.clock.now_ns())
+        scene.monotonic_ns += 300 * MS
+        scene.watch.check(scene.clock.now_ns())
+        assert scene.stalls == [300 * MS]
+        await scene.pass_ns(MS)
+
+    assert played(monkeypatch, act).stalls == [300 * MS]
+
+
 def test_a_day_that_jumps_forward_is_followed_and_told_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

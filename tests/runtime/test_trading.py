@@ -3,9 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from polymm.domain.market import NS
 from polymm.engine import evidence as ev
 from polymm.engine.recovered import Recovered
+from polymm.errors import JournalError
 from polymm.research.records import MarketRun
 from polymm.runtime.window_run import held_e6, write_orders
 from tests.support.trading_scene import MARKET, SHARE, TradingScene, played
@@ -75,6 +78,42 @@ def test_a_loop_that_stood_still_pulls_and_a_clock_that_jumped_proves_everything
         scene.trading.watch._on_jump(-5 * NS)
         assert scene.trading.engine.reconciler.recoveries == before + 1
         assert [alarm.name for alarm in scene.alarms] == ["stalled", "clock_jumped"]
+
+    played(act)
+
+
+def test_a_market_that_cannot_be_written_down_is_seated_and_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalError("no space left")
+
+    async def act(scene: TradingScene) -> None:
+        await scene.ready()
+        trading, feed = scene.trading, scene.feed
+        feed.market = replace(MARKET, condition_id="0x" + "c1" * 32, slug="btc-updown-1m-120")
+        with monkeypatch.context() as patch:
+            patch.setattr(trading.journal, "market", full)
+            trading.add_market(feed)  # type: ignore[arg-type]
+        assert len(trading.engine.seats) == 2
+        assert not trading.engine.gate.is_open
+        scene.show()
+        scene.desk.open()
+        await scene.turn()
+        assert scene.venue.orders == {}
+        assert [alarm.name for alarm in scene.alarms] == ["journal_failed"]
+
+    played(act)
+
+
+def test_what_is_broken_is_stepped_no_more() -> None:
+    async def act(scene: TradingScene) -> None:
+        await quoting(scene)
+        scene.trading.pump.break_off()
+        scene.trading.pump.take(ev.Stop("asked to end"))
+        scene.ns += NS
+        scene.show()
+        assert (scene.venue.cancels, len(scene.venue.orders)) == ([], 2)
 
     played(act)
 
