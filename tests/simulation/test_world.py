@@ -264,7 +264,6 @@ def test_a_sound_feed_shows_the_true_book():
         Fault.MARKET_BOOK_MISSING,
         Fault.MARKET_CLOSED,
         WireFault.MARKET_FRAME_GARBLED,
-        WireFault.MARKET_TOKEN_SILENT,
         WireFault.MARKET_LAGS,
         WireFault.NETWORK_DOWN,
     ],
@@ -278,11 +277,20 @@ def test_a_feed_in_trouble_is_an_obstacle_and_comes_back(fault):
     stage.world = World(stage.scenario, Noter)
     stage.world.run()
     assert stage.world.count_struck()[fault] > 0
-    stands = [event.stands for ns, event in stage.noter.of(ev.Obstacle) if event.market]
-    assert True in stands
-    assert stands[-1] is False
+    told = [(ns, event.stands) for ns, event in stage.noter.of(ev.Obstacle) if event.market]
+    is_late = fault not in (Fault.MARKET_BOOK_MISSING, WireFault.MARKET_LAGS)
+    assert any(stands for ns, stands in told if ns > start_ns + is_late * NS)
+    assert told[-1][1] is False
     newest_ns = stage.noter.of(ev.BookChanged)[-1][0]
     assert stage.world.now_ns - newest_ns < NS
+
+
+def test_a_silent_token_is_proven_by_rest():
+    stage = Stage(always(WireFault.MARKET_TOKEN_SILENT, from_s=3, until_s=4), seconds=30)
+    stage.world.run()
+    (view,) = stage.noter.views.values()
+    assert stage.life.feed._counts["witness_same"] > 0
+    assert stage.world.now_ns - min(view.proven_ns) < 3 * NS
 
 
 def test_a_lost_frame_is_found_by_the_best_prices():
@@ -315,8 +323,11 @@ def test_a_closed_user_channel_says_so_and_comes_back():
 def test_a_silent_user_channel_is_given_up_and_what_it_missed_stays_missing():
     stage = Stage(always(WireFault.USER_SILENT, from_s=1, until_s=2.5))
     stage.at(2, stage.post)
+    lost_ns: list[int] = []
+    stage.at(5, lambda: lost_ns.append(stage.world.senses.user_lost_ns - stage.start_ns))
     stage.world.run()
     assert not stage.noter.of(ev.OrderTold)
+    assert 2 * NS < lost_ns[0] < 3 * NS
     _, lost, back = (event for _, event in stage.noter.of(ev.UserChannel))
     assert not lost.is_live
     assert lost.since_ns < stage.start_ns + 2 * NS
