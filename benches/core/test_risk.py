@@ -32,6 +32,7 @@ class Book(NamedTuple):
     timestamp_ms: int = 0
     proven_ns: tuple[int, int] = (NOW_NS, NOW_NS)
     reference_ns: int = NOW_NS
+    is_contradicted: bool = False
 
 
 def _gate(live: int) -> RiskGate:

@@ -37,6 +37,7 @@ BOOK_FIELDS: Final = (
     "proven_up_ns",
     "proven_down_ns",
     "reference_ns",
+    "is_contradicted",
 )
 QUOTE_FIELDS: Final = (
     "bid_e4",
@@ -146,6 +147,7 @@ class NotedView:
             up_ns,
             down_ns,
             market.reference_ns,
+            int(market.is_contradicted),
         )
         self._looks.append(book)
         self._seen.append(self)
@@ -192,6 +194,11 @@ class NotedView:
     def reference_ns(self) -> int:
         """Of the newest reference price, 0 where none is used."""
         return (self._book or self._note_book())[10]
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether messages carry other best prices than the book has."""
+        return bool((self._book or self._note_book())[11])
 
     # LaneView
 

@@ -129,6 +129,11 @@ class PlayedView:
         """As noted."""
         return self._seen()[8]
 
+    @property
+    def is_contradicted(self) -> bool:
+        """As noted."""
+        return bool(self._seen()[9])
+
     def set_inventory(self, up_e6: int, down_e6: int) -> None:
         """Do nothing: what follows from it was noted."""
 

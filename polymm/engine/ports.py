@@ -79,6 +79,9 @@ class MarketView(BookView, LaneView, Protocol):
     @property
     def reference_ns(self) -> int: ...  # of the newest reference price, 0 where none is used
 
+    @property
+    def is_contradicted(self) -> bool: ...  # by the best prices that the newest messages carry
+
 
 class BudgetView(Protocol):
     """The mirror of the venue's token buckets."""

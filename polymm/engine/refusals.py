@@ -14,6 +14,7 @@ REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "past_close": "within the margin before the window's end",
         "no_book": "there is no book to go by",
         "book_crossed": "its best bid is not below its best ask",
+        "book_contradicted": "the newest messages carry other best prices than it has",
         "book_old": "the book of one of the tokens was not proven recently enough",
         "reference_old": "the reference price is too old",
         "price_out_of_bounds": "the price is not between 0 and 1 dollar",

@@ -228,6 +228,8 @@ class RiskGate:
             return "no_book"
         if view.best_bid_e4 >= view.best_ask_e4:
             return "book_crossed"
+        if view.is_contradicted:
+            return "book_contradicted"
         up_ns, down_ns = view.proven_ns
         if now_ns - (up_ns if up_ns < down_ns else down_ns) > limits.book_age_ns_max:
             return "book_old"

@@ -20,8 +20,9 @@ BOOK_NAMES = (
     "timestamp_ms",
     "proven_ns",
     "reference_ns",
+    "is_contradicted",
 )
-BOOK = (4_900, 5_100, True, 100, 4_950, 17, (7, 8), 9)
+BOOK = (4_900, 5_100, True, 100, 4_950, 17, (7, 8), 9, True)
 
 
 @dataclass
@@ -36,6 +37,7 @@ class FakeMarket:
     timestamp_ms: int = 17
     proven_ns: tuple[int, int] = (7, 8)
     reference_ns: int = 9
+    is_contradicted: bool = True
     quote: FakeQuote = field(default_factory=FakeQuote)
     flags: int = REQUOTE
     evaluated: int = 0
@@ -78,7 +80,7 @@ def test_a_book_is_noted_once_a_step_whatever_is_read_of_it_first() -> None:
         getattr(view, name)
         assert book_of(view) == BOOK
         (look,) = log.take()
-        assert look == (1, LookKind.BOOK, 4_900, 5_100, 1, 100, 4_950, 17, 7, 8, 9)
+        assert look == (1, LookKind.BOOK, 4_900, 5_100, 1, 100, 4_950, 17, 7, 8, 9, 1)
     assert log.take() == ()
 
 

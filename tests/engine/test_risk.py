@@ -116,6 +116,13 @@ def test_each_book_must_be_proven_recently(scene: Scene, token: int) -> None:
     assert scene.check() == "book_old"
 
 
+def test_nothing_is_sent_on_a_book_that_messages_contradict(scene: Scene) -> None:
+    scene.view.is_contradicted = True
+    assert scene.check() == "book_contradicted"
+    scene.view.is_contradicted = False
+    assert scene.check() == ""
+
+
 def test_the_reference_must_be_recent_where_it_is_used() -> None:
     scene = Scene(limits=limits(reference_age_ns_max=SECOND))
     scene.view.reference_ns = NOW - SECOND

@@ -58,6 +58,10 @@ class View:
         return self.feed.proven_ns
 
     @property
+    def is_contradicted(self) -> bool:
+        return self.feed.is_contradicted
+
+    @property
     def reference_ns(self) -> int:
         """When the newest reference price came."""
         return self._reference_ns()

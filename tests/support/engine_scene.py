@@ -23,6 +23,7 @@ class View(FakeBook):
     """A market's book and lane, proven at every moment."""
 
     reference_ns = 0
+    is_contradicted = False
 
     def __init__(self) -> None:
         super().__init__()

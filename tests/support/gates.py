@@ -74,6 +74,7 @@ class FakeView:
     timestamp_ms: int = 0
     proven_ns: Sequence[int] = (NOW, NOW)
     reference_ns: int = NOW
+    is_contradicted: bool = False
     quote: Any = None
 
     def set_inventory(self, up_e6: int, down_e6: int) -> None: ...

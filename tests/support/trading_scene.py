@@ -58,6 +58,7 @@ class OneFeed:
     def __init__(self, clock_ns: Callable[[], int], market: Market = MARKET) -> None:
         self.market = market
         self.reference_ns = 0
+        self.is_contradicted = False
         self._clock_ns = clock_ns
         self._decoder = Decoder()
         slot = self._decoder.add_market(market.up_token, market.down_token)

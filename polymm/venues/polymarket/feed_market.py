@@ -156,6 +156,12 @@ class FeedMarket:
         return self.settled_tick_e4
 
     @property
+    def is_contradicted(self) -> bool:
+        """Whether messages carry other best prices than the leader's book has."""
+        leader = self.leader
+        return leader is not None and leader.mismatch_ns > 0
+
+    @property
     def last_trade_e4(self) -> int:
         """Price of the last trade in Up terms, 0 where none was seen."""
         return self.book.last_trade_e4

@@ -99,6 +99,7 @@ def test_best_prices_that_contradict_messages_are_not_quoted_and_asked_for_again
     scene.hear(line, bid_change("0.40", "5", at_ms=1, top=("0.49", "0.52")))
     assert judged(scene, line, view, 250) == (Cure.NOTHING, "")
     assert view.market.is_fresh(scene.clock.now_ns)
+    assert view.market.is_contradicted
 
     scene.hear(line, bid_change("0.40", "6", at_ms=2, top=("0.49", "0.52")))
     assert view.market.obstacle(scene.clock.now_ns) == "mismatch"
