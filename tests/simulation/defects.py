@@ -84,7 +84,7 @@ DEFECTS: tuple[Defect, ...] = (
         ENGINE + "order_life.py",
         "        late_ns = self.last_write_ns + self.settings.late_ns\n",
         "        late_ns = self.last_write_ns\n",
-        "I11",
+        "I8",
         ("post_late", "orders_late"),
     ),
     Defect(
@@ -150,7 +150,7 @@ DEFECTS: tuple[Defect, ...] = (
         "        known = self.by_hash.get(event.order)\n"
         "        if known is not None and known.life.is_final:\n            return\n"
         "        news = self.fills.apply(event)\n",
-        "I9",
+        "I8",
         ("user_fill_late", "user_reordered"),
     ),
     # What may go out
