@@ -40,6 +40,7 @@ WARM_UP_S: Final = 5.0
 USER_RATE: Final = 20.0
 MARKETS: Final = 4
 LINES: Final = 2
+BOOKS: Final = 2 * MARKETS * LINES  # That open the sockets.
 PARAMS: Final = BaseParameters(order_size_e6=10_000_000, max_position_e6=100_000_000)
 
 
@@ -226,7 +227,7 @@ async def settled(open_feeds: Feeds, ear: Ear, sender: SenderProcess) -> None:
     """Wait until what was sent is heard, for a bounded time."""
     for _ in range(300):
         market_sent, user_sent = sender.sent()
-        if open_feeds.received() >= market_sent and ear.heard >= user_sent:
+        if open_feeds.received() >= market_sent + BOOKS and ear.heard >= user_sent:
             return
         await asyncio.sleep(0.01)
 
@@ -236,8 +237,7 @@ def judge(
 ) -> None:
     """Hold a run to what is wanted; a machine that is busy otherwise may make a feed doubt."""
     market_sent, user_sent = sender.sent()
-    books = 2 * MARKETS * LINES
-    lost, user_lost = market_sent + books - figures.messages, user_sent - ear.heard
+    lost, user_lost = market_sent + BOOKS - figures.messages, user_sent - ear.heard
     # A book that is asked for again comes beside what is counted.
     figures.expect(lost <= 0, f"{lost} of {market_sent} market messages lost")
     figures.expect(not user_lost, f"{user_lost} of {user_sent} user events lost")

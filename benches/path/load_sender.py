@@ -268,7 +268,7 @@ class SenderProcess:
 def load_sender(core: int | None = None) -> Iterator[SenderProcess]:
     """Run a sender, silent at first."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(
+    process = multiprocessing.get_context("fork").Process(
         target=_serve, args=(theirs, core), daemon=True
     )
     process.start()

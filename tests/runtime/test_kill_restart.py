@@ -83,7 +83,9 @@ def test_an_order_of_an_earlier_life_is_found(
 
 
 def test_a_window_is_chosen_that_lasts() -> None:
-    assert window_s_of(600.0 * 7 + 1, 60) == 600
-    assert window_s_of(600.0 * 7 + 400, 60) == 900
+    assert window_s_of(660.0 * 7 + 1, 60) == 660
+    for now_s in range(0, 1_000_000, 997):
+        window_s = window_s_of(now_s, 300)
+        assert window_s - now_s % window_s > max(300, window_s / 2)
     with pytest.raises(ValueError, match="no window has 5000 s left"):
         window_s_of(0, 5_000)

@@ -31,7 +31,8 @@ CANCEL_ALL_CPU_S_MAX: Final = 1.5
 READY_S_MAX: Final = 20.0
 QUOTES_S_MAX: Final = 2.5  # It is killed so long after it is ready, at the latest.
 LOOKS: Final = 3
-WINDOWS_S: Final = (600, 900, 1_200, 1_800, 3_600)
+# They seldom end together; a slug names whole minutes.
+WINDOWS_S: Final = tuple(range(660, 3_600, 60))
 WALLET: Final = "deposit"
 
 
