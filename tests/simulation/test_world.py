@@ -168,7 +168,6 @@ def test_a_sound_feed_shows_the_true_book():
     "fault",
     [
         Fault.MARKET_SILENT,
-        Fault.MARKET_BOOK_MISSING,
         Fault.MARKET_CLOSED,
         WireFault.MARKET_FRAME_GARBLED,
         WireFault.MARKET_LAGS,
@@ -189,6 +188,16 @@ def test_a_feed_in_trouble_is_an_obstacle_and_comes_back(fault):
     assert told[-1][1] is False
     newest_ns = stage.noter.of(ev.BookChanged)[-1][0]
     assert stage.world.now_ns - newest_ns < NS
+
+
+def test_a_missing_first_book_is_asked_for_again():
+    stage = Stage(always(Fault.MARKET_BOOK_MISSING, until_s=20), seconds=40)
+    # Nobody trades, so that no other book is told.
+    stage.scenario = replace(stage.scenario, acts_per_s=0.001)
+    stage.world = World(stage.scenario, Noter)
+    stage.world.run()
+    first_ns = stage.noter.of(ev.BookChanged)[0][0]
+    assert stage.start_ns + 20 * NS < first_ns < stage.start_ns + 24 * NS
 
 
 def test_a_silent_token_is_proven_by_rest():

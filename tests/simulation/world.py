@@ -31,6 +31,8 @@ from tests.simulation.wire import Wire
 ADDRESS = "0x" + "a1" * 20
 # Acts at one moment before something runs in circles.
 CIRCLES_MAX = 20_000
+# Whose turn it is.
+ACT, WAKE, VENUE = range(3)
 
 
 class RunsInCircles(AssertionError):
@@ -145,11 +147,11 @@ class World:
         while True:
             next_ns = heap[0][0] if heap else end_ns
             life = self.life
-            turn = pop
+            turn = ACT
             if life is not None and life.due_ns < next_ns:
-                next_ns, turn = life.due_ns, None
+                next_ns, turn = life.due_ns, WAKE
             if venue_heap and venue_heap[0][0] <= next_ns:
-                next_ns, turn = venue_heap[0][0], exchange.advance
+                next_ns, turn = venue_heap[0][0], VENUE
             if next_ns >= end_ns:
                 break
             if next_ns > last_ns:
@@ -158,9 +160,9 @@ class World:
             circles += 1
             if circles > CIRCLES_MAX:
                 raise RunsInCircles(f"time stands still at {self.now_ns}")
-            if turn is pop:
+            if turn == ACT:
                 pop(heap)[2](last_ns)
-            elif turn is None:
+            elif turn == WAKE:
                 assert life is not None
                 life.wake()
             else:
