@@ -71,8 +71,8 @@ class Checker:
         self.steps = 0
         self.truth = Truth(exchange, owner, wallet)
         self.sends = Sends(self.truth, limits, senses)
-        self.timing = Timing(self.truth, self.sends, limits, senses)
         self._held = TruthChecks(self.truth, limits)
+        self.timing = Timing(self.truth, self.sends, limits, senses, self._held.total_cost_e6)
         self._bounds = Bounds()
         self._limits = limits
         self._senses = senses

@@ -47,10 +47,14 @@ class TruthChecks:
         if max(-low_e6, high_e6) > self._limits.max_market_e6:
             text = f"T: Up - Down of {market} may become {low_e6}..{high_e6}"
             raise Violated("I1", f"{text}, limit {self._limits.max_market_e6}", now_ns)
-        cost_e6 = sum(map(self.cost_e6, self._markets()))
+        cost_e6 = self.total_cost_e6()
         if cost_e6 > self._limits.max_total_cost_e6:
             text = f"T: cost may become {cost_e6}, limit {self._limits.max_total_cost_e6}"
             raise Violated("I1", text, now_ns)
+
+    def total_cost_e6(self) -> int:
+        """Dollars that all markets may have cost in the worst case."""
+        return sum(map(self.cost_e6, self._markets()))
 
     def _markets(self) -> list[str]:
         """Markets whose shares may still be worth anything or nothing."""

@@ -564,6 +564,17 @@ def test_l2_fires_when_nothing_rests_long_after_the_last_fault(moment):
     fires("L2", moment.tick)
 
 
+def test_l2_is_silent_where_no_order_may_cost_what_is_left():
+    moment = Moment(limits=replace(LIMITS, max_total_cost_e6=8 * SHARE))
+    bid = moment.post(48, 10)
+    moment.take_fill(bid, 10)
+    moment.orders.by_hash[bid].life = Life.FILLED
+    moment.wait(1_000)
+    moment.checker.healed(moment.now_ns)
+    moment.wait(61_000)
+    moment.tick()
+
+
 def test_l3_fires_on_an_order_that_stays_unknown(moment):
     place = moment.place(48)
     order = moment.send(place)

@@ -4,7 +4,7 @@ The bounds are those of FAILURES. They hold where nothing but the loss itself go
 requests are disturbed as well, the last net does: the venue's own dead man's switch.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Final
 
 from polymm.engine.actions import Finished
@@ -46,12 +46,23 @@ _UNKNOWN: Final = (Life.UNKNOWN_NEW, Life.UNKNOWN_CANCEL)
 class Timing:
     """Clocks over one account.
 
+    Args:
+        cost_e6: Gives what all markets may have cost in the worst case.
+
     Attributes:
         quoted_ns: When an order of ours last rested.
     """
 
-    def __init__(self, truth: Truth, sends: Sends, limits: RiskLimits, senses: Senses) -> None:
+    def __init__(
+        self,
+        truth: Truth,
+        sends: Sends,
+        limits: RiskLimits,
+        senses: Senses,
+        cost_e6: Callable[[], int],
+    ) -> None:
         self.quoted_ns = -1
+        self._cost_e6 = cost_e6
         self._truth = truth
         self._sends = sends
         self._limits = limits
@@ -167,9 +178,15 @@ class Timing:
             self._healed_ns + QUOTING_NS,
             self._started_ns + RESTART_QUOTING_NS,
         )
-        if now_ns > bound_ns and self.quoted_ns < self._healed_ns:
+        if now_ns > bound_ns and self.quoted_ns < self._healed_ns and not self._is_spent():
             text = f"nothing rested since {self.quoted_ns}, healed at {self._healed_ns}"
             raise Violated("L2", text, now_ns)
+
+    def _is_spent(self) -> bool:
+        """Whether one more order like the dearest so far would cost more than there is or may."""
+        order_e6 = max((one.cash_e6 for one in self._sends.sent.values()), default=0)
+        room_e6 = self._limits.max_total_cost_e6 - self._cost_e6()
+        return order_e6 > min(room_e6, self._truth.cash_confirmed_e6)
 
     # L3
 
