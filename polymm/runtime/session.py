@@ -33,6 +33,7 @@ from polymm.venues.polymarket.feed_market import FeedMarket
 from polymm.venues.polymarket.finder import FinderSettings, WindowFinder
 from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.market_feed import MarketFeed
+from polymm.venues.polymarket.replies import shown
 from polymm.venues.polymarket.slugs import Window, window_at
 
 # Of the window that is open at the start at least so much must be left to be worth a desk.
@@ -142,8 +143,7 @@ class Session:
         """Pull everything, verify, count and end."""
         if not self._stop.is_set():
             self._stopped = True
-            self._stop.set()
-            self._done.set()
+            self._end_soon()
             if self._is_started and not self._lost.is_set():
                 self.account.stop("asked to end")
 
@@ -160,8 +160,7 @@ class Session:
         self._fault = self._fault or fault
         if self._is_started:
             self.account.break_off()
-        self._stop.set()
-        self._done.set()
+        self._end_soon()
 
     async def run(self) -> SessionEnd:
         """Trade until all windows are settled.
@@ -194,7 +193,8 @@ class Session:
             await finder.close()
             await asyncio.gather(*self._runs)
             await self._end_engine()
-            self._tell(finder)
+            counts = {"market feed": self.feed.counts, "finder": finder.counts}
+            self.end.tell(self.account, counts)
         if self._fault is not None:
             raise self._fault
         return self.end
@@ -220,14 +220,18 @@ class Session:
         elif finished.code == "unproven":
             left = ", ".join(finished.left) or "none is listed"
             self.end.faults.append(f"orders may be live ({finished.reason}): {left}")
+        self._end_soon()
+
+    def _end_soon(self) -> None:
         self._stop.set()
         self._done.set()
 
     def _on_alarm(self, alarm: Alarm) -> None:
         self.end.counts[f"alarm_{alarm.name}"] += 1
         if self._note is not None:
-            subject = f" {alarm.subject}" if alarm.subject else ""
-            self._note(f"alarm {alarm.name}{subject}: {alarm.text}")
+            # Both may hold words of the venue's.
+            subject = f" {shown(alarm.subject)}" if alarm.subject else ""
+            self._note(f"alarm {alarm.name}{subject}: {shown(alarm.text)}")
 
     def _make_shared(self) -> RunShared:
         access = self._access
@@ -366,31 +370,3 @@ class Session:
         desk = self._by_feed.get(market)
         if desk is not None:
             desk.on_resolved(winner)
-
-    def _tell(self, finder: WindowFinder) -> None:
-        """Put what the parts counted into the end."""
-        account = self.account
-        engine = account.trading.engine
-        if account.ready_s:
-            self.end.facts["ready"] = f"{account.ready_s:.2f} s after the start"
-        told = {
-            "market feed": self.feed.counts,
-            "finder": finder.counts,
-            "orders": engine.orders.counts,
-            "refused by the gate": engine.gate.counts,
-            "session": self.end.counts,
-        }
-        if self._access is not None:
-            told |= {
-                "user channel": self._access.heard,
-                "order entry": self._access.venue.counts + self._access.counts,
-            }
-        for name, counts in told.items():
-            text = ", ".join(f"{key} {n:,}" for key, n in sorted(counts.items()) if n)
-            if text:
-                self.end.facts[name] = text
-        if account.observed is not None:
-            withheld = account.observed.withheld
-            self.end.facts["not sent"] = (
-                f"{withheld['orders']:,} orders, {withheld['cancels']:,} cancels"
-            )

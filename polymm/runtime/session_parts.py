@@ -1,16 +1,20 @@
 """What a session is told at its start and leaves at its end."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from polymm._core.stages import Stages
 from polymm.domain.market import NS, Market
 from polymm.engine.limits import RiskLimits
 from polymm.engine.settings import MakerSettings
+from polymm.runtime.account_session import AccountSession
 from polymm.runtime.journal_files import JournalSettings
 from polymm.runtime.soak import Footprint
 from polymm.strategy.base import BaseParameters
 from polymm.venues.polymarket.slugs import Window
+
+MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,35 @@ class SessionEnd:
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     halted: str = ""
+
+    def tell(self, account: AccountSession, others: Mapping[str, Counter[str]]) -> None:
+        """Put what the parts counted into the facts.
+
+        Args:
+            others: Counts of other parts, by name.
+        """
+        engine, access = account.trading.engine, account.access
+        if account.ready_s:
+            self.facts["ready"] = f"{account.ready_s:.2f} s after the start"
+        self.facts["loop stood still"] = f"{account.trading.watch.longest_ns // MS} ms at most"
+        told = {
+            **others,
+            "orders": engine.orders.counts,
+            "refused by the gate": engine.gate.counts,
+            "session": self.counts,
+        }
+        if access is not None:
+            told["user channel"] = access.heard
+            told["order entry"] = access.venue.counts + access.counts
+        for name, counts in told.items():
+            text = ", ".join(f"{key} {n:,}" for key, n in sorted(counts.items()) if n)
+            if text:
+                self.facts[name] = text
+        if account.observed is not None:
+            withheld = account.observed.withheld
+            self.facts["not sent"] = (
+                f"{withheld['orders']:,} orders, {withheld['cancels']:,} cancels"
+            )
 
 
 def window_of(market: Market) -> Window:
