@@ -27,7 +27,7 @@ from tests.support.recordings import ROOT
 from tests.support.runs import make_fill, make_market
 from tests.support.tapes import SHARE, book, change, tape, trade
 
-PRODUCT = ROOT.parent / "shared" / "PRODUCT.md"
+PRODUCT = (ROOT.parent / "shared" / "PRODUCT").with_suffix(".md")
 HEADING = "## Stories that cost money"
 CANCELS_MAX = 5
 KILL_NS_MAX = 20 * MS
