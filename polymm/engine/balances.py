@@ -93,7 +93,13 @@ class Comparison:
         return False
 
     def apply(
-        self, now_ns: int, read: BalancesRead, markets: Sequence[str], *, is_late: bool
+        self,
+        now_ns: int,
+        read: BalancesRead,
+        markets: Sequence[str],
+        *,
+        is_late: bool,
+        is_start: bool = False,
     ) -> None:
         """Compare one read, and let the ledger take over what stood for long enough.
 
@@ -103,6 +109,7 @@ class Comparison:
         Args:
             markets: Those to be compared; one that was not read is left alone.
             is_late: Whether the account trades, so that balances may come late.
+            is_start: Whether an earlier process may have asked for merges of which nobody tells.
         """
         settings = self._settings
         patience_ns = settings.patience_later_ns if is_late else settings.patience_ns
@@ -112,7 +119,7 @@ class Comparison:
             keys: list[_Key] = [(market, token) for token in Token] if market else [CASH]
             if any(key not in shares for key in keys):
                 continue
-            is_agreed = True
+            is_agreed = not (is_start and self._may_hide_merge(market))
             for key in keys:
                 is_equal = self._last.get(key) == shares[key]
                 self._last[key] = shares[key]
@@ -137,6 +144,14 @@ class Comparison:
             if not held.low_e6 <= read.cash_e6 <= held.high_e6:
                 earning_e6 = -(-self._fills.total.earning_e10 // 10_000)
                 self._correct(CASH, held.confirmed_e6, read.cash_e6 - earning_e6, read)
+
+    def _may_hide_merge(self, market: str) -> bool:
+        """Whether shares that a merge took look like those that are not settled yet."""
+        positions = (self._fills.position(market, token) for token in Token)
+        return any(
+            position.confirmed_e6 and (position.buying_e6 or position.selling_e6)
+            for position in positions
+        )
 
     def _held(self, key: _Key) -> Held:
         """What the ledger holds; pairs on their way into a merge may have become cash or not."""

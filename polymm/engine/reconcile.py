@@ -320,7 +320,8 @@ class Reconciler:
         self._reads.balances.succeed(now_ns, event.began_ns)
         if self.phase is not Phase.ENDING and event.began_ns >= self._recovery.floor_ns:
             is_ready, markets = self.phase is Phase.READY, self._compared_markets()
-            self._comparison.apply(now_ns, event, markets, is_late=is_ready)
+            is_start = self.phase is Phase.STARTING
+            self._comparison.apply(now_ns, event, markets, is_late=is_ready, is_start=is_start)
 
     def _take_preflight(self, now_ns: int, event: ev.PreflightRead) -> None:
         if self._reads.take_preflight(now_ns, event):

@@ -349,6 +349,23 @@ def test_shares_of_a_market_that_ends_during_the_start_are_compared_too() -> Non
     assert scene.alarms() == ["balance_differs"]
 
 
+def test_a_merge_of_an_earlier_process_cannot_hide_behind_what_is_not_settled() -> None:
+    scene = Scene()
+    bought = scene.fill("0xbought")
+    mined = bought._replace(trade="t-mined", token=Token.DOWN, status=ev.Settlement.MINED)
+    scene.fills.apply(bought)
+    scene.fills.apply(bought._replace(trade="t-down", token=Token.DOWN))
+    scene.fills.apply(mined)
+    # All pairs were merged, and what is mined came afterwards.
+    scene.venue.shares.update({(MARKET, Token.UP): 0, (MARKET, Token.DOWN): TEN})
+    scene.reconciler.add_market(scene.now_ns, make_market(), 5 * NS)
+    scene.start()
+    scene.later(12 * NS, mined._replace(status=ev.Settlement.CONFIRMED))
+    assert scene.run_until(lambda: ready(scene)) > 12
+    assert scene.fills.position(MARKET, Token.UP).confirmed_e6 == 0
+    assert scene.fills.position(MARKET, Token.DOWN).confirmed_e6 == TEN
+
+
 def test_rounding_is_no_difference() -> None:
     scene = Scene()
     scene.venue.shares[MARKET, Token.DOWN] = 10_000
@@ -376,11 +393,14 @@ def test_proceeds_that_are_not_settled_at_a_start_are_counted_once(
     scene.fills.apply(sold)
     scene.venue.cash_e6 = CASH - TEN // 2 + came_e6 + (TEN // 2 if is_paid else 0)
     scene.venue.shares[MARKET, Token.UP] = 0 if is_paid else TEN
+
+    def pay() -> None:
+        scene.venue.cash_e6 = CASH + came_e6
+        scene.venue.shares[MARKET, Token.UP] = 0
+
+    scene.later(9 * NS, pay)
+    scene.later(10 * NS, sold._replace(status=ev.Settlement.CONFIRMED))
     scene.start_ready()
-    scene.later(20 * NS, sold._replace(status=ev.Settlement.CONFIRMED))
-    scene.run(19)
-    scene.venue.cash_e6 = CASH + came_e6
-    scene.venue.shares[MARKET, Token.UP] = 0
     scene.run(120)
     assert scene.alarms() == []
     assert scene.fills.total.confirmed_e10 == (CASH + came_e6) * 10_000
