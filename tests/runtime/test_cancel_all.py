@@ -57,6 +57,15 @@ def test_two_empty_lists_prove_it(stage: Stage) -> None:
     assert len(venue.of(*LIST)) >= 2
 
 
+def test_two_empty_lists_at_once_prove_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancel_all, "APART_S", 0.3)
+    done, venue = cancelled(stage, [NONE], [page([])])
+    assert done.is_proven
+    assert len(venue.of(*LIST)) >= 3
+
+
 def test_an_order_that_lands_afterwards_is_cancelled_too(stage: Stage) -> None:
     late = json_reply({"canceled": [ORDER_B], "not_canceled": {}})
     lists = [page([]), page([ORDER | {"id": ORDER_B}]), page([])]
