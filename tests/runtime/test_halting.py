@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from polymm.venues.polymarket.gateway import Gateway
 from tests.support.lone_bot import EXCHANGE, PLANNED_S_MAX, Bot, gateway_of
 
 ANSWER_S_MAX = 20.0
+STOP_S_MAX = 5.0
 
 
 def on_an_exchange(scene: Callable[[str], Awaitable[None]]) -> None:
@@ -65,6 +67,22 @@ def test_a_killed_engine_cancels_everything_and_nobody_starts_it_again(
             await bot.start()
             code, last = await bot.ended()
             assert (code, last.rpartition("; ")[2]) == (42, "remove it to trade again")
+        finally:
+            await gateway.close()
+
+    on_an_exchange(scene)
+
+
+def test_sigterm_ends_in_order_within_five_seconds(tmp_path: Path) -> None:
+    async def scene(url: str) -> None:
+        bot, gateway = await trading(url, tmp_path)
+        try:
+            began_s = time.monotonic()
+            bot.process.terminate()
+            code, last = await bot.ended()
+            assert (code, last) == (0, "polymm: ending in order; once more ends at once")
+            assert time.monotonic() - began_s <= STOP_S_MAX
+            assert await gateway.open_orders() == []
         finally:
             await gateway.close()
 
