@@ -59,7 +59,8 @@ class Journal:
         state: What earlier runs told; this journal goes on with it.
         cuts: Torn tails that were left out when it was read.
         looks: Where the engine's looks are noted; they end with each step.
-        segment_bytes_max: A new segment begins after so many bytes.
+        segment_bytes_max: A new segment begins after so many bytes, or twice its checkpoint's: one
+            that is large must not be written again and again.
 
     Attributes:
         disk: As given.
@@ -87,7 +88,7 @@ class Journal:
         # Planned, and not yet taken into the state: that is done off an order's way.
         self._planned: list[OrderPlanned] = []
         self._segment_bytes_max = segment_bytes_max
-        self._segment_bytes = 0
+        self._segment_bytes = self._rotate_bytes = 0
         self._gap = 0
         self._is_healing = False
 
@@ -164,7 +165,7 @@ class Journal:
             if actions:
                 frames.append(encode_output(actions))
             self._write(b"".join(frames))
-            if self._segment_bytes > self._segment_bytes_max:
+            if self._segment_bytes > self._rotate_bytes:
                 self._begin_segment()
         except JournalError as error:
             self._fail(str(error))
@@ -245,5 +246,6 @@ class Journal:
         if self._gap:
             head += encode(Gap(self._gap))
         self._segment_bytes = len(head)
+        self._rotate_bytes = max(self._segment_bytes_max, 2 * len(head))
         self.disk.begin(head)
         self._gap = 0

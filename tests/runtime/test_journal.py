@@ -273,6 +273,20 @@ def test_a_full_segment_is_followed_by_one_that_tells_as_much() -> None:
         assert read_frames(bytes(segment.content)).frames[0].kind == Kind.CHECKPOINT
 
 
+def test_a_checkpoint_as_large_as_a_segment_is_not_written_at_every_step() -> None:
+    disk = MemoryDisk(kept=100)
+    journal = memory_journal(disk, segment_bytes_max=2_000)
+    journal.begin(RUN)
+    for n in range(100):
+        journal.plan(T0, "0xc1", place(n + 1), f"0x{n}")
+    journal.note(T0, ev.Timer(), ())
+    assert len(disk.segments[-1].content) > 5_000
+    before = len(disk.segments)
+    for _ in range(100):
+        journal.note(T0, ev.Timer(), ())
+    assert len(disk.segments) <= before + 1
+
+
 def test_steps_stand_whole_in_one_segment() -> None:
     disk = MemoryDisk(kept=50)
     journal = memory_journal(disk, segment_bytes_max=2_000)
