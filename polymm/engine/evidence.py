@@ -6,54 +6,22 @@ venue's own words mean is decided before, by whoever makes these. Markets are na
 id, orders by the venue's hash; all times are ns of the engine's clock unless they say otherwise.
 """
 
-from enum import IntEnum
 from typing import NamedTuple, final
 
 from polymm.domain.order import Side, Token
-
-
-class PlaceVerdict(IntEnum):
-    """What became of a placement."""
-
-    LIVE = 0  # accepted, rests
-    MATCHED = 1  # accepted, filled at once in whole or in part
-    DELAYED = 2  # accepted, waits out the taker delay
-    REJECTED = 3  # a definite error of the listed set: never rested, never will
-    NOT_SENT = 4  # no byte left us
-    UNKNOWN = 5  # may rest, may fill
-
-    @property
-    def is_accepted(self) -> bool:
-        """Whether the venue took the order."""
-        return self <= PlaceVerdict.DELAYED
-
-
-class CancelVerdict(IntEnum):
-    """What became of a cancel."""
-
-    CANCELED = 0  # it rests no longer; how much was filled before is not said
-    NOT_CANCELED = 1  # terminal: unknown, cancelled or matched already; never send it again
-    REFUSED = 2  # the venue did not act on it: the order is as it was
-    NOT_SENT = 3  # no byte left us: the order is as it was
-    UNKNOWN = 4  # may have been carried out
-
-
-class Settlement(IntEnum):
-    """How far a fill is settled, in rising rank; a lower rank never overwrites a higher one."""
-
-    MATCHED = 0
-    RETRYING = 1
-    MINED = 2
-    CONFIRMED = 3
-    VOID = 4  # FAILED: it did not happen
-
-
-class OrderNews(IntEnum):
-    """What the user channel tells of an order."""
-
-    PLACEMENT = 0
-    UPDATE = 1
-    CANCELLATION = 2
+from polymm.engine.host_events import ClockJumped as ClockJumped
+from polymm.engine.host_events import JournalFailed as JournalFailed
+from polymm.engine.host_events import JournalHealed as JournalHealed
+from polymm.engine.host_events import Kill as Kill
+from polymm.engine.host_events import Stalled as Stalled
+from polymm.engine.host_events import Started as Started
+from polymm.engine.host_events import Stop as Stop
+from polymm.engine.host_events import Timer as Timer
+from polymm.engine.verdicts import CancelVerdict as CancelVerdict
+from polymm.engine.verdicts import OrderNews as OrderNews
+from polymm.engine.verdicts import PlaceVerdict as PlaceVerdict
+from polymm.engine.verdicts import ReadKind as ReadKind
+from polymm.engine.verdicts import Settlement as Settlement
 
 
 @final
@@ -270,16 +238,6 @@ class Correction(NamedTuple):
         return self.after_e6 - self.before_e6
 
 
-class ReadKind(IntEnum):
-    """What was to be read."""
-
-    OPEN = 0
-    ORDER = 1
-    TRADES = 2
-    BALANCES = 3
-    PREFLIGHT = 4
-
-
 @final
 class ReadFailed(NamedTuple):
     """A read gave nothing that can be used; ``subject`` is its market or order."""
@@ -384,56 +342,6 @@ class Mark(NamedTuple):
 
     market: str
     price_x2_e4: int
-
-
-@final
-class Timer(NamedTuple):
-    """The moment of `Engine.next_timer_ns` has come."""
-
-
-@final
-class Started(NamedTuple):
-    """The engine begins: what `Engine.start` is noted as; nobody is stepped with it."""
-
-
-@final
-class ClockJumped(NamedTuple):
-    """The clock of the day moved by so much against the monotonic one."""
-
-    delta_ns: int
-
-
-@final
-class Stalled(NamedTuple):
-    """The loop did not turn for so long."""
-
-    stall_ns: int
-
-
-@final
-class JournalFailed(NamedTuple):
-    """Nothing can be written down any more: no journal, no orders."""
-
-    reason: str
-
-
-@final
-class JournalHealed(NamedTuple):
-    """The journal takes records again."""
-
-
-@final
-class Kill(NamedTuple):
-    """The kill switch: file, signal or verb."""
-
-    reason: str
-
-
-@final
-class Stop(NamedTuple):
-    """End in order: pull, prove, go."""
-
-    reason: str
 
 
 Event = (
