@@ -29,7 +29,7 @@ from polymm.exchange.listing import Listing
 from polymm.exchange.matching import BookOrder
 from polymm.exchange.wallets import Wallet
 from tests.simulation.bounds import Bounds
-from tests.simulation.holding import BeliefChecks, TruthChecks, check_limits
+from tests.simulation.holding import QUIET_NS, BeliefChecks, TruthChecks, check_limits
 from tests.simulation.journaling import DiskView, check_fates, check_plan, check_replay
 from tests.simulation.sending import BEAT_DEADLINE_NS, SECOND, Sends
 from tests.simulation.senses import NEVER, Senses
@@ -298,7 +298,7 @@ class Checker:
             return
         self._sweep(now_ns, engine, belief)
         self._bounds.check(now_ns, engine)
-        if not any(self.truth.open.values()) and not self.sends.flying:
+        if self.timing.is_calm(now_ns, QUIET_NS) and not self.sends.flying:
             belief.check_quiet(now_ns)
         self._check_replay(now_ns)
         lives = {order.order: order.life for order in engine.orders.by_id.values()}

@@ -9,7 +9,7 @@ are ordinary ones; those that draw a fault which may bring the defect out come f
 
 import argparse
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
 from polymm.errors import InputError
@@ -181,18 +181,19 @@ DEFECTS: tuple[Defect, ...] = (
         ("disk_full",),
     ),
     Defect(
-        "shares are sold that are not settled",
-        ENGINE + "risk.py",
-        "        held_e6 = min(held.low_e6, held.confirmed_e6)",
-        "        held_e6 = held.booked_e6",
+        "mined counts as confirmed",
+        "polymm/runtime/venue_words.py",
+        "        TradeStatus.MINED: Settlement.MINED,\n",
+        "        TradeStatus.MINED: Settlement.CONFIRMED,\n",
         "I13",
     ),
     Defect(
-        "mined counts as confirmed",
-        ENGINE + "fill_ledger.py",
-        "        is_confirmed, is_buy = fill.status is _CONFIRMED, fill.side is _BUY\n",
-        "        is_confirmed, is_buy = fill.status >= Settlement.MINED, fill.side is _BUY\n",
-        "I13",
+        "a trade that failed counts as one that is tried again",
+        "polymm/runtime/venue_words.py",
+        "        TradeStatus.FAILED: Settlement.VOID,\n",
+        "        TradeStatus.FAILED: Settlement.RETRYING,\n",
+        "I8",
+        ("trade_failed",),
     ),
     Defect(
         "the limit of a market is held with the wrong sign",
@@ -209,13 +210,6 @@ DEFECTS: tuple[Defect, ...] = (
         "        if life > Life.LIVE or life is Life.UNKNOWN_NEW:\n            continue\n",
         "I1",
         ("post_reply_lost", "post_unknown"),
-    ),
-    Defect(
-        "cash is not looked at",
-        ENGINE + "risk.py",
-        '        return "cash" if cash_e10 > fills.total.confirmed_e10 else ""\n',
-        '        return ""\n',
-        "I12",
     ),
     Defect(
         "failed settlements do not restrict",
@@ -270,8 +264,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "the venue is thought to wait longer for a beat",
         ENGINE + "beating.py",
-        "        limit_ns = self._accepted_ns + self.settings.limit_ns\n        if now_ns >=",
-        "        limit_ns = self._accepted_ns + 2 * self.settings.limit_ns\n        if now_ns >=",
+        "    limit_ns: int = 10 * SECOND\n",
+        "    limit_ns: int = 20 * SECOND\n",
         "I17",
         ("heartbeat_refused", "beat_lost"),
     ),
@@ -400,11 +394,13 @@ def main(words: list[str] | None = None) -> int:
 
     missed, seeds = 0, set()
     with ThreadPoolExecutor(options.jobs) as pool:
-        for defect, outcome in zip(chosen, pool.map(try_one, chosen), strict=True):
+        tries = {pool.submit(try_one, defect): defect for defect in chosen}
+        for done in as_completed(tries):
+            defect, outcome = tries[done], done.result()
             is_caught = outcome.invariant == defect.invariant
             missed += not is_caught
-            word = "caught" if is_caught else "MISSED"
             seeds.update(outcome.seeds)
+            word = "caught" if is_caught else "MISSED"
             found = f"{outcome.invariant or 'nothing'} in {len(outcome.seeds)} seeds"
             print(f"{word} {defect.invariant:4} {defect.name}: {found} {outcome.text}", flush=True)
     print(f"{len(chosen) - missed} of {len(chosen)} caught")

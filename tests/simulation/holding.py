@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # What the venue rounds when it fills an order (user-ws notes 2), 1e-6 shares.
 DUST_E6 = 10_000
+# Time until the engine has read what nobody told it: trades are listed every ten seconds.
+QUIET_NS = 25_000_000_000
 _TOKENS = tuple(Token)
 
 
@@ -260,10 +262,14 @@ class BeliefChecks:
     # At rest and at the end
 
     def check_quiet(self, now_ns: int) -> None:
-        """I8: with nothing open and nothing pending, belief and truth are one."""
+        """I8: with nothing open, pending or just told, belief and truth are one."""
         truth = self._truth
+        if not self.is_sure:
+            return
         for market in self._engine.seats:
-            if truth.pending[market] or truth.merging_e6[market] or not self.is_sure:
+            if truth.open[market] or truth.pending[market] or truth.merging_e6[market]:
+                continue
+            if now_ns - truth.settled_ns.get(market, now_ns) < QUIET_NS:
                 continue
             true = truth.shares_e6(market)
             for token in Token:

@@ -40,7 +40,7 @@ STRATEGY_REASONS: Final = frozenset(
     {"no_size", "bid_too_long", "ask_too_short", "bid_no_room", "ask_no_room", "price_range"}
     | {"bid_guarded_out", "ask_guarded_out", "thin_book", "max_total_position"}
 )
-_UNKNOWN: Final = (Life.UNKNOWN_NEW, Life.UNKNOWN_CANCEL)
+_UNKNOWN: Final = (Life.UNKNOWN_NEW, Life.UNKNOWN_CANCEL, Life.QUARANTINED)
 
 
 class Timing:

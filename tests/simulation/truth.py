@@ -80,6 +80,7 @@ class Truth:
         shares_pending_e6: Bought shares that are mined and not confirmed yet, by token id.
         voided: Times of failures.
         changed_ns: When something of ours last happened.
+        settled_ns: When a trade of ours was last matched or settled, by market.
         touched: Markets something happened in since this was last cleared.
         histories: True touches by market.
         on_arrive: Called when a request of ours reaches the venue's engine.
@@ -102,6 +103,7 @@ class Truth:
         self.shares_pending_e6: defaultdict[str, int] = defaultdict(int)
         self.voided: list[int] = []
         self.changed_ns = 0
+        self.settled_ns: dict[str, int] = {}
         self.touched: set[str] = set()
         self.histories: dict[str, TouchHistory] = {}
         self.on_arrive: Callable[[int, OrderRequest, Listing], None] = _ignore
@@ -243,6 +245,7 @@ class Truth:
             net[leg.token] += leg.sign * leg.size_e6
             self.paid_e6[market] += leg.sign * leg.cash_e6
         self.pending[market][trade.trade_id] = trade
+        self.settled_ns[market] = now_ns
         self._touch(market)
 
     def _settled(self, _: None, trade: Trade, step: Step, now_ns: int) -> None:
@@ -251,6 +254,7 @@ class Truth:
             return
         market = trade.listing.condition_id
         self._touch(market)
+        self.settled_ns[market] = now_ns
         if step.status is TradeStatus.MINED:
             self._mined.add(trade.trade_id)
             self._move_pending(trade, legs, 1)
