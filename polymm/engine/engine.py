@@ -281,6 +281,9 @@ class Engine:
         for seat in self.seats.values():
             # A fill that is settled further is no news to its maker.
             self._show_settled(seat)
+            if seat.is_open:
+                self.gate.prepare(seat.market)
+        self.orders.prepare()
         return self._drain()
 
     def _tick(self, now_ns: int) -> None:
@@ -356,8 +359,8 @@ class Engine:
         """Plan what the gate lets pass; what it refuses is told like a refusal of the venue."""
         condition_id = seat.market.condition_id
         passed = []
-        for place in places:
-            refusal = self.gate.check(now_ns, seat.market, place, seat.view)
+        refusals = self.gate.check_each(now_ns, seat.market, places, seat.view)
+        for place, refusal in zip(places, refusals, strict=True):
             if refusal:
                 self._replies.append((condition_id, Rejected(place.order_id, refusal)))
             else:

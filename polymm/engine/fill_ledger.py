@@ -101,6 +101,12 @@ class Account:
             self.earning_e10 += times * cash_e10
 
 
+# Of what nothing is known; nobody changes them.
+_NO_POSITION: Final = Position()
+_NO_POSITIONS: Final = (_NO_POSITION, _NO_POSITION)
+_NO_ACCOUNT: Final = Account()
+
+
 class FillLedger:
     """Every fill of the account, by (trade, order, leg).
 
@@ -109,11 +115,13 @@ class FillLedger:
 
     Attributes:
         total: Cash of all markets.
+        version: Grows with every change of shares or cash.
         counts: Oddities by name: ``fill_differs``, ``confirmed_fill_void``, ``forgotten_fill``.
     """
 
     def __init__(self) -> None:
         self.total = Account()
+        self.version = 0
         self.counts: Counter[str] = Counter()
         self._fills: dict[str, dict[tuple[str, str, int], FillTold]] = {}
         self._positions: dict[str, tuple[Position, Position]] = {}
@@ -167,11 +175,15 @@ class FillLedger:
     def position(self, market: str, token: Token) -> Position:
         """Shares of one token; an empty one where nothing is known of it."""
         pair = self._positions.get(market)
-        return Position() if pair is None else pair[token]
+        return _NO_POSITION if pair is None else pair[token]
+
+    def positions(self, market: str) -> tuple[Position, Position]:
+        """Shares of Up and of Down."""
+        return self._positions.get(market) or _NO_POSITIONS
 
     def account(self, market: str) -> Account:
         """Cash of one market; an empty one where nothing is known of it."""
-        return self._accounts.get(market) or Account()
+        return self._accounts.get(market) or _NO_ACCOUNT
 
     @property
     def accounts(self) -> Mapping[str, Account]:
@@ -190,6 +202,7 @@ class FillLedger:
 
     def merge(self, market: str, pairs_e6: int) -> None:
         """Count pairs that became a dollar each."""
+        self.version += 1
         for position in self._pair(market):
             position.confirmed_e6 -= pairs_e6
         self._account(market).confirmed_e10 += pairs_e6 * 10_000
@@ -200,6 +213,7 @@ class FillLedger:
         entries = self._entries.setdefault(correction.market, {})
         if correction.correction in entries:
             return False
+        self.version += 1
         entries[correction.correction] = None
         if len(entries) > ENTRIES_MAX:
             del entries[next(iter(entries))]
@@ -212,6 +226,7 @@ class FillLedger:
 
     def settle(self, market: str, cash_e6: int) -> None:
         """Count what a market paid out at its end, before it is forgotten."""
+        self.version += 1
         if market not in self._forgotten:
             self.total.confirmed_e10 += cash_e6 * 10_000
 
@@ -221,6 +236,7 @@ class FillLedger:
 
     def forget(self, market: str) -> None:
         """Drop the fills of a market that is settled; its cash stays in the total."""
+        self.version += 1
         account = self._accounts.pop(market, None)
         if account is not None:
             # What no one told the end of came about: the market is paid.
@@ -236,6 +252,7 @@ class FillLedger:
 
     def _count(self, fill: FillTold, times: int) -> None:
         """Move shares and cash by a fill, or back again (-1)."""
+        self.version += 1
         size_e6 = times * fill.size_e6
         position = self._pair(fill.market)[fill.token]
         is_confirmed, is_buy = fill.status is _CONFIRMED, fill.side is _BUY

@@ -14,6 +14,7 @@ from polymm.engine import order_evidence as taking
 from polymm.engine.actions import Action, Alarm, OrderEnded
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import FillTold
+from polymm.engine.exposure import Load
 from polymm.engine.fill_ledger import FillLedger, FillNews
 from polymm.engine.order_evidence import Row
 from polymm.engine.order_life import Life, Order
@@ -80,6 +81,19 @@ class OrderBeliefs:
                 return wake_ns
             heappop(timers)
         return NEVER_NS
+
+    def loads(self) -> Mapping[str, Load]:
+        """What orders that may be live can still do, by market; true until something changes."""
+        return self._register.loads()
+
+    def prepare(self) -> None:
+        """Do ahead what the next orders need in any case."""
+        self._register.prepare()
+
+    @property
+    def version(self) -> int:
+        """Grows whenever `loads` may answer something else."""
+        return self._register.version
 
     # What the engine does itself
 
@@ -160,6 +174,7 @@ class OrderBeliefs:
         elif taken.is_alive:
             taken.gone_ns, taken.is_end_told = now_ns, True
         taken.refresh(now_ns)
+        self._register.note_change(taken)
         if taken.life >= _FILLED:
             self._register.end(taken)
         else:
@@ -178,6 +193,7 @@ class OrderBeliefs:
         if stands:
             self._voice.tell_fill(order, fill, is_news=False)
         before = order.refresh(now_ns)
+        self._register.note_change(order)
         if before < _FILLED <= order.life:
             self._register.end(order)
 
@@ -202,6 +218,7 @@ class OrderBeliefs:
         """Compute an order's state anew, and do and tell what follows."""
         before = order.refresh(now_ns)
         life = order.life
+        self._register.note_change(order)
         if self.on_cell is not None:
             for met in taking.rows(before, order, row):
                 self.on_cell(before, met)

@@ -95,26 +95,13 @@ class Order:
         "written_ns",
     )
 
-    def __init__(
-        self,
-        settings: OrderSettings,
-        reads: MarketReads,
-        now_ns: int,
-        market: str,
-        place: Place,
-        front_e6: int = 0,
-    ) -> None:
+    def __init__(self, settings: OrderSettings) -> None:
         self.settings = settings
-        self.reads = reads
-        self.place = place
-        self.market = market
         self.order = ""
-        self.planned_ns = now_ns
-        self.front_e6 = front_e6
+        self.front_e6 = 0
         # The belief, as computed last.
         self.life = _PLANNED
         self.matched_e6 = self.debt_e6 = 0
-        self.reserve_e6 = place.size_e6
         # The placement: bytes handed over, an answer that says nothing, one that refuses.
         self.written_ns = 0
         self.unknown_ns = NEVER_NS
@@ -152,6 +139,14 @@ class Order:
         self.refusals: tuple[int, ...] = ()
         self.booked_e6 = 0
         self.wake_ns = NEVER_NS
+
+    def begin(self, reads: MarketReads, now_ns: int, market: str, place: Place) -> None:
+        """Know which order it is; all the rest stands ready, off the path."""
+        self.reads = reads
+        self.planned_ns = now_ns
+        self.market = market
+        self.place = place
+        self.reserve_e6 = place.size_e6
 
     def __repr__(self) -> str:
         return f"Order({self.place.order_id}, {self.order[:10]}, {self.life.name})"

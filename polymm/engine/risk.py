@@ -6,7 +6,7 @@ the venue said of itself, what was lost), and never asks the strategy.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from polymm.domain.market import Market
@@ -16,11 +16,12 @@ from polymm.engine.actions import Action
 from polymm.engine.breakers import OrderRate
 from polymm.engine.closings import Closings
 from polymm.engine.events import NEVER_NS
-from polymm.engine.exposure import Load, OrdersView, difference_e6, money_e10, weigh
-from polymm.engine.fill_ledger import FillLedger, Position
+from polymm.engine.exposure import NO_LOAD, Load, OrdersView, difference_e6, kind_of, money_e10
+from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.limits import RiskLimits
 from polymm.engine.ports import BudgetView, MarketView
 from polymm.engine.refusals import CLOSINGS, HALTS, REFUSALS, RESTRICTIONS
+from polymm.engine.room import Room
 from polymm.engine.watch import Watch
 
 __all__ = ["CLOSINGS", "HALTS", "REFUSALS", "RESTRICTIONS", "RiskGate"]
@@ -63,6 +64,7 @@ class RiskGate:
         self._shut = Closings()
         self._stopped: dict[str, Closings] = {}
         self._reduced: dict[str, set[str]] = {}
+        self._rooms: dict[str, Room] = {}
 
     # What stands
 
@@ -114,11 +116,13 @@ class RiskGate:
         reasons = self._reduced.setdefault(market, set())
         if reason not in reasons:
             reasons.add(reason)
+            self._rooms.clear()
             self.counts[f"restricted_{reason}"] += 1
 
     def relax(self, now_ns: int, reason: str, market: str = "") -> None:
         """Take one reason of `restrict` away; those of `RESTRICTIONS` stay for ever."""
         reasons = self._reduced.get(market, set())
+        self._rooms.clear()
         if reason not in RESTRICTIONS:
             reasons.discard(reason)
         if not reasons:
@@ -159,16 +163,19 @@ class RiskGate:
     def merge_sent(self, market: str, pairs_e6: int) -> None:
         """Know of pairs on their way into a merge, until Merged or MergeFailed."""
         self.merging_e6[market] = self.merging_e6.get(market, 0) + pairs_e6
+        self._rooms.clear()
 
     def forget(self, market: str) -> None:
         """Drop what is known of a market that is over."""
         self._stopped.pop(market, None)
         self._reduced.pop(market, None)
         self.merging_e6.pop(market, None)
+        self._rooms.clear()
         self.watch.forget(market)
 
     def _merge_ended(self, market: str, pairs_e6: int) -> None:
         left_e6 = self.merging_e6.pop(market, 0) - pairs_e6
+        self._rooms.clear()
         if left_e6 > 0:
             self.merging_e6[market] = left_e6
 
@@ -200,20 +207,70 @@ class RiskGate:
             market: As it was found; the tick is the view's.
             view: The market's book as it is now.
         """
+        return next(self.check_each(now_ns, market, (place,), view))
+
+    def check_each(
+        self, now_ns: int, market: Market, places: Sequence[Place], view: MarketView
+    ) -> Iterator[str]:
+        """Say it of several orders, of each when it is asked for: plan one before the next."""
         if now_ns >= self.next_timer_ns:
             self.tick(now_ns)
-        refusal = (
-            self._standing(now_ns, market, view)
-            or self._form(market, place, view)
-            or self._rate.refusal(now_ns)
-            or self.watch.refusal(now_ns, market.condition_id, place)
-            or self._worst(now_ns, market.condition_id, place)
+        standing = self._standing(now_ns, market, view)
+        if standing:
+            for _ in places:
+                self.counts[standing] += 1
+                yield standing
+            return
+        condition_id = market.condition_id
+        bid_e4, ask_e4, tick_e4 = view.best_bid_e4, view.best_ask_e4, view.tick_e4
+        tokens = self._budget.tokens(now_ns)
+        is_sure = self._has_room(market, places, bid_e4, ask_e4, tick_e4, tokens)
+        for place in places:
+            refusal = (
+                ("" if is_sure else self._form(market, place, bid_e4, ask_e4, tick_e4))
+                or self._rate.refusal(now_ns)
+                or self.watch.refusal(now_ns, condition_id, place)
+                or ("" if is_sure else self._worst(condition_id, place, tokens))
+            )
+            if refusal:
+                self.counts[refusal] += 1
+            else:
+                self._rate.passed(now_ns)
+            yield refusal
+
+    def prepare(self, market: Market) -> Room:
+        """Measure what there is room for, so that the next orders are only held against it."""
+        room = self._rooms.get(market.condition_id)
+        version = self._orders.version + self._fills.version
+        if room is None or room.version != version:
+            room = self._rooms[market.condition_id] = Room(
+                market,
+                self.limits,
+                self._orders,
+                self._fills,
+                merging_e6=self.merging_e6.get(market.condition_id, 0),
+                is_reduce_only=self.is_reduce_only(market.condition_id),
+            )
+        return room
+
+    def _has_room(
+        self,
+        market: Market,
+        places: Sequence[Place],
+        bid_e4: int,
+        ask_e4: int,
+        tick_e4: int,
+        tokens: tuple[int, int],
+    ) -> bool:
+        """Whether nothing in orders, book, fills and tokens speaks against any of the orders."""
+        room = self.prepare(market)
+        left, cancels = tokens
+        n = len(places)
+        return (
+            left >= room.planned + n
+            and cancels >= self._budget.reserve(room.live + n)
+            and room.holds(places, bid_e4, ask_e4, tick_e4)
         )
-        if refusal:
-            self.counts[refusal] += 1
-        else:
-            self._rate.passed(now_ns)
-        return refusal
 
     def _standing(self, now_ns: int, market: Market, view: MarketView) -> str:
         """Look at what does not depend on the order."""
@@ -238,12 +295,13 @@ class RiskGate:
             return "reference_old"
         return ""
 
-    def _form(self, market: Market, place: Place, view: MarketView) -> str:
+    def _form(self, market: Market, place: Place, bid_e4: int, ask_e4: int, tick_e4: int) -> str:
         """Look at the order alone, and at the book in front of it."""
-        limits, price_e4, size_e6 = self.limits, place.price_e4, place.size_e6
+        limits = self.limits
+        _, _, token, side, price_e4, size_e6 = place
         if not 0 < price_e4 < 10_000:
             return "price_out_of_bounds"
-        if price_e4 % view.tick_e4:
+        if price_e4 % tick_e4:
             return "off_tick"
         if not limits.price_min_e4 <= price_e4 <= limits.price_max_e4:
             return "price_band"
@@ -253,61 +311,64 @@ class RiskGate:
             return "size_cap"
         if size_e6 % market.lot_e6 or price_e4 * size_e6 % 10_000:
             return "off_lot"
-        is_buy = place.side is _BUY
-        if place.token is _UP:
-            takes = price_e4 >= view.best_ask_e4 if is_buy else price_e4 <= view.best_bid_e4
-        else:
-            up_e4 = 10_000 - price_e4
-            takes = up_e4 <= view.best_bid_e4 if is_buy else up_e4 >= view.best_ask_e4
+        if token is not _UP:
+            price_e4 = 10_000 - price_e4
+        is_bid = (token is _UP) is (side is _BUY)
+        takes = price_e4 >= ask_e4 if is_bid else price_e4 <= bid_e4
         return "would_take" if takes else ""
 
-    def _worst(self, now_ns: int, condition_id: str, place: Place) -> str:
+    def _worst(self, condition_id: str, place: Place, tokens: tuple[int, int]) -> str:
         """Look at the worst that may come of it, beside all that may be live."""
-        limits = self.limits
-        load = weigh(self._orders.potentially_live(), condition_id, place, limits.fill_margin_e6)
-        orders, cancels = self._budget.tokens(now_ns)
-        if orders <= load.planned:
+        orders = self._orders
+        loads = orders.loads()
+        load = loads.get(condition_id, NO_LOAD)
+        left, cancels = tokens
+        for each in loads.values():
+            left -= each.planned
+        if left <= 0:
             return "order_budget"
-        if cancels < self._budget.reserve(load.live + 1):
+        if cancels < self._budget.reserve(len(orders.potentially_live()) + 1):
             return "cancel_reserve"
-        if load.is_unknown:
+        token, side = place.token, place.side
+        kind = kind_of(token, side)
+        if load.unknown & 1 << kind:
             return "side_unknown"
-        if load.levels >= limits.levels_max:
+        if load.levels[kind] >= self.limits.levels_max:
             return "levels"
-        if load.is_met:
+        is_bid = (token is _UP) is (side is _BUY)
+        up_e4 = place.price_e4 if token is _UP else 10_000 - place.price_e4
+        if load.ask_e4 <= up_e4 if is_bid else load.bid_e4 >= up_e4:
             return "self_match"
-        up = self._fills.position(condition_id, _UP)
-        down = self._fills.position(condition_id, _DOWN)
-        refusal = self._leaning(condition_id, place, load, up, down)
+        refusal = self._leaning(condition_id, place, load, is_bid=is_bid)
         if refusal:
             return refusal
-        if place.side is _BUY:
-            return self._money(condition_id, place, load)
-        held = up if place.token is _UP else down
+        if side is _BUY:
+            return self._money(condition_id, place, loads)
+        held = self._fills.position(condition_id, token)
         held_e6 = min(held.low_e6, held.confirmed_e6) - self.merging_e6.get(condition_id, 0)
-        return "coverage" if load.selling_e6 + place.size_e6 > held_e6 else ""
+        return "coverage" if load.selling_e6[token] + place.size_e6 > held_e6 else ""
 
-    def _leaning(
-        self, condition_id: str, place: Place, load: Load, up: Position, down: Position
-    ) -> str:
+    def _leaning(self, condition_id: str, place: Place, load: Load, *, is_bid: bool) -> str:
         """Look at Up less Down, in the direction in which the order moves it.
 
         The other direction does not matter: an order that leads back must not be refused because
         the venue filled too much.
         """
-        is_bid = (place.token is _UP) is (place.side is _BUY)
-        most_e6 = difference_e6(load, up, down, is_bid=is_bid) + place.size_e6
+        up, down = self._fills.positions(condition_id)
+        limits = self.limits
+        margin_e6 = limits.fill_margin_e6
+        most_e6 = difference_e6(load, up, down, margin_e6, is_bid=is_bid) + place.size_e6
         if load.is_quarantined or (self._reduced and self.is_reduce_only(condition_id)):
             # Whatever else is filled or fails, each share of it must lead towards 0.
             return "reduce_only" if most_e6 > 0 else ""
-        most_e6 += self.limits.fill_margin_e6
-        return "max_market" if most_e6 > self.limits.max_market_e6 else ""
+        return "max_market" if most_e6 + margin_e6 > limits.max_market_e6 else ""
 
-    def _money(self, condition_id: str, place: Place, load: Load) -> str:
+    def _money(self, condition_id: str, place: Place, loads: Mapping[str, Load]) -> str:
         """Look at what is paid if every buy is filled and nothing is earned."""
-        fills = self._fills
-        own_e10 = (place.size_e6 + self.limits.fill_margin_e6) * place.price_e4
-        cost_e10, cash_e10 = money_e10(load, fills, condition_id, own_e10)
-        if cost_e10 > self.limits.max_total_cost_e6 * 10_000:
+        fills, limits = self._fills, self.limits
+        margin_e6 = limits.fill_margin_e6
+        own_e10 = (place.size_e6 + margin_e6) * place.price_e4
+        cost_e10, cash_e10 = money_e10(loads, fills, margin_e6, condition_id, own_e10)
+        if cost_e10 > limits.max_total_cost_e6 * 10_000:
             return "max_total"
         return "cash" if cash_e10 > fills.total.confirmed_e10 else ""

@@ -6,7 +6,7 @@ import pytest
 
 from polymm.domain.order import Side, Token
 from polymm.engine import evidence as ev
-from polymm.engine.exposure import difference_e6, money_e10, weigh
+from polymm.engine.exposure import NO_LOAD, difference_e6, money_e10
 from tests.oracle.exposure import Trade, worst
 from tests.support.gates import BUY, DOWN, MARKET, SELL, SHARE, UP, Scene
 
@@ -53,19 +53,19 @@ def test_the_closed_form_is_the_worst_of_all_cases(seed: int) -> None:
     rng = Random(seed)
     confirmed, provisional, orders = drawn(rng, 4), drawn(rng, 3), drawn(rng, 4)
     scene = scene_of(confirmed, provisional, orders)
-    probe = scene.place(rng.choice(list(Token)), SELL, 0.5, 5)
-    load = weigh(scene.orders.potentially_live(), MARKET, probe, 0)
+    loads = scene.orders.loads()
+    load = loads.get(MARKET, NO_LOAD)
     up, down = (scene.fills.position(MARKET, token) for token in Token)
 
     found = worst(MARKET, confirmed, provisional, orders)
 
-    assert difference_e6(load, up, down, is_bid=True) == found.up_e6
-    assert difference_e6(load, up, down, is_bid=False) == found.down_e6
-    cost_e10, cash_e10 = money_e10(load, scene.fills, MARKET, 0)
+    assert difference_e6(load, up, down, 0, is_bid=True) == found.up_e6
+    assert difference_e6(load, up, down, 0, is_bid=False) == found.down_e6
+    cost_e10, cash_e10 = money_e10(loads, scene.fills, 0, MARKET, 0)
     assert cost_e10 == found.cost_e10
     assert cash_e10 == found.cash_e10
-    held = up if probe.token is UP else down
-    assert held.low_e6 - load.selling_e6 == found.held_e6[probe.token]
+    for token, held in zip(Token, (up, down), strict=True):
+        assert held.low_e6 - load.selling_e6[token] == found.held_e6[token]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -75,15 +75,17 @@ def test_an_order_asked_about_counts_as_if_it_were_sent(seed: int) -> None:
     confirmed, provisional, orders = drawn(rng, 3), drawn(rng, 2), drawn(rng, 3)
     scene = scene_of(confirmed, provisional, orders)
     place = scene.place(rng.choice(list(Token)), BUY, 0.35, 7)
-    load = weigh(scene.orders.potentially_live(), MARKET, place, 0)
+    loads = scene.orders.loads()
+    load = loads.get(MARKET, NO_LOAD)
     asked = Trade(MARKET, place.token, BUY, place.price_e4, place.size_e6)
 
     found = worst(MARKET, confirmed, provisional, [*orders, asked])
 
     up, down = (scene.fills.position(MARKET, token) for token in Token)
-    most_e6 = difference_e6(load, up, down, is_bid=place.token is UP) + place.size_e6
+    most_e6 = difference_e6(load, up, down, 0, is_bid=place.token is UP) + place.size_e6
     assert most_e6 == (found.up_e6 if place.token is UP else found.down_e6)
-    cost_e10, cash_e10 = money_e10(load, scene.fills, MARKET, place.price_e4 * place.size_e6)
+    own_e10 = place.price_e4 * place.size_e6
+    cost_e10, cash_e10 = money_e10(loads, scene.fills, 0, MARKET, own_e10)
     assert (cost_e10, cash_e10) == (found.cost_e10, found.cash_e10)
 
 
@@ -91,36 +93,37 @@ def test_what_may_be_filled_beyond_its_size_counts_for_each_order() -> None:
     scene = Scene()
     scene.sent(UP, BUY, 0.40, 10)
     scene.sent(DOWN, SELL, 0.70, 10)
-    load = weigh(scene.orders.potentially_live(), MARKET, scene.place(), SHARE)
+    loads = scene.orders.loads()
+    load = loads[MARKET]
+    up, down = scene.fills.positions(MARKET)
 
-    assert load.high_e6 == 22 * SHARE
-    assert load.cost_e10 == {MARKET: 11 * SHARE * 4_000}
+    assert difference_e6(load, up, down, SHARE, is_bid=True) == 22 * SHARE
+    assert difference_e6(load, up, down, SHARE, is_bid=False) == 0
+    cost_e10, _ = money_e10(loads, scene.fills, SHARE, MARKET, 0)
+    assert cost_e10 == 11 * SHARE * 4_000
     # A sale that is filled beyond its size is none of what we mean to sell.
-    assert weigh(
-        scene.orders.potentially_live(), MARKET, scene.place(DOWN, SELL), SHARE
-    ).selling_e6 == (10 * SHARE)
+    assert load.selling_e6 == [0, 10 * SHARE]
 
 
 def test_an_order_counts_until_it_is_proven_gone() -> None:
     scene = Scene()
     order = scene.sent(UP, BUY, 0.40, 10)
-    place = scene.place(DOWN, BUY, 0.5)
 
-    def high_e6() -> int:
-        return weigh(scene.orders.potentially_live(), MARKET, place, 0).high_e6
+    def bids_e6() -> int:
+        return scene.orders.loads().get(MARKET, NO_LOAD).bids_e6
 
-    assert high_e6() == 10 * SHARE
+    assert bids_e6() == 10 * SHARE
     scene.answered(order, ev.PlaceVerdict.UNKNOWN, "timeout")
-    assert high_e6() == 10 * SHARE
+    assert bids_e6() == 10 * SHARE
     scene.wait(60)
-    assert high_e6() == 10 * SHARE
+    assert bids_e6() == 10 * SHARE
     scene.tell(ev.OrderTold(order, ev.OrderNews.PLACEMENT, "LIVE", MARKET, 0, 0, scene.now_ns))
     scene.orders.want_cancel(scene.now_ns, 1)
     scene.tell(ev.CancelWritten((order,), scene.now_ns))
-    assert high_e6() == 10 * SHARE
+    assert bids_e6() == 10 * SHARE
     told = ev.OrderTold(order, ev.OrderNews.CANCELLATION, "CANCELED", MARKET, 0, 0, scene.now_ns)
     scene.tell(told)
-    assert high_e6() == 0
+    assert bids_e6() == 0
 
 
 def test_a_fill_owed_counts_until_it_is_told() -> None:
@@ -131,8 +134,7 @@ def test_a_fill_owed_counts_until_it_is_told() -> None:
             order, ev.OrderNews.CANCELLATION, "CANCELED", MARKET, 4 * SHARE, 0, scene.now_ns
         )
     )
-    place = scene.place(DOWN, BUY, 0.5)
-    assert weigh(scene.orders.potentially_live(), MARKET, place, 0).high_e6 == 4 * SHARE
+    assert scene.orders.loads()[MARKET].bids_e6 == 4 * SHARE
     scene.fill(UP, BUY, 0.40, 4, order=order)
-    assert weigh(scene.orders.potentially_live(), MARKET, place, 0).high_e6 == 0
+    assert MARKET not in scene.orders.loads()
     assert scene.fills.position(MARKET, UP).high_e6 == 4 * SHARE

@@ -8,6 +8,7 @@ import pytest
 from polymm.domain.order import Side, Token
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import Settlement
+from polymm.engine.exposure import NO_LOAD, Load, weigh
 from tests.oracle.exposure import Trade, worst
 from tests.support.gates import BUY, MARKET, SELL, SHARE, UP, Scene, limits
 
@@ -110,6 +111,10 @@ class Walk:
         assert all(up_e4(bid) < up_e4(ask) for bid in bids for ask in asks)
 
 
+def sums(load: Load) -> dict[str, object]:
+    return {name: getattr(load, name) for name in Load.__slots__}
+
+
 def up_e4(trade: Trade) -> int:
     return trade.price_e4 if trade.token is UP else 10_000 - trade.price_e4
 
@@ -125,5 +130,8 @@ def test_no_case_breaks_a_limit(seed: int, cash: int) -> None:
         )
         act()
         walk.hold()
+        # What is kept from order to order is what all orders add up to.
+        kept = walk.scene.orders.loads().get(MARKET, NO_LOAD)
+        assert sums(kept) == sums(weigh(walk.scene.orders.potentially_live(MARKET)))
         walk.scene.wait(0.05)
     assert walk.passed > 3

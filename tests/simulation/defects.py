@@ -198,16 +198,16 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "the limit of a market is held with the wrong sign",
         ENGINE + "risk.py",
-        "        most_e6 = difference_e6(load, up, down, is_bid=is_bid) + place.size_e6\n",
-        "        most_e6 = difference_e6(load, up, down, is_bid=not is_bid) + place.size_e6\n",
+        "difference_e6(load, up, down, margin_e6, is_bid=is_bid)",
+        "difference_e6(load, up, down, margin_e6, is_bid=not is_bid)",
         "I1",
     ),
     Defect(
         "unresolved orders are no exposure",
         ENGINE + "exposure.py",
-        "        reserve_e6, where, life = order.reserve_e6, order.market, order.life\n",
-        "        reserve_e6, where, life = order.reserve_e6, order.market, order.life\n"
-        "        if life > Life.LIVE or life is Life.UNKNOWN_NEW:\n            continue\n",
+        "        reserve_e6, life = order.reserve_e6, order.life\n",
+        "        reserve_e6, life = order.reserve_e6, order.life\n"
+        "        if life > Life.LIVE or life is Life.UNKNOWN_NEW:\n            return\n",
         "I1",
         ("post_reply_lost", "post_unknown"),
     ),
