@@ -122,14 +122,19 @@ class CancelPath:
 
 
 class FeedHealth:
-    """Since when the feeds are not well: the user channel, or the books of all open markets."""
+    """Since when the feeds are not well: the user channel, or the books of all open markets.
 
-    __slots__ = ("_obstacles", "_open", "_user_ns", "books_ns")
+    Attributes:
+        books_ns: Since when no book is heard, 0 where none ever was and `NEVER_NS` where one is.
+    """
+
+    __slots__ = ("_obstacles", "_open", "_user_ns", "_was_heard", "books_ns")
 
     def __init__(self) -> None:
         self._open: set[str] = set()
         self._obstacles: set[tuple[str, str]] = set()
         self._user_ns = 0
+        self._was_heard = False
         self.books_ns = NEVER_NS
 
     @property
@@ -153,9 +158,10 @@ class FeedHealth:
                 return
         blind = {market for market, _ in self._obstacles}
         if "" in blind or (self._open and self._open <= blind):
-            self.books_ns = min(self.books_ns, now_ns)
+            self.books_ns = min(self.books_ns, now_ns if self._was_heard else 0)
         else:
             self.books_ns = NEVER_NS
+            self._was_heard = self._was_heard or bool(self._open)
 
 
 class Beating:

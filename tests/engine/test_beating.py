@@ -176,6 +176,18 @@ def test_no_beat_while_no_book_is_heard() -> None:
     assert beats_s(scene)[-1] >= 9
 
 
+def test_no_beat_before_the_first_book_is_heard() -> None:
+    scene = Scene()
+    scene.tell(ev.Obstacle(MARKET, "no_line", stands=True))
+    scene.tell(ev.MarketOpened(MARKET))
+    scene.start()
+    scene.run(4)
+    assert beats_s(scene) == []
+    scene.tell(ev.Obstacle(MARKET, "no_line", stands=False))
+    scene.run(1.1)
+    assert len(beats_s(scene)) == 1
+
+
 def test_a_book_of_one_market_of_two_is_no_dead_feed() -> None:
     scene = opened(Scene())
     scene.tell(ev.MarketOpened("0xother"))
