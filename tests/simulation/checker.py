@@ -85,6 +85,7 @@ class Checker:
         self._quarantined: set[str] = set()
         self._journal_fails = False
         self._lost: set[str] = set()
+        self._settled: set[str] = set()
         self._lost_tail = False
         self._clock_ns = 0
         self._now_ns = 0
@@ -250,8 +251,9 @@ class Checker:
                 self._journal_fails = True
             case ev.JournalHealed():
                 self._journal_fails = False
-            case ev.MarketSettled():
+            case ev.MarketSettled(market):
                 self._bounds.rolled += 1
+                self._settled.add(market)
 
     def _look_at_clocks(self, now_ns: int, engine: "Engine", belief: BeliefChecks) -> None:
         told, timing = self._told, self.timing
@@ -276,8 +278,9 @@ class Checker:
         assert self._disk is not None
         if not self._journal_fails:
             sent = {key: one for key, one in self.sends.sent.items() if key not in self._lost}
-            listings = self.truth.exchange.listings
-            check_replay(now_ns, self._disk, sent, self._told.fills, listings)
+            # The journal forgets a settled market after a while.
+            markets = self.truth.exchange.listings.keys() - self._settled
+            check_replay(now_ns, self._disk, sent, self._told.fills, markets)
 
     def _side_of(self, order: str) -> tuple[str, int] | None:
         sending = self.sends.sent.get(order)

@@ -290,6 +290,15 @@ def test_i10_fires_when_the_journal_does_not_bring_an_order_back(moment):
     fires("I10", lambda: moment.checker.crashed(moment.now_ns, lost_tail=False))
 
 
+def test_i10_is_silent_about_a_market_that_was_settled(moment):
+    bid = moment.post()
+    moment.venue.exchange.cancel(moment.now_ns, "ann-key", [bid])
+    moment.orders.by_hash[bid].life = Life.CANCELLED
+    moment.tell(ev.MarketSettled(MARKET_ID, 0))
+    moment.disk.segment = moment.disk.segment[:20]
+    moment.checker.crashed(moment.now_ns, lost_tail=False)
+
+
 def test_i10_fires_on_an_order_without_a_fate(moment):
     moment.checker.healed(moment.now_ns)
     bid = moment.post(48, 10)
