@@ -68,6 +68,10 @@ class Ending:
         self._sweeping.begin(now_ns)
         self._cancel(now_ns)
 
+    def hurry(self, last_ns: int) -> None:
+        """Say the last word by then at the latest: who asks for an end does not wait longer."""
+        self._last_ns = min(self._last_ns, last_ns)
+
     def swept(self, now_ns: int, event: ev.Swept) -> None:
         """Take what became of a cancel of all."""
         self._sweeping.apply(now_ns, event)

@@ -14,7 +14,6 @@ MISSED: Final = "heartbeat_missed"
 PREFLIGHT: Final = "preflight_failed"
 STOPPING: Final = "stopping"
 HALTED: Final = "halted"
-KILLED: Final = "killed"
 # What closes the gate until it is proven, beside the gate's own reasons.
 UNPROVEN: Final[Mapping[str, str]] = MappingProxyType(
     {

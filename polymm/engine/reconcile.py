@@ -19,7 +19,7 @@ from polymm.engine.events import NEVER_NS
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.market_end import MarketEnds
 from polymm.engine.order_manager import OrderManager
-from polymm.engine.phases import HALTED, KILLED, RECONCILING, SPELLS, STARTING, STOPPING, Phase
+from polymm.engine.phases import HALTED, RECONCILING, SPELLS, STARTING, STOPPING, Phase
 from polymm.engine.proving import ReconcileSettings
 from polymm.engine.reads import Reads
 from polymm.engine.recovery import Recovery, Step
@@ -370,11 +370,11 @@ class Reconciler:
     def _take_end(self, now_ns: int, event: ev.Kill | ev.Stop) -> None:
         """A kill may follow a stop; either cancels everything in this very step."""
         if isinstance(event, ev.Kill):
-            self._gate.close(now_ns, KILLED)
             self.actions.append(Alarm("killed", "", event.reason))
             self._end(now_ns, "halted", event.reason)
-        elif self.phase is not Phase.ENDING:
-            self._gate.close(now_ns, STOPPING)
+        elif self.phase is Phase.ENDING:
+            self._ending.hurry(now_ns + self.settings.stop_ns_max)
+        else:
             self._end(now_ns, "stopped", event.reason)
 
 

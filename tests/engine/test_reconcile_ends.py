@@ -186,6 +186,20 @@ def test_a_kill_after_a_stop_cancels_once_more_and_ends_as_halted() -> None:
     assert scene.finished == act.Finished("halted", (), "SIGTERM; signal")
 
 
+def test_a_stop_during_a_halt_ends_it_within_five_seconds() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.post("0xa")
+    scene.run(1)
+    scene.venue.sweep = scene.venue.cancel = CancelVerdict.UNKNOWN
+    scene.venue.uncancellable.add("0xa")
+    scene.tell(ev.Kill("file"))
+    scene.run(3)
+    scene.tell(ev.Stop("SIGTERM"))
+    assert scene.run_until(lambda: over(scene)) < 5
+    assert scene.finished == act.Finished("unproven", ("0xa",), "file")
+
+
 def test_what_the_gate_halts_for_ends_the_engine() -> None:
     scene = Scene()
     scene.start_ready()
