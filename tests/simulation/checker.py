@@ -273,6 +273,8 @@ class Checker:
         """Look at everything."""
         self.truth.audit(now_ns)
         belief.check_markets(now_ns, engine.seats)
+        if self.timing.is_calm(now_ns, QUIET_NS):
+            belief.check_quiet(now_ns)
 
     def _check_replay(self, now_ns: int) -> None:
         assert self._disk is not None
@@ -301,8 +303,6 @@ class Checker:
             return
         self._sweep(now_ns, engine, belief)
         self._bounds.check(now_ns, engine)
-        if self.timing.is_calm(now_ns, QUIET_NS) and not self.sends.flying:
-            belief.check_quiet(now_ns)
         self._check_replay(now_ns)
         lives = {order.order: order.life for order in engine.orders.by_id.values()}
         old = [

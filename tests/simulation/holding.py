@@ -262,12 +262,12 @@ class BeliefChecks:
     # At rest and at the end
 
     def check_quiet(self, now_ns: int) -> None:
-        """I8: with nothing open, pending or just told, belief and truth are one."""
+        """I8: with nothing pending and nothing just matched, belief and truth are one."""
         truth = self._truth
         if not self.is_sure:
             return
         for market in self._engine.seats:
-            if truth.open[market] or truth.pending[market] or truth.merging_e6[market]:
+            if truth.pending[market] or truth.merging_e6[market]:
                 continue
             if now_ns - truth.settled_ns.get(market, now_ns) < QUIET_NS:
                 continue
