@@ -16,6 +16,8 @@ from tests.simulation.faults import MS, SWITCHES, AnyFault, ProcessFault, WireFa
 
 START_NS = 1_800_000_000 * NS
 HEAL_NS = 65 * NS
+# Faults are drawn for so much of a run.
+SPAN_S = 180
 ROOM_E6 = 10_000_000_000
 TIGHT_E6 = 30_000_000
 LENGTHS_S = (60, 120, 180, 300)
@@ -130,6 +132,8 @@ def permanent(seed: int, fault: AnyFault, minutes: float = 3.0) -> Scenario:
 def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool) -> Scenario:
     end_ns = START_NS + int(minutes * 60) * NS
     heal_ns = max(end_ns - HEAL_NS, START_NS + (end_ns - START_NS) // 3) if heals else end_ns
+    # A long run is as rich in faults as a short one.
+    spans = max(round(minutes * 60 / SPAN_S), 1)
     rng = Random(f"{seed} world")
     coins = rng.choice((1, 1, 1, 2, 3))
     # What lasts for ever shall see a window end within a short run.
@@ -140,9 +144,9 @@ def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool)
     for fault in faults:
         own = Random(f"{seed} {fault} plan")
         if isinstance(fault, ProcessFault):
-            troubles += _troubles(own, fault, heal_ns)
+            troubles += _troubles(own, fault, spans, heal_ns)
         elif heals:
-            episodes += _episodes(own, fault, heal_ns)
+            episodes += _episodes(own, fault, spans, heal_ns)
         else:
             high = SWITCHES[fault].high
             episodes.append(Episode(fault, high, START_NS, end_ns))
@@ -196,11 +200,11 @@ def _markets(rng: Random, seed: int, coins: int, length_s: int, end_ns: int) -> 
     return tuple(markets)
 
 
-def _episodes(rng: Random, fault: Fault | WireFault, heal_ns: int) -> list[Episode]:
-    """Turn a switch on once, twice or thrice, at a rate drawn by order of magnitude."""
+def _episodes(rng: Random, fault: Fault | WireFault, spans: int, heal_ns: int) -> list[Episode]:
+    """Turn a switch on once, twice or thrice a span, at a rate drawn by order of magnitude."""
     switch = SWITCHES[fault]
     episodes = []
-    for _ in range(rng.choice((1, 1, 2, 3))):
+    for _ in range(spans * rng.choice((1, 1, 2, 3))):
         from_ns = rng.randint(START_NS, heal_ns)
         until_ns = min(from_ns + rng.randint(5, 90) * NS, heal_ns)
         rate = exp(rng.uniform(log(switch.low), log(switch.high)))
@@ -208,10 +212,10 @@ def _episodes(rng: Random, fault: Fault | WireFault, heal_ns: int) -> list[Episo
     return episodes
 
 
-def _troubles(rng: Random, fault: ProcessFault, heal_ns: int) -> list[Trouble]:
+def _troubles(rng: Random, fault: ProcessFault, spans: int, heal_ns: int) -> list[Trouble]:
     switch = SWITCHES[fault]
     low, high = switch.lasts_ms
-    times = rng.randint(int(switch.low), int(switch.high))
+    times = spans * rng.randint(int(switch.low), int(switch.high))
     return [
         Trouble(fault, rng.randint(START_NS + NS, heal_ns), rng.randint(low, high) * MS)
         for _ in range(times)
