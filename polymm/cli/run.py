@@ -195,10 +195,11 @@ def trade(plan: "RealTimePlan", page: Path | None, shows: Shows) -> None:
     with warnings_shown(), desks_shown(plan.seconds_max, quiet=shows.quiet) as watch:
         end = run_real_time(plan, note, watch)
     show([end.run], page, as_json=shows.as_json, quiet=shows.quiet)
+    if end.halted:
+        # Whatever else is wrong: nobody may start it again by itself.
+        raise HaltedError("\n".join([f"halted: {end.halted}", *end.faults]))
     if end.faults:
         raise LedgerError("\n".join(end.faults))
-    if end.halted:
-        raise HaltedError(f"halted: {end.halted}")
     if end.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
 

@@ -14,6 +14,8 @@ from polymm.domain.market import NS, Market
 from polymm.domain.order import Token
 from polymm.engine.actions import Alarm, Finished
 from polymm.engine.engine import EngineSettings
+from polymm.engine.phases import STOPPING
+from polymm.engine.refusals import HALTS
 from polymm.errors import InputError
 from polymm.runtime.access import Access
 from polymm.runtime.account_session import AccountSession, AccountSettings
@@ -215,9 +217,10 @@ class Session:
             self.end.faults += faults
 
     def _on_finish(self, finished: Finished) -> None:
-        if finished.code == "halted":
+        halts = HALTS & self.account.trading.engine.gate.closed_by.keys()
+        if halts - {STOPPING}:
             self.end.halted = finished.reason
-        elif finished.code == "unproven":
+        if finished.code == "unproven":
             left = ", ".join(finished.left) or "none is listed"
             self.end.faults.append(f"orders may be live ({finished.reason}): {left}")
         self._end_soon()

@@ -102,9 +102,9 @@ def test_closed_standard_streams_are_filled_before_a_socket_takes_their_place() 
     assert subprocess.run(command, env=environment, check=False).returncode == 0
 
 
-def ended(*faults: str, number: int = 0) -> Callable[..., RealTimeEnd]:
+def ended(*faults: str, number: int = 0, halted: str = "") -> Callable[..., RealTimeEnd]:
     run: Run = make_run(markets=2)
-    return lambda plan, note, watch: RealTimeEnd(run, faults, number)
+    return lambda plan, note, watch: RealTimeEnd(run, faults, number, halted)
 
 
 def test_a_ledger_that_differs_is_integrity_and_does_not_cost_the_report(
@@ -117,6 +117,16 @@ def test_a_ledger_that_differs_is_integrity_and_does_not_cost_the_report(
     assert out.startswith("polymm report")
     assert f"polymm: {fault}" in err.splitlines()
     assert len(list(tmp_path.glob("polymm-runs/exchange-*.html"))) == 1
+
+
+def test_what_was_halted_is_never_told_as_something_to_start_again(
+    polymm: Polymm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = "orders may be live (killed): 0x1"
+    monkeypatch.setattr(runner, "run_real_time", ended(fault, halted="killed"))
+    code, _, err = polymm("run", "--no-report", "--quiet")
+    assert code == 42
+    assert {"polymm: halted: killed", f"polymm: {fault}"} <= set(err.splitlines())
 
 
 def test_flags_reach_the_plan(polymm: Polymm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -103,6 +103,23 @@ def test_a_kill_is_told_as_halted_with_nothing_left() -> None:
         assert end.counts["alarm_killed"] == 1
         assert scene.resting == 0
         assert scene.posted <= posted  # its desks are gone by now
+
+    played(act)
+
+
+def test_a_kill_that_is_not_proven_is_told_as_halted_and_with_what_may_be_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def act(scene: Scene) -> None:
+        access, trading = scene.bot.access, scene.bot.session.account.trading
+        assert access is not None
+        monkeypatch.setattr(access.venue, "read", lambda _: None)
+        reconciler = trading.engine.reconciler
+        reconciler.settings = replace(reconciler.settings, halt_ns_max=50_000_000)
+        trading.pump.take(ev.Kill("by the test"))
+        end = await scene.running
+        assert end.halted == "by the test"
+        assert end.faults[0].startswith("orders may be live (by the test): ")
 
     played(act)
 
