@@ -84,7 +84,7 @@ DEFECTS: tuple[Defect, ...] = (
         ENGINE + "order_life.py",
         "        late_ns = self.last_write_ns + self.settings.late_ns\n",
         "        late_ns = self.last_write_ns\n",
-        "I8",
+        "I11",
         ("post_late", "orders_late"),
     ),
     Defect(

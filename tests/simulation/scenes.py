@@ -4,10 +4,13 @@ Everything is well at the start: inputs are fresh, all was read, the gate is ope
 one thing, and the checker says which invariant that is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from polymm.domain.order import Place, Side, Token
 from polymm.engine import evidence as ev
@@ -19,6 +22,7 @@ from polymm.runtime.journal_codec import encode, encode_plan
 from polymm.runtime.journal_format import make_header
 from tests.simulation.checker import Checker
 from tests.simulation.senses import Senses
+from tests.simulation.violations import Violated
 from tests.simulation.wire import Sent
 from tests.support.exchange_scene import MARKET, MS, SHARE, START_NS, Scene
 
@@ -263,3 +267,17 @@ class Moment:
         believed.reserve_e6 -= told.size_e6
         self.tell(told)
         return told
+
+
+def fires(invariant: str, act: Callable[[], object]) -> str:
+    """Hold that exactly this invariant fires; answer what it says."""
+    with pytest.raises(Violated) as caught:
+        act()
+    assert caught.value.invariant == invariant, str(caught.value)
+    assert str(caught.value.now_ns) in str(caught.value)
+    return caught.value.text
+
+
+def beat(moment: Moment, now_ns: int) -> None:
+    """Tell of an accepted beat."""
+    moment.tell(ev.BeatAnswered(is_accepted=True, reason="", sent_ns=now_ns, recv_ns=now_ns))
