@@ -10,12 +10,13 @@ from polymm.engine import evidence as ev
 from polymm.engine.actions import ReadBalances, ReadOpen, ReadPreflight, ReadTrades
 from polymm.exchange.faults import Fault
 from polymm.exchange.flow_book import ASK, BID
+from polymm.exchange.trading import Mode
 from polymm.exchange.wallets import CASH
 from tests.simulation.disk import SYNC_NS, Disk
 from tests.simulation.faults import MS, SWITCHES, ProcessFault, WireFault
 from tests.simulation.scenario import Episode, Trouble, draw
 from tests.simulation.stage import SHARE, Noter, Stage, always
-from tests.simulation.wire import TIMEOUT_NS
+from tests.simulation.wire import OWNER, TIMEOUT_NS
 from tests.simulation.world import World
 
 
@@ -109,6 +110,19 @@ def test_without_beats_everything_is_cancelled_in_ten_to_fifteen_seconds():
     stage.at(16.2, lambda: looks.append(stage.is_open(orders[0])))
     stage.world.run()
     assert looks == [True, False]
+
+
+def test_a_venue_that_cancels_nothing_puts_its_own_switch_off():
+    stage = Stage(seconds=40)
+    stage.at(1, stage.post)
+    stage.at(2, lambda: stage.world.wire.feel_pulse(stage.start_ns + 2 * NS))
+    stage.at(5, lambda: stage.world.exchange.trading.set(Mode.RESTARTING, stage.start_ns + 25 * NS))
+    left = []
+    for seconds in (24, 32):
+        stage.at(seconds, lambda: left.append(len(stage.world.exchange.open_orders(OWNER))))
+    stage.world.run()
+    assert left == [1, 0]
+    assert stage.world.senses.switch_ns == stage.start_ns + 22 * NS
 
 
 def test_reads_are_late_stale_or_fail_where_that_is_on():

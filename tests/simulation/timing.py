@@ -107,9 +107,9 @@ class Timing:
     def check_dead(self, now_ns: int) -> None:
         """No engine: the venue's switch must have cleaned up."""
         dead_ns = self._dead_ns
-        if dead_ns is None or now_ns < dead_ns + DEAD_CLEAN_NS:
+        if dead_ns is None or not self._senses.is_beating_enforced:
             return
-        if not self._senses.is_beating_enforced:
+        if now_ns < max(dead_ns, self._senses.switch_ns) + DEAD_CLEAN_NS:
             return
         left = [order.order_id for order in self._truth.orders() if order.created_ns <= dead_ns]
         if left:

@@ -355,7 +355,7 @@ class Wire:
 
     def feel_pulse(self, now_ns: int) -> None:
         """Take a beat: all orders die when none follows in time."""
-        self._pulse_ns = now_ns
+        self._pulse_ns = self.senses.switch_ns = now_ns
         if not self._is_looking:
             self._is_looking = True
             self._at(now_ns + BEAT_LOOK_NS, self._look)
@@ -364,7 +364,9 @@ class Wire:
         assert self._pulse_ns is not None
         if now_ns - self._pulse_ns >= BEAT_NS_MAX:
             answer = self.exchange.cancel_where(now_ns, self.owner)
-            if not isinstance(answer, Refusal) and not answer.not_canceled:
+            if isinstance(answer, Refusal):
+                self.senses.switch_ns = now_ns
+            elif not answer.not_canceled:
                 self._is_looking = False
                 return
         self._at(now_ns + BEAT_LOOK_NS, self._look)
