@@ -106,7 +106,11 @@ class CycleSection(Section):
     safe_range_high: Price = number(0.99, "dollars", 0.0, 1.0, "Above this price: a warning.")
     merge: bool = choice(True, "Act on merge opportunities, or only report them.")
     book_age_max_ms: Micro = number(
-        10_000.0, "ms", 0.0, 1e9, "An older book is stale and skips the cycle; 0 is for ever."
+        10_000.0,
+        "ms",
+        0.0,
+        1e9,
+        "In virtual time: an older book is stale and skips the cycle; 0 is for ever.",
     )
     proof_wait_ms: Micro = number(
         1000.0, "ms", 1.0, 60_000.0, "Longest wait for the answer to a cancel or a placement."

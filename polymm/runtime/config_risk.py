@@ -34,14 +34,29 @@ class RiskSection(Section):
         0.01, "shares", 0.0, 1000.0, "The venue may fill an order by so much beyond its size."
     )
     book_age_max_ms: Micro = number(
-        3000.0, "ms", 1.0, 60_000.0, "Since the book of each token was proven to be true."
+        3000.0,
+        "ms",
+        1.0,
+        60_000.0,
+        "Since each token's book was proven, for what is sent; what rests is pulled after 3000.",
     )
     reference_age_max_ms: Micro = number(
-        0.0, "ms", 0.0, 60_000.0, "Since the newest reference price; 0 where none is used."
+        0.0,
+        "ms",
+        0.0,
+        60_000.0,
+        "Since the newest reference price. None is used yet: anything but 0 refuses every order.",
     )
     user_age_max_ms: Micro = number(2000.0, "ms", 1.0, 60_000.0, "Since the user channel was lost.")
     skew_max_ms: Micro = number(2000.0, "ms", 1.0, 60_000.0, "Between the venue's clock and ours.")
-    lag_max_ms: Micro = number(250.0, "ms", 1.0, 60_000.0, "The loop may stand still for so long.")
+    # A shorter stall is not told of: see `polymm.runtime.loop_watch`.
+    lag_max_ms: Micro = number(
+        250.0,
+        "ms",
+        100.0,
+        60_000.0,
+        "After a longer stall of the loop nothing is sent for a second; all is pulled from 250 on.",
+    )
     slow_max_ms: Micro = number(
         1000.0, "ms", 1.0, 60_000.0, "95 of 100 answers to placements must come within this."
     )
