@@ -87,7 +87,11 @@ class Driver:
         now_ns = self._clock_ns()
         actions = self.engine.step(now_ns, event)
         for action in actions:
-            self._carry_out(now_ns, action)
+            if type(action) is Post:
+                self._post(now_ns, action)
+            else:
+                self._carry_out(now_ns, action)
+        self.engine.rest()
         self._note(now_ns, event, actions)
         if self.on_step is not None:
             self.on_step(now_ns, event)

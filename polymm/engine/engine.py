@@ -121,6 +121,8 @@ class Engine:
         self._parts = (self.orders, self.reconciler, self.beating, self.gate)
         self._replies: list[tuple[str, Reply]] = []
         self._actions: list[Action] = []
+        # Whose maker has looked at a book and not ended its step yet.
+        self._unrested: Seat | None = None
 
     # Life
 
@@ -221,16 +223,27 @@ class Engine:
         Args:
             now_ns: Never falling.
         """
+        if self._unrested is not None:
+            self.rest()
         if type(event) is ev.BookChanged:
             seat = self.seats.get(event.market)
-            if seat is not None and seat.is_open:
-                self._take(now_ns, seat, BookChanged(event.flags))
+            if seat is not None and seat.is_open and event.flags & REQUOTE:
+                self._do(now_ns, seat, seat.maker.look(now_ns))
+                self._unrested = seat
             # The path to an order: whoever waits for a time is woken by a Timer.
             if not self._replies:
                 return self._drain()
+            self.rest()
         elif type(event) is not ev.Timer:
             self._hand_on(now_ns, event)
         return self._settle(now_ns)
+
+    def rest(self) -> None:
+        """Do what a step leaves until its orders are out; the next one does it at the latest."""
+        seat, self._unrested = self._unrested, None
+        if seat is not None:
+            seat.maker.rest()
+            seat.timer_ns = seat.maker.next_timer_ns
 
     def _hand_on(self, now_ns: int, event: ev.Event) -> None:
         """Give an event to everybody it concerns."""
@@ -336,20 +349,23 @@ class Engine:
 
     def _take(self, now_ns: int, seat: Seat, event: BookChanged | Timer | Closing | Reply) -> None:
         """Step a maker and take what it wants through the gate."""
-        maker = seat.maker
+        self._do(now_ns, seat, seat.maker.step(now_ns, event))
+        seat.timer_ns = seat.maker.next_timer_ns if seat.is_open else NEVER_NS
+
+    def _do(self, now_ns: int, seat: Seat, actions: Sequence[Place | Cancel | Merge]) -> None:
+        """Take what a maker wants through the gate, and tell the gate the price now and then."""
         places: list[Place] = []
-        for action in maker.step(now_ns, event):
-            match action:
-                case Place():
-                    places.append(action)
-                case Cancel():
-                    self.orders.want_cancel(now_ns, action.order_id)
-                case Merge():
-                    seat.merging_e6 += action.pairs_e6
-                    self._merge_settled(seat)
+        for action in actions:
+            if type(action) is Place:
+                places.append(action)
+            elif isinstance(action, Cancel):
+                self.orders.want_cancel(now_ns, action.order_id)
+            elif isinstance(action, Merge):
+                seat.merging_e6 += action.pairs_e6
+                self._merge_settled(seat)
         if places:
             self._post(now_ns, seat, places)
-        seat.timer_ns = maker.next_timer_ns if seat.is_open else NEVER_NS
+        maker = seat.maker
         if now_ns - seat.marked_ns >= MARK_NS and maker.price_x2_e4:
             seat.marked_ns = now_ns
             mark = ev.Mark(seat.market.condition_id, maker.price_x2_e4)
@@ -383,11 +399,13 @@ class Engine:
 
     def _drain(self) -> Sequence[Action]:
         actions, self._actions = self._actions, []
+        told: list[Action] = []
         for part in self._parts:
             if part.actions:
-                actions += part.actions
+                told += part.actions
                 part.actions.clear()
-        for action in actions:
+        actions += told
+        for action in told:
             if isinstance(action, ev.Correction) and action.market in self.seats:
                 self._show_inventory(action.market, self.seats[action.market].maker)
         if len(actions) > 1:

@@ -146,21 +146,39 @@ class Maker:
         Args:
             now_ns: Time of the event on the clock of the market's window, never falling.
         """
-        if type(event) is BookChanged and (not event.flags & REQUOTE or self._is_deaf):
+        if type(event) is BookChanged:
+            if not event.flags & REQUOTE or self._is_deaf:
+                return NOTHING
+            actions = self.look(now_ns)
+        else:
+            self.orders.expire(now_ns)
+            match event:
+                case Timer():
+                    actions = self._on_timer(now_ns)
+                case Closing():
+                    actions = self._close(now_ns)
+                case _:
+                    actions = self._on_reply(now_ns, event)
+        self.rest()
+        return actions
+
+    def look(self, now_ns: int) -> Sequence[Action]:
+        """Act on a book that asks for a quote; `rest` must follow, and may once all is sent."""
+        if self._is_deaf:
             return NOTHING
-        self.orders.expire(now_ns)
-        match event:
-            case BookChanged():
-                actions = self._on_book(now_ns)
-            case Timer():
-                actions = self._on_timer(now_ns)
-            case Closing():
-                actions = self._close(now_ns)
-            case _:
-                actions = self._on_reply(now_ns, event)
+        orders = self.orders
+        if orders:
+            orders.expire(now_ns)
+        # The lane knows the orders since the last step.
+        self._tell_shares()
+        if self._lane.evaluate(now_ns) & REQUOTE:
+            return self._begin(now_ns)
+        return NOTHING
+
+    def rest(self) -> None:
+        """End a step: let the lane know what works now, and say why not both sides do."""
         quoted = self._tell_lane()
         self.no_quote_reasons = () if quoted else self._why or ("between_quotes",)
-        return actions
 
     @property
     def _is_deaf(self) -> bool:
@@ -247,8 +265,9 @@ class Maker:
         legs = self._wanted(now_ns, merges=actions)
         if not legs:
             return [*actions, *self._pull(now_ns)]
-        kept = self._placer.kept(now_ns, legs) if self._per_side else ()
-        actions += self.orders.cancel_all(now_ns, but=kept)
+        if self.orders:
+            kept = self._placer.kept(now_ns, legs) if self._per_side else ()
+            actions += self.orders.cancel_all(now_ns, but=kept)
         return self._advance(now_ns, self._cycle, legs, actions)
 
     def _resume(self, now_ns: int) -> Sequence[Action]:
@@ -339,7 +358,8 @@ class Maker:
                 return actions
             waiting = BOTH if waiting else 0
         ready = cycle.sides & ~waiting & ~blocked
-        cycle.is_blocked = cycle.is_blocked or bool(cycle.sides & blocked)
+        if blocked:
+            cycle.is_blocked = cycle.is_blocked or bool(cycle.sides & blocked)
         cycle.sides &= waiting & ~blocked
         for side in (BID, ASK):
             if ready & 1 << side:
@@ -351,7 +371,8 @@ class Maker:
                     cycle.sides |= 1 << side
                 else:
                     cycle.withheld = cycle.withheld or withheld
-        self._why += cycle.hindrances
+        if cycle.sides or cycle.is_blocked or cycle.withheld:
+            self._why += cycle.hindrances
         if not cycle.sides:
             self._finish(cycle.outcome, self._why)
         return actions
@@ -381,13 +402,16 @@ class Maker:
 
     def _tell_lane(self) -> bool:
         """Tell the Lane what we mean to have there, pulled orders not; whether on both sides."""
-        # It refuses shares below 0, after taking note, and then quotes nothing: `bad_inventory`.
-        try:  # noqa: SIM105, suppress() takes longer than the call
-            self._lane.set_inventory(self.inventory.up_e6, self.inventory.down_e6)
-        except InputError:
-            pass
+        self._tell_shares()
         bid_e4, bid_e6 = self.orders.intended(BID)
         ask_e4, ask_e6 = self.orders.intended(ASK)
         if self._last_ns is not None:
             self._lane.set_working(bid_e4, bid_e6, ask_e4, ask_e6, self._last_ns)
         return bid_e6 > 0 < ask_e6
+
+    def _tell_shares(self) -> None:
+        # It refuses shares below 0, after taking note, and then quotes nothing: `bad_inventory`.
+        try:  # noqa: SIM105, suppress() takes longer than the call
+            self._lane.set_inventory(self.inventory.up_e6, self.inventory.down_e6)
+        except InputError:
+            pass

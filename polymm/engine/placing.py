@@ -66,19 +66,24 @@ class Placer:
         Returns:
             The placements, and the reason why some were withheld, "" where none was.
         """
-        wanted = missing = [leg for leg in legs if leg.side == side]
-        for order in self._orders.on_side(side):
-            if not self._holds(order, wanted):
-                return [], ""
-            missing = [leg for leg in missing if not is_for(order, leg)]
-        if missing and self._is_throttled(now_ns, side):
+        missing = [leg for leg in legs if leg.side == side]
+        standing = self._orders.on_side(side)
+        if standing:
+            wanted = missing
+            for order in standing:
+                if not self._holds(order, wanted):
+                    return [], ""
+                missing = [leg for leg in missing if not is_for(order, leg)]
+        if not missing:
+            return [], ""
+        if self._is_throttled(now_ns, side):
             self._counts["rejects_throttled"] += 1
             return [], "rejects_throttled"
         placed: list[Place] = []
         withheld = ""
         opposite = self._orders.on_side(ASK if side == BID else BID)
         for leg in missing:
-            if meets(leg, opposite):
+            if opposite and meets(leg, opposite):
                 self._counts[SELF_MATCH] += 1
                 withheld = SELF_MATCH
             else:

@@ -190,6 +190,8 @@ class WorkingOrders:
             Two masks of ``1 << side``. A side may be in both.
         """
         waiting = blocked = 0
+        if not self._live:
+            return 0, 0
         for order in self._live.values():
             if order.is_unproven:
                 if order.awaiting:
@@ -204,10 +206,13 @@ class WorkingOrders:
 
     def place(self, now_ns: int, leg: Leg) -> Place:
         """Book a new order and answer the action that sends it."""
-        place = Place(self._next_id, self._slug, leg.token, leg.action, leg.price_e4, leg.size_e6)
-        self._next_id += 1
-        order = WorkingOrder(place, leg.side, leg.up_price_e4, now_ns)
-        self._live[place.order_id] = self._sides[leg.side][place.order_id] = order
+        side, token, action, price_e4, size_e6 = leg
+        order_id = self._next_id
+        self._next_id = order_id + 1
+        place = Place(order_id, self._slug, token, action, price_e4, size_e6)
+        up_price_e4 = price_e4 if token is _UP else 10_000 - price_e4
+        order = WorkingOrder(place, side, up_price_e4, now_ns)
+        self._live[order_id] = self._sides[side][order_id] = order
         return place
 
     def cancel_all(self, now_ns: int, *, but: Collection[WorkingOrder] = ()) -> list[Cancel]:
@@ -347,7 +352,10 @@ class WorkingOrders:
     def _level(self, side: int, states: tuple[OrderState, ...]) -> tuple[int, int]:
         """Most aggressive price and summed remaining size of a side's orders in those states."""
         level_e4 = level_e6 = 0
-        for order in self._sides[side].values():
+        orders = self._sides[side]
+        if not orders:
+            return 0, 0
+        for order in orders.values():
             if order.state in states:
                 price_e4 = order.up_price_e4
                 if not level_e4 or (price_e4 > level_e4 if side == BID else price_e4 < level_e4):

@@ -86,7 +86,7 @@ class Journal:
         self.disk = disk
         self._state = state
         # Planned, and not yet taken into the state: that is done off an order's way.
-        self._planned: list[OrderPlanned] = []
+        self._planned: list[tuple[str, str, Place, int]] = []
         self._segment_bytes_max = segment_bytes_max
         self._segment_bytes = self._rotate_bytes = 0
         self._gap = 0
@@ -97,7 +97,7 @@ class Journal:
         """All that was told so far."""
         if self._planned:
             for planned in self._planned:
-                self._state.apply(planned)
+                self._state.apply(OrderPlanned(*planned))
             self._planned.clear()
         return self._state
 
@@ -128,7 +128,7 @@ class Journal:
             self._fail(str(error))
             raise
         self._segment_bytes += len(frame)
-        self._planned.append(OrderPlanned(order, market, place, now_ns))
+        self._planned.append((order, market, place, now_ns))
 
     def market(self, now_ns: int, market: Market) -> None:
         """Write down that a market is taken in; before the engine is told.

@@ -1,6 +1,6 @@
 """The one order in which actions are carried out: what is noted, asked and sent, and when."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -31,6 +31,7 @@ class ScriptedEngine:
     answers: dict[type, list[act.Action]] = field(default_factory=dict)
     told: list[ev.Event] = field(default_factory=list)
     next_timer_ns: int = 7
+    on_rest: Callable[[], None] = lambda: None
 
     def start(self, now_ns: int) -> Sequence[act.Action]:
         return self.answers.pop(ev.Started, [])
@@ -39,6 +40,9 @@ class ScriptedEngine:
         assert now_ns == NOW_NS
         self.told.append(event)
         return self.answers.pop(type(event), [])
+
+    def rest(self) -> None:
+        self.on_rest()
 
 
 @dataclass
@@ -149,6 +153,13 @@ def test_an_order_is_in_the_journal_before_its_bytes_leave() -> None:
     ], "the first leaves before the second is signed; steps are noted in their order"
     assert stage.told(ev.Signed) == [ev.Signed(1, "0x1"), ev.Signed(2, "0x2")]
     assert stage.told(ev.Written)[0] == ev.Written(("0x1",), NOW_NS + 1)
+
+
+def test_an_engine_ends_its_step_when_the_bytes_are_out() -> None:
+    stage = posting(1)
+    stage.engine.on_rest = lambda: stage.log.append("rest")
+    stage.driver.take(LOOK)
+    assert stage.log[2:5] == ["write 0x1", "rest", "note BookChanged 1"]
 
 
 def test_a_gate_that_closes_while_an_order_is_signed_keeps_it_back() -> None:

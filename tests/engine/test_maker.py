@@ -67,6 +67,19 @@ def test_a_refusal_because_of_a_match_is_not_repeated_and_the_fill_is_the_proof(
     assert stage.maker.inventory.up_e6 == TEN
 
 
+def test_a_look_tells_the_lane_what_works_once_it_rests() -> None:
+    stage = Stage(cycle="event")
+    sent = stage.maker.look(stage.now_ns)
+    assert len(places(sent)) == 2
+    assert stage.lane.working is None, "the bytes come first"
+    stage.maker.rest()
+    assert stage.lane.working == (4_900, TEN, 5_100, TEN, stage.now_ns)
+    assert stage.maker.no_quote_reasons == ()
+    assert stage.maker.look(stage.now_ns) == NOTHING
+    stage.maker.rest()
+    assert len(list(stage.maker.orders)) == 2
+
+
 def test_frames_during_a_suspended_cycle_send_nothing() -> None:
     stage = Stage(cycle="event")
     stage.quoted()

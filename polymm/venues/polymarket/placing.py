@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from polymm.domain.amounts import DOLLAR_E4, Amounts, limit_amounts, market_amounts
 from polymm.domain.market import Market
@@ -32,17 +32,10 @@ _UP: Final = Token.UP
 _SELL: Final = Side.SELL
 
 OnPlaced = Callable[[PlaceResult], None]
+# A resting order that may be wanted next: token, side, 1e-4 dollars, 1e-6 shares.
+_Wish = tuple[str, Side, int, int]
 # An order that can be signed: its family, what it gives and gets, and what makes its body.
 _Draft = tuple[NewOrder, OrderFamily, Amounts, Seal]
-
-
-class _Wish(NamedTuple):
-    """A resting order that may be wanted next."""
-
-    token_id: str
-    side: Side
-    price_e4: int
-    size_e6: int
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -127,7 +120,7 @@ class Placements:
     def forget(self, market: Market) -> None:
         """Drop what was prepared, and what was signed ahead."""
         tokens = (market.up_token, market.down_token)
-        self.ahead.forget(lambda wish: wish.token_id in tokens)
+        self.ahead.forget(lambda wish: wish[0] in tokens)
         for token_id in tokens:
             self._markets.pop(token_id, None)
             for is_sell in (False, True):
@@ -195,17 +188,18 @@ class Placements:
         now_ns = self._requests.venue_ns()
         if self._ahead_ticks:
             drafts = [self._ready(order, decided_ns) or self._draft(order) for order in orders]
-            self._prepare_next(orders)
         else:
             drafts = [self._draft(order) for order in orders]
         if self._in_batches and len(drafts) > 1:
             for i in range(0, len(drafts), wire.BATCH_MAX):
                 yield self._batch(drafts[i : i + wire.BATCH_MAX], now_ns, decided_ns)
-            return
-        for draft in drafts:
-            order_id, body = self._body(draft, now_ns)
-            request = self._requests.make("POST", wire.ORDER_PATH, body, now_ns=now_ns)
-            yield Posting((order_id,), request, decided_ns, self._clock_ns())
+        else:
+            for draft in drafts:
+                order_id, body = self._body(draft, now_ns)
+                request = self._requests.make("POST", wire.ORDER_PATH, body, now_ns=now_ns)
+                yield Posting((order_id,), request, decided_ns, self._clock_ns())
+        if self._ahead_ticks:
+            self._prepare_next(orders)
 
     def _write(self, posting: Posting, on_result: OnPlaced) -> None:
         request, posting.request = posting.request, b""
@@ -246,12 +240,11 @@ class Placements:
 
     def _ready(self, order: NewOrder, now_ns: int) -> Ready | None:
         """Give what was signed ahead for an order; None where nothing was."""
-        if order.kind != wire.GTC or not order.post_only:
+        market, token, side, price_e4, size_e6, kind, is_post_only, _ = order
+        if kind != wire.GTC or not is_post_only:
             return None
-        market = order.market
-        token_id = market.up_token if order.token is _UP else market.down_token
-        wish = _Wish(token_id, order.side, order.price_e4, order.size_e6)
-        return self.ahead.take(wish, now_ns)
+        token_id = market.up_token if token is _UP else market.down_token
+        return self.ahead.take((token_id, side, price_e4, size_e6), now_ns)
 
     def _prepare_next(self, orders: Sequence[NewOrder]) -> None:
         """Sign what may follow these, once the loop has nothing better to do."""
@@ -271,7 +264,7 @@ class Placements:
                 # Twice the same for a distance of 0, which the keys make one.
                 for price_e4 in (order.price_e4 - step_e4, order.price_e4 + step_e4):
                     if market.tick_e4 <= price_e4 <= DOLLAR_E4 - market.tick_e4:
-                        wishes.append(_Wish(token_id, order.side, price_e4, order.size_e6))
+                        wishes.append((token_id, order.side, price_e4, order.size_e6))
         self.ahead.want(wishes, self._clock_ns())
         self._work_ahead()
 
@@ -282,9 +275,10 @@ class Placements:
             self._ahead_handle = loop.call_soon(self._work_ahead)
 
     def _sign_ahead(self, wish: _Wish) -> Ready:
-        market = self._markets[wish.token_id]
-        token = _UP if wish.token_id == market.up_token else Token.DOWN
-        order = NewOrder(market, token, wish.side, wish.price_e4, wish.size_e6)
+        token_id, side, price_e4, size_e6 = wish
+        market = self._markets[token_id]
+        token = _UP if token_id == market.up_token else Token.DOWN
+        order = NewOrder(market, token, side, price_e4, size_e6)
         now_ns = self._requests.venue_ns()
         order_id, body = self._body(self._draft(order), now_ns)
         return Ready(order_id, body, self._clock_ns())
