@@ -28,8 +28,8 @@ class Senses:
         rest_hurt_ns: When a request was last disturbed, refused by a state of the venue, or lost.
         cancel_hurt_ns: The same for cancels and sweeps.
         beat_hurt_ns: The same for heartbeats.
-        switch_ns: When the venue's dead man's switch was last put off: by a beat that arrived, or by
-            a state in which it cancels nothing.
+        switch_ns: When the venue's dead man's switch was last put off: by a beat that arrived, or
+            by a state in which it cancels nothing.
         feed_closed_ns: When the market feed was last closed with the close told, 0 while it is up.
         fault_ns: When anything was last disturbed.
         is_beating_enforced: The venue cancels all without a beat.

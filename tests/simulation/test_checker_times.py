@@ -167,6 +167,17 @@ def test_l1_fires_when_the_kill_switch_cancels_nothing(moment):
     fires("L1", moment.tick)
 
 
+def test_l1_waits_for_a_venue_that_cancels_nothing_itself(moment):
+    moment.post()
+    moment.checker.crashed(moment.now_ns, lost_tail=True)
+    moment.wait(10_000)
+    moment.senses.switch_ns = moment.now_ns
+    moment.wait(14_000)
+    moment.checker.timing.check_dead(moment.now_ns)
+    moment.wait(1_100)
+    fires("L1", lambda: moment.start())
+
+
 def test_l1_fires_on_an_order_that_outlives_a_dead_engine(moment):
     moment.post()
     moment.checker.crashed(moment.now_ns, lost_tail=True)
