@@ -112,6 +112,8 @@ def cancel_answered(result: CancelResult) -> CancelAnswered:
 def swept(market: str, result: SweepResult, now_ns: int) -> Swept:
     """Say what is known of a cancel of everything, or of everything in a market.
 
+    Of an order that it did not cancel for a reason that ends nothing it says nothing.
+
     Args:
         market: Condition id, "" for all.
         now_ns: Stands for the end of a request that never left.
@@ -120,7 +122,7 @@ def swept(market: str, result: SweepResult, now_ns: int) -> Swept:
         market,
         CANCEL_VERDICTS[result.state],
         result.canceled,
-        tuple(result.not_canceled),
+        result.ended,
         result.reason,
         result.written_ns,
         result.answered_ns or now_ns,

@@ -146,6 +146,17 @@ def test_a_sweep_and_a_beat_that_never_left_end_now() -> None:
     assert words.beat_answered(replace(beat, state=BeatState.ACCEPTED), 55).is_accepted
 
 
+@pytest.mark.parametrize(
+    ("reason", "is_final"),
+    [("matched", True), ("not_found", True), ("delayed", False), ("not_canceled", False)],
+)
+def test_a_sweep_ends_only_orders_that_the_venue_knows_no_more(
+    reason: str, *, is_final: bool
+) -> None:
+    sweep = SweepResult(state=CancelState.CANCELED, not_canceled={ORDER_B: reason})
+    assert words.swept("m", sweep, 55).not_canceled == ((ORDER_B,) if is_final else ())
+
+
 @pytest.mark.parametrize("change", OrderChange)
 def test_what_is_not_said_of_a_match_stays_unsaid(change: OrderChange) -> None:
     event = OrderEvent(

@@ -7,7 +7,7 @@ exposure be released; whatever else came back, the order may rest (FAILURES prin
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from polymm.domain.market import Market
 from polymm.domain.order import Side, Token
@@ -101,6 +101,10 @@ class CancelState(StrEnum):
     UNKNOWN = "unknown"  # may have been cancelled
 
 
+# Reasons of NOT_CANCELED after which the order is as it was.
+NOT_FINAL: Final = frozenset({"delayed", "not_canceled"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelResult:
     """What is known of one cancel after its request ended; fields as in `PlaceResult`.
@@ -129,7 +133,7 @@ class CancelResult:
     def is_final(self) -> bool:
         """Whether sending this cancel again would be pointless: the venue knows no such order."""
         if self.state is CancelState.NOT_CANCELED:
-            return self.reason not in ("delayed", "not_canceled")
+            return self.reason not in NOT_FINAL
         return self.state is CancelState.CANCELED
 
 
@@ -156,6 +160,11 @@ class SweepResult:
     def is_known(self) -> bool:
         """Whether the outcome of the request is known."""
         return self.state is not CancelState.UNKNOWN
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """Ids that could not be cancelled because the venue knows no such order any more."""
+        return tuple(one for one, reason in self.not_canceled.items() if reason not in NOT_FINAL)
 
 
 class BeatState(StrEnum):
