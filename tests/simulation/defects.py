@@ -156,14 +156,16 @@ DEFECTS: tuple[Defect, ...] = (
     # What may go out
     Defect(
         "an unknown placement is sent again",
-        ENGINE + "order_manager.py",
-        "            self._refresh(now_ns, order, taking.take_placed(order, event))\n",
-        "            self._refresh(now_ns, order, taking.take_placed(order, event))\n"
-        "            if event.verdict is ev.PlaceVerdict.UNKNOWN:\n"
-        "                from polymm.engine.actions import Post\n\n"
-        "                self.actions.append(Post(order.market, (order.place,)))\n",
+        ENGINE + "engine.py",
+        "        self.gate.note(now_ns, event)\n        self.reconciler",
+        "        self.gate.note(now_ns, event)\n"
+        "        is_lost = type(event) is ev.PlaceAnswered and event.reason == 'timeout'\n"
+        "        if is_lost and event.order in self.orders.by_hash and self.gate.is_open:\n"
+        "            lost = self.orders.by_hash[event.order]\n"
+        "            self._actions.append(Post(lost.market, (lost.place,)))\n"
+        "        self.reconciler",
         "I14",
-        ("post_reply_lost", "post_unknown"),
+        ("post_reply_lost", "request_lost"),
     ),
     Defect(
         "the journal is skipped before a POST",
