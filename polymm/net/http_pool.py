@@ -18,6 +18,7 @@ from polymm.net.dialling import Endpoint
 from polymm.net.http import DEFAULT_LIMITS, HttpConnection, HttpLimits, connect_http
 from polymm.net.http_outcome import NotSent, OnOutcome, Outcome, settle
 from polymm.net.pacing import Backoff
+from polymm.net.tasks import minded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ class HttpPool:
         """
         assert not self._keepers, "a pool is opened once"
         self._keepers = [
-            asyncio.create_task(self._keep(), name=f"http pool {self.endpoint.host} {i}")
+            minded(asyncio.create_task(self._keep(), name=f"http pool {self.endpoint.host} {i}"))
             for i in range(self.settings.size)
         ]
         await self._dialled.wait()

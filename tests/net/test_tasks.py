@@ -1,8 +1,9 @@
 """Background work: kept while it goes on, forgotten when it ends, ended with its owner."""
 
 import asyncio
+from typing import Any
 
-from polymm.net.tasks import Background
+from polymm.net.tasks import Background, minded
 
 
 def test_work_is_kept_while_it_goes_on_and_forgotten_when_it_ends() -> None:
@@ -46,3 +47,28 @@ def test_closing_ends_what_would_go_on_for_ever_and_what_fails() -> None:
         assert ended == [True]
 
     asyncio.run(scene())
+
+
+def test_the_death_of_a_task_that_somebody_holds_is_told_at_once() -> None:
+    async def scene() -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+        async def die() -> None:
+            raise KeyError("a defect")
+
+        async def live() -> None:
+            await asyncio.Event().wait()
+
+        held = [minded(asyncio.create_task(work())) for work in (die, live)]
+        held[0].set_name("a feed")
+        await asyncio.sleep(0)
+        held[1].cancel()
+        await asyncio.wait(held)
+        await asyncio.sleep(0)
+        assert len(told) == 1
+        return told
+
+    (told,) = asyncio.run(scene())
+    assert told["message"] == "a feed died"
+    assert repr(told["exception"]) == "KeyError('a defect')"

@@ -17,6 +17,7 @@ import orjson
 
 from polymm.errors import DecodeError, DialError
 from polymm.net.pacing import Backoff
+from polymm.net.tasks import minded
 from polymm.net.websocket import ENGINES
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import ApiCredentials
@@ -178,7 +179,7 @@ class ReferenceFeed:
         for source in (self._polybolt, self._rtds):
             source.data_ns = now_ns
             task = asyncio.create_task(self._keep(source), name=f"prices of {source.name}")
-            self._tasks.append(task)
+            self._tasks.append(minded(task))
         if self._credentials is not None:
             self._polybolt.is_wanted.set()
         self._tick()

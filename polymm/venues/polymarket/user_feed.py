@@ -16,6 +16,7 @@ import orjson
 
 from polymm.errors import DialError
 from polymm.net.pacing import Backoff
+from polymm.net.tasks import minded
 from polymm.net.websocket import ENGINES
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import ApiCredentials
@@ -109,7 +110,7 @@ class UserFeed:
         """Begin to keep the socket; answers at once."""
         assert self._keeper is None, "a feed is opened once"
         self._heard_ns = self._clock_ns()
-        self._keeper = asyncio.create_task(self._keep(), name="user feed")
+        self._keeper = minded(asyncio.create_task(self._keep(), name="user feed"))
         self._tick()
 
     async def close(self) -> None:
