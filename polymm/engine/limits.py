@@ -43,7 +43,8 @@ class RiskLimits:
         failures_max: Failed settlements within ``failures_window_ns`` from which on exposure may
             not be added any more.
         markout_after_ns: A fill is marked so long after it happened.
-        backoff_ns_min, backoff_ns_max: First and longest wait for a venue that is not itself.
+        backoff_ns_min, backoff_ns_max: First and longest wait for a venue that is not itself; a
+            quarter more may be added. ``restart_ns_max`` is the longest while its engine restarts.
         unauthorized_window_ns: A second spell of refused keys within this halts.
     """
 
@@ -77,7 +78,8 @@ class RiskLimits:
     markout_after_ns: int = 5 * SECOND
     markout_window_ns: int = 600 * SECOND
     backoff_ns_min: int = SECOND
-    backoff_ns_max: int = 30 * SECOND
+    backoff_ns_max: int = 16 * SECOND
+    restart_ns_max: int = 30 * SECOND
     unauthorized_window_ns: int = 600 * SECOND
 
     def __post_init__(self) -> None:
@@ -87,6 +89,7 @@ class RiskLimits:
             ("price_min_e4", "price_max_e4", 9_999),
             ("orders_a_second_max", "orders_a_minute_max", 0),
             ("backoff_ns_min", "backoff_ns_max", 0),
+            ("backoff_ns_min", "restart_ns_max", 0),
         ):
             bottom, top = getattr(self, low), getattr(self, high)
             if bottom > top:

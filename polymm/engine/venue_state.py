@@ -30,6 +30,7 @@ GLOBAL_REJECTS: Final = frozenset(
 )
 _ALARMS: Final = {"blocked": "venue_blocks", "unauthorized": "keys_refused"}
 _KEYS: Final = "unauthorized"
+_RESTART: Final = "restarting"
 
 
 class VenueState:
@@ -80,8 +81,9 @@ class VenueState:
             self._keys_refused(now_ns, sent_ns)
         elif reason in SPELLS and now_ns >= self._until_ns.get(reason, 0):
             # Answers within a spell are of the same moment, and do not make it longer.
-            backoff = self._backoffs.setdefault(reason, self._backoff())
-            if not backoff.failures:
+            backoff = self._backoffs.get(reason)
+            if backoff is None:
+                backoff = self._backoffs[reason] = self._backoff(reason)
                 self._alarm(reason)
             until_ns = self._until_ns[reason] = backoff.fail(now_ns, retry_after_ns)
             self._findings.closings.append(Closing(reason, until_ns))
@@ -131,5 +133,7 @@ class VenueState:
         name = _ALARMS.get(reason, "venue_restart")
         self._findings.alarms.append(Alarm(name, "", SPELLS[reason]))
 
-    def _backoff(self) -> Backoff:
-        return Backoff(self._limits.backoff_ns_min, self._limits.backoff_ns_max)
+    def _backoff(self, reason: str = "") -> Backoff:
+        limits = self._limits
+        longest_ns = limits.restart_ns_max if reason == _RESTART else limits.backoff_ns_max
+        return Backoff(limits.backoff_ns_min, longest_ns)

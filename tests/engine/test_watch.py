@@ -87,7 +87,7 @@ def test_what_was_never_sent_is_no_refusal_of_the_venue(scene: Scene) -> None:
 
 
 def test_orders_the_balance_does_not_cover_wait_longer_each_time(scene: Scene) -> None:
-    for n, wait_s in enumerate((1, 2, 4, 8, 16, 30, 30), start=1):
+    for n, wait_s in enumerate((1, 2, 4, 8, 16, 16, 16), start=1):
         refuse(scene, "balance")
         assert scene.check() == scene.check(DOWN, BUY) == "balance_blocked"
         assert alarms(scene) == (["balance_refused"] if n == 3 else [])
@@ -159,7 +159,8 @@ def test_placements_wait_as_long_as_the_venue_asks(scene: Scene) -> None:
 def test_a_venue_that_takes_no_orders_is_left_alone_for_longer_each_time(
     scene: Scene, reason: str
 ) -> None:
-    for n, wait_s in enumerate((1, 2, 4, 8, 16, 30, 30)):
+    longest_s = 30 if reason == "restarting" else 16
+    for n, wait_s in enumerate((1, 2, 4, 8, 16, longest_s, longest_s)):
         refuse(scene, reason)
         refuse(scene, reason)
         assert set(scene.gate.closed_by) == {reason}

@@ -30,6 +30,7 @@ class Senses:
         beat_hurt_ns: The same for heartbeats.
         switch_ns: When the venue's dead man's switch was last put off: by a beat that arrived, or
             by a state in which it cancels nothing.
+        restarting_ns: When the venue last said that its engine restarts.
         feed_closed_ns: When the market feed was last closed with the close told, 0 while it is up.
         fault_ns: When anything was last disturbed.
         is_beating_enforced: The venue cancels all without a beat.
@@ -49,6 +50,7 @@ class Senses:
     cancel_hurt_ns: int = NEVER
     beat_hurt_ns: int = NEVER
     switch_ns: int = NEVER
+    restarting_ns: int = NEVER
     feed_closed_ns: int = 0
     fault_ns: int = NEVER
     is_beating_enforced: bool = True

@@ -193,6 +193,16 @@ def test_l2_fires_when_nothing_rests_long_after_the_last_fault(moment):
     fires("L2", moment.tick)
 
 
+def test_l2_grants_a_minute_after_a_restart_of_the_venue(moment):
+    moment.wait(40_000)
+    moment.senses.restarting_ns = moment.now_ns
+    moment.checker.healed(moment.now_ns)
+    moment.wait(59_000)
+    moment.tick()
+    moment.wait(2_000)
+    fires("L2", moment.tick)
+
+
 def test_l2_is_silent_where_no_order_may_cost_what_is_left():
     moment = Moment(limits=replace(LIMITS, max_total_cost_e6=8 * SHARE))
     bid = moment.post(48, 10)

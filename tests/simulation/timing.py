@@ -176,7 +176,7 @@ class Timing:
             return
         bound_ns = max(
             self._healed_ns + QUOTING_NS,
-            self._started_ns + RESTART_QUOTING_NS,
+            max(self._started_ns, self._senses.restarting_ns) + RESTART_QUOTING_NS,
         )
         if now_ns > bound_ns and self.quoted_ns < self._healed_ns and not self._is_spent():
             text = f"nothing rested since {self.quoted_ns}, healed at {self._healed_ns}"

@@ -263,6 +263,8 @@ class Wire:
         else:
             refusal = trading.order_refusal(now_ns, post_only=True)
             bucket = self.orders
+        if refusal is refusals.RESTARTING:
+            self.senses.restarting_ns = now_ns
         if refusal is None and not bucket.take(now_ns, call.cost):
             return refusals.TOO_MANY_REQUESTS._replace(retry_after_s=1)
         return refusal
