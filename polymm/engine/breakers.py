@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Final
 
+from polymm.engine.proving import Backoff
 from polymm.engine.settings import SECOND
 
 MINUTE: Final = 60 * SECOND
@@ -39,14 +40,19 @@ class OrderRate:
 class Rests:
     """Makes a side rest that was refused too often, longer each time it goes on.
 
+    So many refusals are too many within a second, whatever came between them; and in a row,
+    whatever their spacing, where each further one makes it rest again.
+
     Args:
-        most: Refusals within a second that are one too many.
+        most: Refusals that are one too many.
         rest_ns_max: Rests double from a second up to this.
     """
 
-    __slots__ = ("_rest_ns", "_rest_ns_max", "_times_ns", "_until_ns")
+    __slots__ = ("_in_row", "_most", "_rest_ns", "_rest_ns_max", "_times_ns", "_until_ns")
 
     def __init__(self, most: int, rest_ns_max: int) -> None:
+        self._most = most
+        self._in_row = 0
         self._times_ns: deque[int] = deque(maxlen=most)
         self._rest_ns_max = rest_ns_max
         self._rest_ns = min(SECOND, rest_ns_max)
@@ -57,16 +63,47 @@ class Rests:
         return now_ns < self._until_ns
 
     def refused(self, now_ns: int) -> None:
-        """Count a refusal by the venue."""
+        """Count a refusal by the venue, but for one of an order that was out before the rest."""
+        if self.is_resting(now_ns):
+            return
+        self._in_row += 1
         self._times_ns.append(now_ns)
-        if _is_full(self._times_ns, now_ns - SECOND):
+        if self._in_row >= self._most or _is_full(self._times_ns, now_ns - SECOND):
             self._times_ns.clear()
             self._until_ns = now_ns + self._rest_ns
             self._rest_ns = min(2 * self._rest_ns, self._rest_ns_max)
 
     def accepted(self) -> None:
         """Begin anew with the shortest rest."""
+        self._in_row = 0
         self._rest_ns = min(SECOND, self._rest_ns_max)
+
+
+class Grid:
+    """Keeps a market back whose book does not know the venue's tick, longer each time.
+
+    A price that the venue refused is off its grid. While it is on the book's, the book has another
+    tick than the venue: whatever is priced by it would be refused too.
+
+    Args:
+        first_ns, longest_ns: After so long it is tried again, no tick having been told.
+    """
+
+    __slots__ = ("_backoff", "_price_e4", "_until_ns")
+
+    def __init__(self, first_ns: int, longest_ns: int) -> None:
+        self._backoff = Backoff(first_ns, longest_ns)
+        self._price_e4 = self._until_ns = 0
+
+    def refused(self, now_ns: int, price_e4: int) -> None:
+        """Take a refusal of a price, but for one of an order that was out before."""
+        if now_ns >= self._until_ns:
+            self._price_e4 = price_e4
+            self._until_ns = self._backoff.fail(now_ns)
+
+    def is_old(self, now_ns: int, tick_e4: int) -> bool:
+        """Whether the book's tick is the one that the venue refused."""
+        return now_ns < self._until_ns and self._price_e4 % tick_e4 == 0
 
 
 class Burst:

@@ -34,7 +34,7 @@ class RiskLimits:
             ``stall_rest_ns``.
         close_margin_ns: Before a window's end nothing goes out any more.
         orders_a_second_max, orders_a_minute_max: Orders that pass, whatever the strategy wants.
-        rejects_max: Refusals of one side within a second that make it rest.
+        rejects_max: Refusals of one side that make it rest, within a second or in a row.
         reject_rest_ns_max: Its rests grow up to this.
         errors_max: Placements of one market within ``errors_window_ns`` that ended in an error of
             the venue which says nothing; so many stop the market for ``errors_rest_ns``.

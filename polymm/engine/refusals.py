@@ -15,6 +15,7 @@ REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "no_book": "there is no book to go by",
         "book_crossed": "its best bid is not below its best ask",
         "book_contradicted": "the newest messages carry other best prices than it has",
+        "tick_refused": "the venue refused a price for its tick, and the book still has that tick",
         "book_old": "the book of one of the tokens was not proven recently enough",
         "reference_old": "the reference price is too old",
         "price_out_of_bounds": "the price is not between 0 and 1 dollar",

@@ -287,6 +287,8 @@ class RiskGate:
             return "book_crossed"
         if view.is_contradicted:
             return "book_contradicted"
+        if self.watch.is_tick_old(now_ns, market.condition_id, view.tick_e4):
+            return "tick_refused"
         up_ns, down_ns = view.proven_ns
         if now_ns - (up_ns if up_ns < down_ns else down_ns) > limits.book_age_ns_max:
             return "book_old"

@@ -10,7 +10,7 @@ from typing import Any, Final
 from polymm.domain.order import Place, Side, Token
 from polymm.engine import evidence as ev
 from polymm.engine.actions import Alarm
-from polymm.engine.breakers import Burst, Rests, Slowness
+from polymm.engine.breakers import Burst, Grid, Rests, Slowness
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import CancelVerdict, PlaceVerdict
 from polymm.engine.exposure import LiveOrder, OrdersView
@@ -70,9 +70,10 @@ class Watch:
         self._orders = orders
         self._venue = VenueState(limits, self.findings)
         self._slowness = Slowness(limits.slow_ns_max)
-        # By market and whether it is a bid in Up terms; by market; by purse.
+        # By market and whether it is a bid in Up terms; by market, twice; by purse.
         self._rests: dict[tuple[str, bool], Rests] = {}
         self._errors: dict[str, Burst] = {}
+        self._grids: dict[str, Grid] = {}
         self._blocks: dict[_Purse, _Block] = {}
         self._balance_refused_ns = 0
         self._told: set[str] = set()
@@ -108,6 +109,11 @@ class Watch:
                 return "balance_blocked"
         return ""
 
+    def is_tick_old(self, now_ns: int, market: str, tick_e4: int) -> bool:
+        """Whether the venue refused a price for its tick, and the book still has that tick."""
+        grid = self._grids.get(market) if self._grids else None
+        return grid is not None and grid.is_old(now_ns, tick_e4)
+
     def note(self, now_ns: int, event: ev.Event) -> bool:
         """Take what happened; whether there are findings."""
         take = self._takes.get(type(event))
@@ -127,6 +133,7 @@ class Watch:
         """Drop what is known of a market that is over."""
         self.losses.forget(market)
         self._errors.pop(market, None)
+        self._grids.pop(market, None)
         for is_bid in (False, True):
             self._rests.pop((market, is_bid), None)
         for token in Token:
@@ -160,6 +167,8 @@ class Watch:
         rests = self._rests.get((order.market, order.place.sign > 0))
         if rests is not None:
             rests.accepted()
+        if self._grids:
+            self._grids.pop(order.market, None)
         if self._blocks:
             self._blocks.pop(_purse(order.market, order.place), None)
 
@@ -176,12 +185,21 @@ class Watch:
             self._balance_refused(now_ns, event, order)
         else:
             self._venue.answered(now_ns, event.sent_ns)
+            if reason == "off_tick":
+                self._tick_refused(now_ns, order)
             key = order.market, order.place.sign > 0
             rests = self._rests.get(key)
             if rests is None:
                 limits = self._limits
                 rests = self._rests[key] = Rests(limits.rejects_max, limits.reject_rest_ns_max)
             rests.refused(now_ns)
+
+    def _tick_refused(self, now_ns: int, order: LiveOrder) -> None:
+        limits, market = self._limits, order.market
+        grid = self._grids.get(market)
+        if grid is None:
+            grid = self._grids[market] = Grid(limits.backoff_ns_min, limits.backoff_ns_max)
+        grid.refused(now_ns, order.place.price_e4)
 
     def _balance_refused(self, now_ns: int, event: ev.PlaceAnswered, order: LiveOrder) -> None:
         """Believe our own ledger, but wait, read the balances once, and tell people in the end."""

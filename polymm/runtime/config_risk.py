@@ -63,7 +63,11 @@ class RiskSection(Section):
     orders_a_second_max: int = number(20, "orders", 1, 10_000, "Whatever the strategy wants.")
     orders_a_minute_max: int = number(600, "orders", 1, 600_000, "Whatever the strategy wants.")
     rejects_max: int = number(
-        3, "rejects", 1, 1000, "Refusals of one side within a second that make it rest."
+        3,
+        "rejects",
+        1,
+        1000,
+        "Refusals of one side, in a row or within a second, that make it rest.",
     )
     errors_max: int = number(
         5, "errors", 1, 1000, "Placements ending in a venue's error within 10 s: a market stops."

@@ -44,12 +44,13 @@ def test_what_is_listened_for_is_what_the_venue_says() -> None:
 # Refusals of orders
 
 
-def test_three_refusals_within_a_second_make_a_side_rest_longer_each_time(scene: Scene) -> None:
-    for rest_s in (1, 2, 4, 8, 8):
-        for _ in range(2):
-            refuse(scene, "post_only_crosses")
+def test_refusals_in_a_row_make_a_side_rest_longer_each_time(scene: Scene) -> None:
+    for _ in range(2):
+        refuse(scene, "post_only_crosses")
         assert scene.check() == ""
-        refuse(scene, "off_tick")
+        scene.wait(7)
+    for rest_s in (1, 2, 4, 8, 8):
+        refuse(scene, "post_only_crosses")
         assert scene.check() == "rejects_throttled"
         # Its own side only, in Up terms, and its own market.
         assert scene.check(DOWN, BUY) == ""
@@ -61,11 +62,37 @@ def test_three_refusals_within_a_second_make_a_side_rest_longer_each_time(scene:
         assert scene.check() == ""
 
 
-def test_three_refusals_over_more_than_a_second_are_none_too_many(scene: Scene) -> None:
+def test_refusals_between_accepted_orders_are_too_many_within_a_second_only(scene: Scene) -> None:
     for _ in range(6):
         refuse(scene, "post_only_crosses")
+        accept(scene)
         scene.wait(0.5)
         assert scene.check() == ""
+    for _ in range(2):
+        refuse(scene, "post_only_crosses")
+        accept(scene)
+    assert scene.check() == "rejects_throttled"
+
+
+def test_a_price_refused_for_its_tick_keeps_its_market_back_until_the_book_knows(
+    scene: Scene,
+) -> None:
+    scene.view.tick_e4 = 10
+    scene.answered(scene.sent(UP, BUY, 0.201, 5), REJECTED, "off_tick")
+    assert scene.check() == scene.check(DOWN, BUY, 0.30) == "tick_refused"
+    assert scene.check(condition_id="0xbb") == ""
+    scene.view.tick_e4 = 100
+    assert scene.check() == ""
+    # It is tried again after a while, later each time, until an order is accepted.
+    scene.view.tick_e4 = 10
+    for wait_s in (1, 2):
+        scene.wait(wait_s - 0.001)
+        assert scene.check(DOWN, BUY) == "tick_refused"
+        scene.wait(wait_s / 4 + 0.002)
+        assert scene.check(DOWN, BUY) == ""
+        scene.answered(scene.sent(UP, BUY, 0.201, 5), REJECTED, "off_tick")
+    accept(scene)
+    assert scene.check(DOWN, BUY) == ""
 
 
 def test_an_accepted_order_makes_the_next_rest_short_again(scene: Scene) -> None:
@@ -306,7 +333,7 @@ def test_five_of_a_hundred_answers_may_be_slow(scene: Scene) -> None:
 
 
 def test_a_market_that_is_over_leaves_nothing_behind(scene: Scene) -> None:
-    for reason in ("post_only_crosses", "balance"):
+    for reason in ("off_tick", "balance"):
         refuse(scene, reason)
     refuse(scene, "engine", UNKNOWN)
     scene.fill(UP, BUY, 0.50, 10)
@@ -314,6 +341,7 @@ def test_a_market_that_is_over_leaves_nothing_behind(scene: Scene) -> None:
     watch = scene.gate.watch
     assert not watch._rests
     assert not watch._errors
+    assert not watch._grids
     assert not watch.losses._watches
     # Cash belongs to all markets.
     assert len(watch._blocks) == 1
