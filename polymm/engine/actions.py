@@ -4,7 +4,7 @@ Nothing here is ever carried out twice: a request that was lost is answered as u
 engine decides what follows.
 """
 
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from polymm.domain.order import Place
 from polymm.engine.evidence import Correction
@@ -147,3 +147,11 @@ Action = (
     | TradesKnown
     | Correction
 )
+
+_TURNS: Final[dict[type, int]] = {CancelOrders: 0, Sweep: 0, Post: 1, MergePairs: 2, Beat: 2}
+_LAST_TURN: Final = 3
+
+
+def turn(action: Action) -> int:
+    """Give an action's place among those of a step: cancels before placements, reads after both."""
+    return _TURNS.get(type(action), _LAST_TURN)

@@ -13,13 +13,14 @@ from typing import Final
 from polymm._core.layout import REQUOTE
 from polymm.domain.inventory import Portfolio
 from polymm.domain.market import Market
-from polymm.domain.order import Cancel, Fill, Merge, Place, Rejected, Reply, Token
+from polymm.domain.order import Cancel, Fill, Merge, Place, Rejected, Reply
 from polymm.domain.order import Merged as MakerMerged
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Action, Beat, CancelOrders, MergePairs, Post, Sweep
+from polymm.engine.actions import Action, MergePairs, Post, turn
 from polymm.engine.beating import Beating, BeatSettings
 from polymm.engine.events import NEVER_NS, BookChanged, Closing, Timer
 from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.life import Life
 from polymm.engine.limits import RiskLimits
 from polymm.engine.maker import Maker
 from polymm.engine.order_manager import OrderManager
@@ -28,6 +29,7 @@ from polymm.engine.ports import BudgetView, MarketView
 from polymm.engine.reconcile import Reconciler, ReconcileSettings
 from polymm.engine.recovered import Recovered
 from polymm.engine.risk import RiskGate
+from polymm.engine.seat import Seat
 from polymm.engine.settings import SECOND, MakerSettings
 from polymm.engine.sight import Sight
 from polymm.engine.worth import Worth
@@ -40,9 +42,6 @@ MARK_NS: Final = SECOND
 # The obstacle that stands for the gate, and for whatever is not proven.
 GATE: Final = "gate"
 _LOOK: Final = BookChanged(REQUOTE)
-# Cancels leave before placements, reads after both.
-_TURNS: Final[dict[type, int]] = {CancelOrders: 0, Sweep: 0, Post: 1, MergePairs: 2, Beat: 2}
-_LAST_TURN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,27 +59,6 @@ class EngineSettings:
     orders: OrderSettings = field(default_factory=OrderSettings)
     reconcile: ReconcileSettings = field(default_factory=ReconcileSettings)
     beats: BeatSettings = field(default_factory=BeatSettings)
-
-
-@dataclass(slots=True, eq=False)
-class Seat:
-    """One market and its maker.
-
-    Attributes:
-        is_open: Its window has begun.
-        merging_e6: Pairs the maker wants merged and that are not all on the chain yet.
-        timer_ns: When the maker wants to be woken.
-        marked_ns: When its price was last told to the gate.
-    """
-
-    market: Market
-    maker: Maker
-    sight: Sight
-    view: MarketView
-    is_open: bool = False
-    merging_e6: int = 0
-    timer_ns: int = NEVER_NS
-    marked_ns: int = 0
 
 
 class Engine:
@@ -178,8 +156,8 @@ class Engine:
             worth=self._worth,
         )
         self._first_id += IDS_A_MARKET
-        self._show_inventory(market.condition_id, maker)
-        self.seats[market.condition_id] = Seat(market, maker, sight, view)
+        seat = self.seats[market.condition_id] = Seat(market, maker, sight, view)
+        seat.show_inventory(self.fills)
         sight.put(GATE, stands=True)
         self.reconciler.add_market(now_ns, market, self.settings.close_margin_ns)
         return maker
@@ -192,18 +170,6 @@ class Engine:
         self.gate.forget(market)
         self.orders.forget(market)
         self.fills.forget(market)
-
-    def _show_inventory(self, market: str, maker: Maker) -> None:
-        """Let a maker hold what the ledger does."""
-        inventory = maker.inventory
-        inventory.up_e6 = self.fills.position(market, Token.UP).booked_e6
-        inventory.down_e6 = self.fills.position(market, Token.DOWN).booked_e6
-        inventory.cash_e10 = self.fills.account(market).booked_e10
-
-    def _show_settled(self, seat: Seat) -> None:
-        """Let a maker know which shares are settled: only those may be sold."""
-        position = self.fills.position(seat.market.condition_id, Token.UP)
-        seat.maker.inventory.unsettled_up_e6 = position.buying_e6
 
     @property
     def next_timer_ns(self) -> int:
@@ -265,10 +231,13 @@ class Engine:
             case ev.Merged(market, pairs_e6):
                 for seat in self._named(market):
                     self._replies.append((market, MakerMerged(seat.market.slug, pairs_e6)))
+            case ev.MergeFailed(market, pairs_e6):
+                for seat in self._named(market):
+                    seat.merge_failed(now_ns, pairs_e6)
             case ev.FillTold(market=market) | ev.TradesRead(market=market):
                 # A fill that is settled further is no news to its maker.
                 for seat in self._named(market):
-                    self._merge_settled(seat)
+                    self._merge_settled(now_ns, seat)
             case ev.MarketSettled(market):
                 if market in self.seats:
                     self.remove_market(market)
@@ -292,8 +261,7 @@ class Engine:
         else:
             raise AssertionError("one event set off too much")
         for seat in self.seats.values():
-            # A fill that is settled further is no news to its maker.
-            self._show_settled(seat)
+            seat.agree(self.fills)
             if seat.is_open:
                 self.gate.prepare(seat.market)
         self.orders.prepare()
@@ -314,15 +282,34 @@ class Engine:
                 if not seat.maker.is_closing:
                     self._take(now_ns, seat, Closing())
             else:
+                self._look_at_limits(now_ns, seat)
                 is_shut = not self.gate.may_quote(condition_id)
                 is_shut = is_shut or not self.reconciler.is_ready(condition_id)
                 if is_shut != (GATE in seat.sight.obstacles):
                     self._obstruct(now_ns, seat, GATE, stands=is_shut)
-                    self._merge_settled(seat)
+                    self._merge_settled(now_ns, seat)
+
+    def _look_at_limits(self, now_ns: int, seat: Seat) -> None:
+        """Pull a market when it may only be reduced: what stands there may add to it."""
+        condition_id = seat.market.condition_id
+        live = self.orders.potentially_live(condition_id)
+        is_reduced = self.gate.is_reduce_only(condition_id) or any(
+            order.life is Life.QUARANTINED for order in live
+        )
+        if is_reduced and not seat.is_reduced:
+            self._pull(now_ns, seat)
+        seat.is_reduced = is_reduced
+
+    def _pull(self, now_ns: int, seat: Seat) -> None:
+        """Have all orders of a market cancelled, whatever its maker thinks of them."""
+        for order in list(self.orders.potentially_live(seat.market.condition_id)):
+            self.orders.want_cancel(now_ns, order.place.order_id)
 
     def _obstruct(self, now_ns: int, seat: Seat, name: str, *, stands: bool) -> None:
         if seat.sight.put(name, stands=stands) and seat.is_open:
             self._take(now_ns, seat, _LOOK)
+            if seat.sight.obstacles:
+                self._pull(now_ns, seat)
 
     def _tell_makers(self, now_ns: int) -> bool:
         """Hand out the replies that have collected; False where there were none."""
@@ -335,14 +322,14 @@ class Engine:
             seat = self.seats.get(market)
             if seat is None:
                 continue
-            self._show_settled(seat)
+            seat.show_settled(self.fills)
             if isinstance(reply, Fill) and not seat.maker.owns(reply.order_id):
                 seat.maker.adopt(reply)
             else:
                 self._take(now_ns, seat, reply)
             if self.on_reply is not None:
                 self.on_reply(market, reply)
-            self._merge_settled(seat)
+            self._merge_settled(now_ns, seat)
         return True
 
     # Makers
@@ -362,7 +349,8 @@ class Engine:
                 self.orders.want_cancel(now_ns, action.order_id)
             elif isinstance(action, Merge):
                 seat.merging_e6 += action.pairs_e6
-                self._merge_settled(seat)
+        if seat.merging_e6:
+            self._merge_settled(now_ns, seat)
         if places:
             self._post(now_ns, seat, places)
         maker = seat.maker
@@ -385,13 +373,15 @@ class Engine:
         if passed:
             self._actions.append(Post(condition_id, tuple(passed)))
 
-    def _merge_settled(self, seat: Seat) -> None:
+    def _merge_settled(self, now_ns: int, seat: Seat) -> None:
         """Ask for the merge that the maker wants as soon as all its pairs are on the chain.
 
         Not while anything is being proven: a balance in which a merge shows early would differ.
         """
         pairs_e6 = 0 if GATE in seat.sight.obstacles else seat.merging_e6
         condition_id = seat.market.condition_id
+        if now_ns < seat.merge_ns:
+            return
         if pairs_e6 and self.fills.pairs_confirmed_e6(condition_id) >= pairs_e6:
             seat.merging_e6 = 0
             self.gate.merge_sent(condition_id, pairs_e6)
@@ -407,11 +397,8 @@ class Engine:
         actions += told
         for action in told:
             if isinstance(action, ev.Correction) and action.market in self.seats:
-                self._show_inventory(action.market, self.seats[action.market].maker)
+                merging_e6 = self.gate.merging_e6.get(action.market, 0)
+                self.seats[action.market].correct(self.fills, merging_e6)
         if len(actions) > 1:
-            actions.sort(key=_turn)
+            actions.sort(key=turn)
         return actions
-
-
-def _turn(action: Action) -> int:
-    return _TURNS.get(type(action), _LAST_TURN)

@@ -35,6 +35,7 @@ COUNTS: Final = {
     "fill_debt": "a proven cancel reported fills that had not arrived",
     "duplicate_fill": "a fill seen before, not applied again",
     "late_fill": "a fill of an order that was done, applied",
+    "inventory_adopted": "shares taken over from the ledger: a fill of an order nobody knew",
     "adopted_fill": "a fill of an order of an earlier run, applied",
     "void_fill": "a fill whose settlement failed, taken back",
     "overfill": "more filled than ordered, applied",

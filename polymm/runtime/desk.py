@@ -22,7 +22,7 @@ from polymm.domain.order import (
     Voided,
 )
 from polymm.engine import evidence as ev
-from polymm.engine.engine import Seat
+from polymm.engine.seat import Seat
 from polymm.research.records import MarketRun
 from polymm.research.tape_recorder import Recorder
 from polymm.runtime.stage_names import Stage

@@ -184,3 +184,48 @@ def test_what_nobody_waits_for_asks_for_no_timer_in_the_past() -> None:
     for _ in range(50):
         scene.run(NS // 7)
         assert scene.engine.next_timer_ns > scene.now_ns
+
+
+def test_an_obstacle_pulls_what_a_maker_would_leave() -> None:
+    scene = trading(early_exit="leave")
+    scene.tell(ev.Obstacle(MARKET, "stale_up", stands=True))
+    assert not scene.resting
+
+
+def test_a_limit_that_is_reached_pulls_what_would_add_to_it() -> None:
+    scene = trading(requote="diff")
+    scene.engine.gate.restrict(scene.now_ns, "loss_limit")
+    scene.run(NS)
+    assert not scene.resting
+    scene.run(5 * NS)
+    assert not scene.resting, "a flat market has nothing to reduce"
+
+
+def test_a_fill_of_an_order_that_nobody_knows_reaches_the_maker() -> None:
+    scene = trading()
+    told = ev.FillTold(
+        "t9", "0xlost", 0, ev.Settlement.CONFIRMED, MARKET, Token.UP, Side.BUY, TEN,
+        TEN * 4_800, True, 0, 0, scene.now_ns, scene.now_ns,
+    )  # fmt: skip
+    scene.tell(told)
+    maker = scene.engine.seats[MARKET].maker
+    assert maker.inventory.up_e6 == TEN
+    assert maker.counts["inventory_adopted"] == 1
+
+
+def test_a_merge_that_failed_is_tried_again_later() -> None:
+    scene = trading(merge_enabled=True)
+    told = [scene.fill(order) for order in list(scene.resting)]
+    scene.views[MARKET].lane.quote = FakeQuote(merge_e6=TEN, bid_e6=0, ask_buy_e6=0)
+    scene.run(2 * NS)
+    scene.is_merging = False
+    for fill in told:
+        scene.tell(fill._replace(status=ev.Settlement.CONFIRMED))
+    assert len(scene.asked(act.MergePairs)) == 1
+    scene.run(20 * NS)
+    assert len(scene.asked(act.MergePairs)) == 1
+    scene.is_merging = True
+    scene.run(15 * NS)
+    assert len(scene.asked(act.MergePairs)) == 2
+    inventory = scene.engine.seats[MARKET].maker.inventory
+    assert (inventory.up_e6, inventory.merging_e6) == (0, 0)

@@ -51,6 +51,7 @@ class EngineScene:
         log: All actions, with when.
         resting: Orders in the venue's book, by hash.
         held_e6: Shares on the chain by (market, token).
+        is_merging: Whether merges go through.
     """
 
     def __init__(self, known: Recovered | None = None, **maker: Any) -> None:
@@ -59,6 +60,7 @@ class EngineScene:
         self.resting: dict[str, tuple[str, Place]] = {}
         self.held_e6: dict[tuple[str, Token], int] = {}
         self.views: dict[str, View] = {}
+        self.is_merging = True
         settings = EngineSettings(
             limits=LIMITS, close_margin_ns=2 * NS, maker=MakerSettings(**maker)
         )
@@ -139,6 +141,8 @@ class EngineScene:
                 self.tell(ev.Swept(market, verdict, gone, (), "", now_ns, now_ns))
             case act.Beat():
                 self.tell(ev.BeatAnswered(True, "", now_ns, now_ns))
+            case act.MergePairs(market, pairs_e6) if not self.is_merging:
+                self.tell(ev.MergeFailed(market, pairs_e6, "reverted"))
             case act.MergePairs(market, pairs_e6):
                 for token in Token:
                     self.held_e6[market, token] -= pairs_e6
