@@ -76,7 +76,12 @@ class PlaceAnswered(NamedTuple):
 
 @final
 class CancelAnswered(NamedTuple):
-    """A cancel's request ended, for one of its orders."""
+    """A cancel's request ended, for one of its orders.
+
+    Args:
+        sent_ns: Where no byte left, when it was handed over as `CancelWritten` says, 0 where it
+            does not.
+    """
 
     order: str
     verdict: CancelVerdict

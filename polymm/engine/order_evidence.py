@@ -96,6 +96,8 @@ def take_canceled(order: Order, verdict: CancelVerdict, sent_ns: int, recv_ns: i
             order.refused_old_ns = max(order.refused_old_ns, recv_ns)
             order.refused_old_min_ns = min(order.refused_old_min_ns, recv_ns)
         return Row.NOT_CANCELED
+    if verdict is CancelVerdict.NOT_SENT and sent_ns:
+        _note_unsent(order, sent_ns)
     order.cancel_failed_ns = max(order.cancel_failed_ns, recv_ns)
     return Row.CANCEL_FAILED
 
@@ -166,9 +168,16 @@ def take_void(order: Order, fill: FillTold) -> None:
 
 def take_cancel_written(order: Order, sent_ns: int) -> None:
     """Merge that the bytes of a cancel were handed over."""
-    if sent_ns not in order.cancels:
+    if sent_ns not in order.cancels and sent_ns not in order.unsent:
         order.cancels = tuple(sorted((*order.cancels, sent_ns)))
     order.wanted_ns = min(order.wanted_ns, sent_ns) if order.wanted_ns else sent_ns
+
+
+def _note_unsent(order: Order, handed_ns: int) -> None:
+    """Note that a cancel was handed over and never sent: it is none of those that an order has."""
+    if handed_ns not in order.unsent:
+        order.unsent = (*order.unsent, handed_ns)
+        order.cancels = tuple(ns for ns in order.cancels if ns != handed_ns)
 
 
 def _note_matched(order: Order, matched_e6: int, recv_ns: int) -> None:

@@ -89,6 +89,7 @@ class Order:
         "told_full_ns",
         "traded_ns",
         "unknown_ns",
+        "unsent",
         "voice",
         "wake_ns",
         "wanted_ns",
@@ -116,10 +117,11 @@ class Order:
         # Fills by (trade, leg): size and when first told. All of them, those that stand, the last.
         self.legs: dict[tuple[str, int], tuple[int, int]] | None = None
         self.executed_e6 = self.stood_e6 = self.fill_ns = 0
-        # Cancels: handed over, answered by nothing that helps, by "canceled" (first and last), by
+        # Cancels: handed over, but for those that were never sent; answered by nothing that helps, by "canceled" (first and last), by
         # "not canceled" (any; and when it was too old to be still on its way).
         self.wanted_ns = 0
         self.cancels: tuple[int, ...] = ()
+        self.unsent: tuple[int, ...] = ()
         self.cancel_failed_ns = self.canceled_ns = self.refused_ns = self.refused_old_ns = 0
         self.canceled_min_ns = self.refused_old_min_ns = NEVER_NS
         # Something was told of its end: one of these, or that all of it was matched.

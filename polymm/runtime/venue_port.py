@@ -155,9 +155,10 @@ class LiveVenue:
         return now_ns
 
     def cancel(self, orders: Sequence[str]) -> int:
-        """Hand the bytes of a cancel over."""
-        self._gateway.cancel(orders, self._on_cancelled)
-        return self._clock_ns()
+        """Hand a cancel over; one that then never leaves is told by the time of it."""
+        handed_ns = self._clock_ns()
+        self._gateway.cancel(orders, partial(self._on_cancelled, handed_ns))
+        return handed_ns
 
     def sweep(self, market: str) -> None:
         """Cancel everything, or everything in a market; what waits to be placed first."""
@@ -179,8 +180,8 @@ class LiveVenue:
         self.take(words.place_answered(result))
         self.on_placed(result)
 
-    def _on_cancelled(self, result: CancelResult) -> None:
-        self.take(words.cancel_answered(result))
+    def _on_cancelled(self, handed_ns: int, result: CancelResult) -> None:
+        self.take(words.cancel_answered(result, handed_ns))
 
     def _on_swept(self, market: str, result: SweepResult) -> None:
         self.take(words.swept(market, result, self._clock_ns()))

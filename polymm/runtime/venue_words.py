@@ -90,11 +90,14 @@ def place_answered(result: PlaceResult) -> PlaceAnswered:
     )
 
 
-def cancel_answered(result: CancelResult) -> CancelAnswered:
+def cancel_answered(result: CancelResult, handed_ns: int = 0) -> CancelAnswered:
     """Say what is known of a cancel whose request ended.
 
     An order in its taker delay, or one that was not cancelled for a reason nobody knows, is as it
     was: only a terminal reason says that there is nothing left to cancel.
+
+    Args:
+        handed_ns: When the gateway was asked: it stands for a cancel that never left.
     """
     verdict = CANCEL_VERDICTS[result.state]
     if verdict is CancelVerdict.NOT_CANCELED and not result.is_final:
@@ -103,7 +106,7 @@ def cancel_answered(result: CancelResult) -> CancelAnswered:
         result.order_id,
         verdict,
         result.reason,
-        result.written_ns,
+        handed_ns if verdict is CancelVerdict.NOT_SENT else result.written_ns,
         result.answered_ns or result.decided_ns,
         result.retry_after_ns,
     )

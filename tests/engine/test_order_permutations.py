@@ -36,6 +36,7 @@ from tests.support.order_scene import (
 
 LIVE, UNKNOWN, REJECTED = PlaceVerdict.LIVE, PlaceVerdict.UNKNOWN, PlaceVerdict.REJECTED
 GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
+NOT_SENT = CancelVerdict.NOT_SENT
 PLACEMENT, UPDATE, CANCELLATION = OrderNews
 MINED, CONFIRMED, VOID = Settlement.MINED, Settlement.CONFIRMED, Settlement.VOID
 
@@ -212,6 +213,19 @@ SCRIPTS: dict[str, tuple[float, float, tuple[Event, ...], Life]] = {
             listed(16, seen()),
             trades(27),
             canceled(LOST, 15, 15.4),
+        ),
+        Life.UNKNOWN_CANCEL,
+    ),
+    "cancelled_five_times_of_which_one_never_left": (
+        20,
+        5,
+        (
+            placed(LIVE, 0.2),
+            CancelWritten(("A",), ns(7)),
+            canceled(NOT_SENT, 7, 7.1),
+            CancelWritten(("A",), ns(8)),
+            CancelWritten(("A",), ns(9)),
+            CancelWritten(("A",), ns(10)),
         ),
         Life.UNKNOWN_CANCEL,
     ),

@@ -110,6 +110,24 @@ def test_a_cancel_that_could_not_be_written_does_not_count_against_the_five() ->
     assert scene.life() is Life.UNKNOWN_CANCEL
 
 
+def test_a_cancel_that_was_handed_over_and_never_left_does_not_count_either() -> None:
+    scene = OrderScene()
+    scene.rest()
+    scene.cancel(1)
+    for n in range(1, 9):
+        at = scene.now
+        scene.step(at + 0.1, canceled(NOT_SENT, at, at + 0.1))
+        while len(scene.cancels) == n:
+            assert scene.now < at + 10
+            scene.run((scene.manager.next_timer_ns - ns(0)) / SECOND)
+    assert scene.life() is Life.CANCEL_INFLIGHT
+    assert not scene.alarms
+    scene.run(500)
+    # Those that may have left are five all the same.
+    assert len(scene.cancels) == 9 + 4
+    assert "cancels_used_up" in scene.alarms
+
+
 def test_the_venue_s_wish_to_wait_is_kept() -> None:
     scene = OrderScene()
     scene.rest()

@@ -1,6 +1,7 @@
 """The engine's actions carried out over loopback: what is written, and what comes back."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -148,6 +149,19 @@ def test_cancels_and_sweeps_come_back_as_what_they_prove(run: Stage) -> None:
             it.port.sweep("")
             lost = await it.first(ev.Swept)
             assert (lost.market, lost.verdict) == ("", ev.CancelVerdict.UNKNOWN)
+
+    run(scene())
+
+
+def test_a_cancel_that_never_leaves_is_told_by_when_it_was_handed_over(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            it.gateway.budget.take_cancels(120, time.monotonic_ns())
+            handed_ns = it.port.cancel((ORDER_A,))
+            it.ns[0] += 5
+            answer = await it.first(ev.CancelAnswered)
+            assert (answer.verdict, answer.reason) == (ev.CancelVerdict.NOT_SENT, "cancel_budget")
+            assert (answer.sent_ns, answer.retry_after_ns > 0) == (handed_ns, True)
 
     run(scene())
 
