@@ -1,8 +1,9 @@
 """Tick to trade: from a price change on the socket to the whole order at the venue.
 
 polymm runs a desk as `polymm run` does (benches/path/tick_desk.py). It wants both sides and sends
-an order each; the sample ends with the first. "Transport only" answers each frame with bytes made
-ahead, through the same frame cutter and connections: the limit.
+an order each; the sample ends with the first. "Signed ahead" is `session.sign_ahead = 2`: the venue
+must take orders whose time stamp is some milliseconds old. "Transport only" answers each frame with
+bytes made ahead, through the same frame cutter and connections: the limit.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from polymm.net.websocket import Receiver, open_websocket
 from polymm.venues.polymarket.wire import SignatureType
 
 POLYMM = "polymm"
+POLYMM_AHEAD = "polymm, signed ahead"
+AHEAD_TICKS = 2
 POLY_MAKER = "websockets + json + SortedDict + py-clob-client-v2 (httpx)"
 POLYMM_TYPE_3 = "polymm, deposit wallet (type 3)"
 TRANSPORT = "transport only"
@@ -84,10 +87,16 @@ def stages_text(title: str, samples: Samples) -> str:
 
 
 async def run_ours(
-    port: int, signature_type: SignatureType, samples: Samples, asker: Asker, count: int
+    port: int,
+    signature_type: SignatureType,
+    samples: Samples,
+    asker: Asker,
+    count: int,
+    *,
+    ahead_ticks: int = 0,
 ) -> list[int]:
     """One run of polymm: connect, then quote until the venue has its samples."""
-    async with trading(port, signature_type, samples, asker.done):
+    async with trading(port, signature_type, samples, asker.done, ahead_ticks=ahead_ticks):
         return await asker.ticks(count, orders=2)
 
 
@@ -121,12 +130,13 @@ async def run_transport(port: int, asker: Asker, count: int) -> list[int]:
 
 @asynccontextmanager
 async def tick_contenders(
-    port: int, stages: Samples, pause_us: int = 0
+    port: int, stages: Samples, pause_us: int = 0, *, stages_ahead: Samples | None = None
 ) -> AsyncIterator[dict[str, Run]]:
     """Make all contenders; the peers where they are installed.
 
     Args:
         stages: Gets what each stage took of polymm with a wallet of type 0, ns.
+        stages_ahead: The same with orders signed ahead.
         pause_us: Between two ticks; 0 for back to back.
     """
     asker = Asker(port, pause_us)
@@ -134,13 +144,24 @@ async def tick_contenders(
     async def ours(count: int) -> list[int]:
         return await run_ours(port, SignatureType.EOA, stages, asker, count)
 
+    async def ours_ahead(count: int) -> list[int]:
+        samples = new_samples() if stages_ahead is None else stages_ahead
+        return await run_ours(
+            port, SignatureType.EOA, samples, asker, count, ahead_ticks=AHEAD_TICKS
+        )
+
     async def ours_type_3(count: int) -> list[int]:
         return await run_ours(port, SignatureType.POLY_1271, new_samples(), asker, count)
 
     async def transport(count: int) -> list[int]:
         return await run_transport(port, asker, count)
 
-    runs: dict[str, Run] = {TRANSPORT: transport, POLYMM: ours, POLYMM_TYPE_3: ours_type_3}
+    runs: dict[str, Run] = {
+        TRANSPORT: transport,
+        POLYMM: ours,
+        POLYMM_AHEAD: ours_ahead,
+        POLYMM_TYPE_3: ours_type_3,
+    }
     try:
         from benches.path import tick_peers as peers
     except ModuleNotFoundError:

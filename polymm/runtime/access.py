@@ -47,6 +47,7 @@ class Access:
         reads: Public routes, for rebates.
         rng: Salts and jitter.
         clock_ns: Of stamps and deadlines.
+        ahead_ticks: As of GatewaySettings.
 
     Attributes:
         gateway: Order entry.
@@ -63,6 +64,7 @@ class Access:
         *,
         rng: random.Random,
         clock_ns: Callable[[], int],
+        ahead_ticks: int = 0,
     ) -> None:
         self.wallet = wallet
         self.api_key = credentials.key
@@ -73,7 +75,7 @@ class Access:
             hosts,
             wallet,
             credentials,
-            settings=GatewaySettings(orders=ORDERS),
+            settings=GatewaySettings(orders=ORDERS, ahead_ticks=ahead_ticks),
             rng=rng,
             clock_ns=clock_ns,
         )

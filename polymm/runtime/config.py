@@ -195,6 +195,9 @@ class SessionSection(Section):
         1000, "dollars", 1, 1_000_000_000, "Play money of that wallet on the embedded exchange."
     )
     spin: bool = choice(False, "Keep the loop awake: faster by a wake-up, for a whole core.")
+    sign_ahead: int = number(
+        0, "ticks", 0, 10, "Sign so many ticks around a quote before they are wanted; 0 for none."
+    )
 
 
 class ReportSection(Section):

@@ -156,7 +156,15 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
             refuse_killed(state.kill_file)
             stack.enter_context(account_locked(wallet.funder, state.kill_file))
             credentials = await create_or_derive_key(hosts, wallet.key, rng=rng)
-            access = Access(hosts, wallet, credentials, reads, rng=rng, clock_ns=clock.now_ns)
+            access = Access(
+                hosts,
+                wallet,
+                credentials,
+                reads,
+                rng=rng,
+                clock_ns=clock.now_ns,
+                ahead_ticks=config.session.sign_ahead,
+            )
             kept = "a throw-away key" if plan.state is None else f"key kept in {plan.state}"
             facts["wallet"] = f"{config.session.wallet}, {kept}"
         session = Session(

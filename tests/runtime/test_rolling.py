@@ -63,14 +63,15 @@ async def rolled(
 ) -> AsyncIterator[list[tuple[Bot, SessionEnd]]]:
     """Two bots that have traded so many windows of two coins, with what they left."""
     config = configured(coins="btc,eth", window_s=window_s, windows=windows)
+    ahead = configured(coins="btc,eth", window_s=window_s, windows=windows, sign_ahead=3)
     kinds = (SignatureType.POLY_1271, SignatureType.POLY_GNOSIS_SAFE)
     with ExitStack() as stack:
         async with asyncio.timeout(seconds_max), exchange_of(config) as child:
             bots = [
                 await make_bot(
-                    child.hosts, config, stack.enter_context(stored()), kind=kind, seed=kind
+                    child.hosts, settings, stack.enter_context(stored()), kind=kind, seed=kind
                 )
-                for kind in kinds
+                for kind, settings in zip(kinds, (config, ahead), strict=True)
             ]
             async with asking_after_closes(bots, margin_of(window_s)) as late:
                 with frozen():
@@ -79,6 +80,8 @@ async def rolled(
             assert await audit(child.control) == {"audit": "ok"}
         for bot, end in zip(bots, ends, strict=True):
             check(bot.markets, end, window_s, windows)
+        used = [bot.access.gateway.placements.ahead.hits for bot in bots if bot.access is not None]
+        assert used[0] == 0 < used[1], "the second signs its orders ahead"
         yield list(zip(bots, ends, strict=True))
 
 

@@ -75,12 +75,25 @@ class Bot:
 
 
 async def access_of(
-    hosts: Hosts, kind: SignatureType, reads: PublicReads, rng: random.Random, clock: Clock
+    hosts: Hosts,
+    kind: SignatureType,
+    reads: PublicReads,
+    rng: random.Random,
+    clock: Clock,
+    ahead_ticks: int = 0,
 ) -> Access:
     key = SigningKey(Secret(secrets.token_hex(32)))
     wallet = Wallet(key=key, signature_type=kind)
     credentials = await create_or_derive_key(hosts, key, rng=rng)
-    return Access(hosts, wallet, credentials, reads, rng=rng, clock_ns=clock.now_ns)
+    return Access(
+        hosts,
+        wallet,
+        credentials,
+        reads,
+        rng=rng,
+        clock_ns=clock.now_ns,
+        ahead_ticks=ahead_ticks,
+    )
 
 
 @contextmanager
@@ -95,7 +108,9 @@ async def make_bot(
     """A bot with a wallet of that kind, or one that only observes."""
     clock, rng = Clock(), random.Random(seed)
     reads = PublicReads(hosts, rng, clock_ns=clock.now_ns)
-    access = None if kind is None else await access_of(hosts, kind, reads, rng, clock)
+    access = None
+    if kind is not None:
+        access = await access_of(hosts, kind, reads, rng, clock, config.session.sign_ahead)
     session = Session(
         hosts,
         session_settings(config, "test"),
