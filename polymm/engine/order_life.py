@@ -117,8 +117,9 @@ class Order:
         # Fills by (trade, leg): size and when first told. All of them, those that stand, the last.
         self.legs: dict[tuple[str, int], tuple[int, int]] | None = None
         self.executed_e6 = self.stood_e6 = self.fill_ns = 0
-        # Cancels: handed over, but for those that were never sent; answered by nothing that helps, by "canceled" (first and last), by
-        # "not canceled" (any; and when it was too old to be still on its way).
+        # Cancels: handed over, those that never left apart; answered by nothing that helps, by
+        # "canceled" (first and last), by "not canceled" (any; and when it was too old to be still
+        # on its way).
         self.wanted_ns = 0
         self.cancels: tuple[int, ...] = ()
         self.unsent: tuple[int, ...] = ()

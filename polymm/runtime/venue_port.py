@@ -6,7 +6,7 @@ what the venue says of our orders becomes evidence in `polymm.runtime.venue_word
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
@@ -29,6 +29,7 @@ from polymm.errors import InputError, VenueError
 from polymm.net.tasks import Background
 from polymm.runtime import venue_words as words
 from polymm.runtime.ports import Settler
+from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import Secret
 from polymm.venues.polymarket.gateway import Gateway
 from polymm.venues.polymarket.placing import Posting
@@ -315,12 +316,27 @@ class LiveVenue:
         began_ns = self._clock_ns()
         skew_ns = await self._gateway.measure_skew()
         faults = []
+        if await self._gateway.version() != wire.EXCHANGE_GENERATION:
+            faults.append("version")
         if await self._gateway.closed_only():
             faults.append("closed_only")
         balance = await self._gateway.balance()
-        if not any(balance.allowances_e6.values()):
+        if not self._is_allowed(balance.allowances_e6):
             faults.append("no_allowance")
         return ev.PreflightRead(tuple(faults), skew_ns, began_ns, self._clock_ns())
+
+    def _is_allowed(self, allowances_e6: Mapping[str, int]) -> bool:
+        """Whether the exchanges of all markets may take cash; while there is none, one of all."""
+        chain_id = self._gateway.wallet.chain_id
+        wanted = {
+            wire.EXCHANGES[chain_id, listed.market.version, listed.market.neg_risk].lower()
+            for listed in self._listed.values()
+        }
+        known = {address.lower() for key, address in wire.EXCHANGES.items() if key[0] == chain_id}
+        # An older shape has one allowance, and does not say whose.
+        unnamed_e6 = allowances_e6.get("", 0)
+        is_allowed = [allowances_e6.get(one, unnamed_e6) > 0 for one in wanted or known]
+        return all(is_allowed) if wanted else any(is_allowed)
 
     # Merges
 

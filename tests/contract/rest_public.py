@@ -70,7 +70,8 @@ def plain(scene: str, path: str, answer: Any, **more: Any) -> Case:
 CASES = [
     plain("the venue is there", "/ok", "OK"),
     plain("what time it is", "/time", SECONDS_NUMBER, reads=Reads("server_time", 1_776_808_414)),
-    plain("which generation of the exchange", "/version", {"version": 2}),
+    plain("which generation of the exchange", "/version", {"version": 2},
+          reads=Reads("version", 2)),
     get("a book, worst first", "/book", UP),
     get("no book of a token that nobody knows", "/book",
         {"error": "No orderbook exists for the requested token id"}, query={"token_id": "1" * 77},

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -20,6 +20,7 @@ from polymm.engine.actions import (
 )
 from polymm.runtime import venue_port
 from polymm.runtime.venue_port import LiveVenue
+from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import Secret
 from polymm.venues.polymarket.gateway import Gateway
 from polymm.venues.polymarket.results import SettleResult, SettleState
@@ -272,7 +273,7 @@ def test_a_read_that_is_not_whole_proves_nothing(
     async def scene() -> None:
         async with opened() as it:
             paths = ("/data/orders", f"/data/order/{ORDER_A}", "/data/trades")
-            for path in (*paths, "/balance-allowance", "/auth/ban-status/closed-only"):
+            for path in (*paths, "/balance-allowance", "/version"):
                 it.venue.say("GET", path, *answers)
             it.port.read(action)
             failed = await it.first(ev.ReadFailed)
@@ -293,7 +294,7 @@ def test_a_read_has_a_deadline_of_its_own(run: Stage, monkeypatch: pytest.Monkey
     run(scene())
 
 
-def test_balances_and_the_preflight_say_what_the_venue_believes(run: Stage) -> None:
+def test_balances_say_what_the_venue_believes(run: Stage) -> None:
     async def scene() -> None:
         async with opened() as it:
             held = json_reply({"balance": "7000000", "allowances": {"0xe1": "0"}})
@@ -306,11 +307,60 @@ def test_balances_and_the_preflight_say_what_the_venue_believes(run: Stage) -> N
             it.events.clear()
             it.port.read(ReadBalances(("0xover",)))
             assert (await it.first(ev.BalancesRead)).shares == ()
-            closed = json_reply({"closed_only": True})
+
+    run(scene())
+
+
+V1, V2 = wire.EXCHANGES[137, "v1", False], wire.EXCHANGES[137, "v2", False]
+
+
+@pytest.mark.parametrize(
+    ("markets", "version", "is_closed", "allowances", "faults"),
+    [
+        ("v1", 2, False, {V1: "1"}, ()),
+        ("v1", 3, True, {V1: "0"}, ("version", "closed_only", "no_allowance")),
+        # Of another exchange than the market's.
+        ("v1", 2, False, {V2: "1", "0xe1": "1"}, ("no_allowance",)),
+        ("v1 v2", 2, False, {V1: "1"}, ("no_allowance",)),
+        ("v1 v2", 2, False, {V1: "1", V2: "1"}, ()),
+        # Nothing is traded yet.
+        ("", 2, False, {V2: "1", V1: "0"}, ()),
+        ("", 2, False, {"0xe1": "1"}, ("no_allowance",)),
+    ],
+)
+def test_the_preflight_asks_for_version_keys_and_the_contracts_of_the_markets(
+    run: Stage,
+    markets: str,
+    version: int,
+    is_closed: bool,
+    allowances: dict[str, str],
+    faults: tuple[str, ...],
+) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            it.port.remove_market(MARKET)
+            for name in markets.split():
+                it.port.add_market(replace(MARKET, condition_id=name, version=name), Book())
+            closed = json_reply({"closed_only": is_closed})
+            it.venue.say("GET", "/version", json_reply({"version": version}))
             it.venue.say("GET", "/auth/ban-status/closed-only", closed)
+            balance = json_reply({"balance": "1", "allowances": allowances})
+            it.venue.say("GET", "/balance-allowance", balance)
             it.port.read(ReadPreflight())
-            preflight = await it.first(ev.PreflightRead)
-            assert preflight.faults == ("closed_only", "no_allowance")
+            assert (await it.first(ev.PreflightRead)).faults == faults
+
+    run(scene())
+
+
+def test_an_allowance_whose_operator_is_not_named_counts_for_any(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            it.venue.say("GET", "/version", json_reply({"version": 2}))
+            closed = json_reply({"closed_only": False})
+            it.venue.say("GET", "/auth/ban-status/closed-only", closed)
+            it.venue.say("GET", "/balance-allowance", json_reply({"balance": "1", "allowance": 1}))
+            it.port.read(ReadPreflight())
+            assert (await it.first(ev.PreflightRead)).faults == ()
 
     run(scene())
 

@@ -161,6 +161,15 @@ class Account:
         )
         return server_s
 
+    async def version(self) -> int:
+        """Ask which generation of the exchange the venue runs; see `wire.EXCHANGE_GENERATION`.
+
+        Raises:
+            VenueError: No answer to that question.
+        """
+        reply = await self._service.ask("GET", wire.VERSION_PATH, wait_ns=self._wait_ns)
+        return queries.read_version(reply)
+
     async def measure_skew(self, samples: int = SKEW_SAMPLES) -> int:
         """Hold the venue's clock against ours; what to add to ours, ns.
 

@@ -176,6 +176,7 @@ class Gateway:
         self.refresh_balance = self.account.refresh_balance
         self.server_time = self.account.server_time
         self.measure_skew = self.account.measure_skew
+        self.version = self.account.version
         self.closed_only = self.account.closed_only
         self.tier = self.account.tier
 

@@ -171,6 +171,18 @@ def read_time(reply: Reply) -> int:
     return value
 
 
+def read_version(reply: Reply) -> int:
+    """Read which generation of the exchange the venue runs, not a market's version.
+
+    Raises:
+        VenueError: It does not say.
+    """
+    value = record_of(reply, "a version").get("version")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 100:
+        raise unreadable("the venue's version", "a small number", value)
+    return value
+
+
 def read_flag(reply: Reply, key: str) -> bool:
     """Read an object's flag.
 

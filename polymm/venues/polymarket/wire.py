@@ -117,6 +117,8 @@ RESTING_ORDER_TYPES: Final = (GTC, GTD)  # only these may be post-only
 
 # Order entry and the account (rest notes 2 to 6).
 TIME_PATH: Final = "/time"
+VERSION_PATH: Final = "/version"
+EXCHANGE_GENERATION: Final = 2  # of v1 markets and of v2 markets alike
 CREATE_KEY_PATH: Final = "/auth/api-key"
 DERIVE_KEY_PATH: Final = "/auth/derive-api-key"
 CLOSED_ONLY_PATH: Final = "/auth/ban-status/closed-only"

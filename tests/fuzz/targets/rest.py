@@ -118,6 +118,7 @@ READERS: Final[dict[str, Reader]] = {
     "balance": _balance,
     "server_time": lambda reply: f"{bool(queries.read_time(reply))}",
     "closed_only": lambda reply: f"{queries.read_flag(reply, 'closed_only')}",
+    "version": lambda reply: f"{bool(queries.read_version(reply))}",
     "tier": lambda reply: "value" if queries.read_tier(reply) else "",
     "geoblock": lambda reply: f"{queries.read_geoblock(reply).is_blocked}",
     "gamma": _value(read_gamma),
@@ -131,7 +132,7 @@ READERS: Final[dict[str, Reader]] = {
 # What a reader's own document says that it raises; those left out raise nothing.
 RAISES: Final[dict[str, tuple[type[Exception], ...]]] = {
     **dict.fromkeys(("open_orders", "trades", "order", "balance"), (VenueError,)),
-    **dict.fromkeys(("server_time", "closed_only", "tier", "geoblock"), (VenueError,)),
+    **dict.fromkeys(("server_time", "version", "closed_only", "tier", "geoblock"), (VenueError,)),
     **dict.fromkeys(("gamma", "clob"), (MarketError,)),
     **dict.fromkeys(("transaction", "nonce", "deployed", "rebates"), (InputError,)),
     # The page is a VenueError, the row of an event a DecodeError.

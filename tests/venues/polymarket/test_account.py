@@ -337,6 +337,19 @@ def test_the_time_in_all_its_shapes(stage: Stage, body: bytes, seconds: int) -> 
     stage(scene())
 
 
+def test_the_version_is_a_number_or_an_error(stage: Stage) -> None:
+    async def scene() -> None:
+        async with scripted() as (venue, gateway):
+            venue.say("GET", "/version", reply(b'{"version":3}'))
+            assert await gateway.version() == 3
+            for body in (b"2", b"{}", b'{"version":"2"}', b'{"version":true}', b"<html>"):
+                venue.say("GET", "/version", reply(body))
+                with pytest.raises(VenueError):
+                    await gateway.version()
+
+    stage(scene())
+
+
 @pytest.mark.parametrize("body", [b"null", b"true", b"-5", b"1784850912000", b"<html>", b"{}"])
 def test_what_is_no_time(stage: Stage, body: bytes) -> None:
     async def scene() -> None:
