@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -10,6 +12,7 @@ from polymm.engine import evidence as ev
 from polymm.engine.actions import ReadBalances, ReadOpen, ReadPreflight, ReadTrades
 from polymm.exchange.faults import Fault
 from polymm.exchange.flow_book import ASK, BID
+from polymm.exchange.settlement import Trade
 from polymm.exchange.trading import Mode
 from polymm.exchange.wallets import CASH
 from tests.simulation.disk import SYNC_NS, Disk
@@ -150,6 +153,17 @@ def test_reads_are_late_stale_or_fail_where_that_is_on():
     assert [abs(event.skew_ns) for _, event in stage.noter.of(ev.PreflightRead)] == [0, 45 * NS]
     assert [len(event.orders) for _, event in stage.noter.of(ev.OpenListed)] == [0, 0, 1]
     assert len(stage.noter.of(ev.ReadFailed)) == 4
+
+
+def test_a_list_that_lacks_a_trade_is_a_read_in_trouble():
+    stage = Stage()
+    wire, now_ns = stage.world.wire, stage.start_ns
+    trade = cast(Trade, SimpleNamespace(trade_id="a trade", matched_ns=now_ns))
+    stage.world.faults.set(WireFault.TRADES_LATE, 1.0)
+    assert not wire._shows(now_ns + 1, trade)
+    assert wire.senses.rest_hurt_ns == now_ns + 1
+    assert wire._shows(now_ns + 8 * NS, trade)
+    assert wire.senses.rest_hurt_ns == now_ns + 1
 
 
 # The feed

@@ -331,7 +331,10 @@ class Wire:
         if shown_ns is None:
             late_ns = self.faults.delay_ns(WireFault.TRADES_LATE)
             shown_ns = self._hidden[trade.trade_id] = trade.matched_ns + late_ns
-        return now_ns >= shown_ns
+        if now_ns >= shown_ns:
+            return True
+        self.senses.rest_hurt_ns = self.senses.fault_ns = now_ns
+        return False
 
     def _fills_of(self, trade: Trade) -> list[ev.FillTold]:
         key = (trade.trade_id, trade.status)
