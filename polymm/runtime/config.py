@@ -110,7 +110,7 @@ class CycleSection(Section):
         "ms",
         0.0,
         1e9,
-        "In virtual time: an older book is stale and skips the cycle; 0 is for ever.",
+        "On a tape: an older book skips the cycle, 0 is for ever. Live it is risk.book_age_max_ms.",
     )
     proof_wait_ms: Micro = number(
         1000.0, "ms", 1.0, 60_000.0, "Longest wait for the answer to a cancel or a placement."

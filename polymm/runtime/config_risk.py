@@ -44,10 +44,17 @@ class RiskSection(Section):
         0.0,
         "ms",
         0.0,
-        60_000.0,
-        "Since the newest reference price. None is used yet: anything but 0 refuses every order.",
+        0.0,
+        "Since the newest reference price.",
+        "0 since no reference price is used yet",
     )
-    user_age_max_ms: Micro = number(2000.0, "ms", 1.0, 60_000.0, "Since the user channel was lost.")
+    user_age_max_ms: Micro = number(
+        2000.0,
+        "ms",
+        1.0,
+        60_000.0,
+        "The user channel was lost so long: nothing is sent, and all is pulled and read again.",
+    )
     skew_max_ms: Micro = number(2000.0, "ms", 1.0, 60_000.0, "Between the venue's clock and ours.")
     # A shorter stall is not told of: see `polymm.runtime.loop_watch`.
     lag_max_ms: Micro = number(
@@ -55,7 +62,7 @@ class RiskSection(Section):
         "ms",
         100.0,
         60_000.0,
-        "After a longer stall of the loop nothing is sent for a second; all is pulled from 250 on.",
+        "After a longer stall of the loop all is pulled, and nothing is sent for a second.",
     )
     slow_max_ms: Micro = number(
         1000.0, "ms", 1.0, 60_000.0, "95 of 100 answers to placements must come within this."

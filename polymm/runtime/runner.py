@@ -35,6 +35,7 @@ from polymm.runtime.settings import (
     base_parameters,
     close_margin_ns,
     maker_settings,
+    reconcile_settings,
     risk_limits,
 )
 from polymm.runtime.stage_names import stage_times
@@ -226,6 +227,7 @@ def session_settings(config: Config, source: str, *, is_endless: bool = False) -
         parameters=base_parameters(config),
         maker=maker_settings(config),
         limits=risk_limits(config),
+        reconcile=reconcile_settings(config),
         journal=JournalSettings(sync=config.safety.journal_sync),
         digest=config.digest(),
         source=source,

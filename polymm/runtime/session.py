@@ -110,6 +110,7 @@ class Session:
                     limits=settings.limits,
                     close_margin_ns=settings.close_margin_ns,
                     maker=settings.maker,
+                    reconcile=settings.reconcile,
                 ),
                 journal=settings.journal,
                 source=settings.source,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from polymm._core.stages import Stages
 from polymm.domain.market import NS, Market
 from polymm.engine.limits import RiskLimits
+from polymm.engine.proving import ReconcileSettings
 from polymm.engine.settings import MakerSettings
 from polymm.runtime.account_session import AccountSession
 from polymm.runtime.journal_files import JournalSettings
@@ -30,6 +31,7 @@ class SessionSettings:
         parameters: Of the strategy.
         maker: Of the cycle.
         limits: Of the risk gate.
+        reconcile: When everything is pulled and proven again.
         journal: How safe the journal is.
         digest: Of the configuration.
         quoter_address: A compiled user quoter; 0 for the base strategy.
@@ -43,6 +45,7 @@ class SessionSettings:
     parameters: BaseParameters
     maker: MakerSettings
     limits: RiskLimits
+    reconcile: ReconcileSettings
     source: str
     journal: JournalSettings
     digest: str = ""

@@ -1,6 +1,7 @@
 """Configured values as strategy, engine and venue take them: integers of 1e-6, 1e-4 and ns."""
 
 from polymm.engine.limits import RiskLimits
+from polymm.engine.proving import ReconcileSettings
 from polymm.engine.settings import SECOND, MakerSettings
 from polymm.exchange.tape_orders import Latency
 from polymm.research.tape_run import RunSettings
@@ -117,6 +118,14 @@ def risk_limits(config: Config) -> RiskLimits:
         orders_a_minute_max=risk.orders_a_minute_max,
         rejects_max=risk.rejects_max,
         errors_max=risk.errors_max,
+    )
+
+
+def reconcile_settings(config: Config) -> ReconcileSettings:
+    """How long the user channel may be away and the loop stand still, as the risk gate has it."""
+    return ReconcileSettings(
+        gap_ns_max=to_ns(config.risk.user_age_max_ms),
+        stall_pull_ns=to_ns(config.risk.lag_max_ms),
     )
 
 

@@ -2,17 +2,23 @@
 
 import dataclasses
 
+import pytest
+
+from polymm.engine.proving import ReconcileSettings
 from polymm.engine.settings import MakerSettings
+from polymm.errors import ConfigError
 from polymm.exchange.tape_orders import Latency, parse_queue
 from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import ORDERED, Config, facts, fields
 from polymm.runtime.config_source import load_config
+from polymm.runtime.runner import session_settings
 from polymm.runtime.settings import (
     base_parameters,
     close_margin_ns,
     latency,
     maker_settings,
     queues,
+    reconcile_settings,
     risk_limits,
     run_settings,
 )
@@ -73,6 +79,20 @@ def test_limits_arrive_in_integers() -> None:
     assert limits.price_max_e4 == 9_001
     assert limits.user_age_ns_max == 500_000_000
     assert limits.levels_max == 2
+
+
+def test_what_pulls_and_proves_anew_goes_by_the_limits_of_the_gate() -> None:
+    assert reconcile_settings(Config()) == ReconcileSettings()
+    config = configured(RISK__LAG_MAX_MS="900", RISK__USER_AGE_MAX_MS="7000")
+    limits, settings = risk_limits(config), reconcile_settings(config)
+    assert settings.stall_pull_ns == limits.lag_ns_max == 900_000_000
+    assert settings.gap_ns_max == limits.user_age_ns_max == 7_000_000_000
+    assert session_settings(config, "test").reconcile == settings
+
+
+def test_an_age_of_reference_prices_is_refused_while_there_are_none() -> None:
+    with pytest.raises(ConfigError, match=r"risk.reference_age_max_ms.*no reference price is used"):
+        configured(RISK__REFERENCE_AGE_MAX_MS="1000")
 
 
 def test_limits_that_have_a_default_of_their_own_are_configured_with_it() -> None:
