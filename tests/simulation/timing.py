@@ -178,7 +178,10 @@ class Timing:
             self._healed_ns + QUOTING_NS,
             max(self._started_ns, self._senses.restarting_ns) + RESTART_QUOTING_NS,
         )
-        if now_ns > bound_ns and self.quoted_ns < self._healed_ns and not self._is_spent():
+        if now_ns > bound_ns and self.quoted_ns < self._healed_ns:
+            if self._is_spent():
+                self.quoted_ns = now_ns
+                return
             text = f"nothing rested since {self.quoted_ns}, healed at {self._healed_ns}"
             raise Violated("L2", text, now_ns)
 
