@@ -1,4 +1,7 @@
-"""What a maker needs of the compiled core, so that it can be driven by a scripted twin in tests."""
+"""What the engine and its driver need of others: core, token buckets, venue and journal.
+
+Each has a scripted twin in tests and in the simulation, driven by the very same code.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol

@@ -2,7 +2,8 @@
 
 Belief follows evidence only: a sent cancel frees nothing, a fill applies in any state, and a reply
 that the table of `polymm.domain.order` does not know moves nothing and is counted. What to order
-is decided elsewhere; an order manager with lost replies and reconciliation takes this place later.
+is decided elsewhere, and what lost replies and reads of the venue prove is told as such replies by
+`polymm.engine.order_manager`.
 """
 
 from collections import Counter

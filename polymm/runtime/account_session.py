@@ -32,7 +32,7 @@ from polymm.runtime.money_book import MoneyBook
 from polymm.runtime.observed import ObservedVenue
 from polymm.runtime.state_folder import StateFolder
 from polymm.runtime.trading import Trading, TradingSettings
-from polymm.runtime.window_run import STOPPED_S_MAX, Ending
+from polymm.runtime.window_run import STOPPED_S_MAX, WindowEnd
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.budget import Budget
 
@@ -224,16 +224,16 @@ class AccountSession:
 
     # Money
 
-    def settle(self, desk: Desk, ending: Ending) -> None:
+    def settle(self, desk: Desk, end: WindowEnd) -> None:
         """Count what a window left, and forget it where nothing of it is left to be counted."""
-        if ending.is_final:
+        if end.is_final:
             market = desk.market.condition_id
-            self.money.settle(market, ending.cash_e6, ending.owed_e6)
+            self.money.settle(market, end.cash_e6, end.owed_e6)
             self._save_money()
-            self.trading.remove_market(desk, ending.paid_e6)
+            self.trading.remove_market(desk, end.paid_e6)
         else:
-            self._passing_e6 += ending.cash_e6
-            self._is_settled = self._is_settled and ending.is_settled
+            self._passing_e6 += end.cash_e6
+            self._is_settled = self._is_settled and end.is_settled
 
     def _save_money(self) -> None:
         if self._money_path is not None:

@@ -314,14 +314,14 @@ class Session:
 
     async def _lead(self, desk: Desk, window: Window) -> None:
         run = WindowRun(self._shared, desk, lambda at_ns: self._pulled(window, at_ns))
-        ending = await run.live()
+        end = await run.live()
         record = desk.record
         before_ns = self._closed_ns.pop(window.later(-1).slug, 0)
         first_ns = next((quote[0] for quote in record.quotes if quote[2] or quote[4]), 0)
         if before_ns and first_ns:
             record.roll_gap_s = (first_ns - before_ns) / NS
-        self.end.faults += ending.faults
-        self.account.settle(desk, ending)
+        self.end.faults += end.faults
+        self.account.settle(desk, end)
         self._by_feed.pop(desk.feed)
         self.feed.remove(desk.feed)
         self._store.add(record)

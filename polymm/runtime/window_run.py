@@ -42,7 +42,7 @@ class ListsTrades(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class WindowEnd:
     """What a window left to the account.
 
     Args:
@@ -106,7 +106,7 @@ class WindowRun:
         self._on_pulled = on_pulled
         self._clock_ns = desk.shared.clock_ns
 
-    async def live(self) -> Ending:
+    async def live(self) -> WindowEnd:
         """Lead the desk from here to the end of its money."""
         desk, market, stop = self.desk, self.desk.market, self._shared.stop
         close_ns = market.end_ns - self._shared.close_margin_ns
@@ -196,7 +196,7 @@ class WindowRun:
 
     # Money
 
-    async def _count(self, *, is_stopped: bool) -> Ending:
+    async def _count(self, *, is_stopped: bool) -> WindowEnd:
         """Pay out or mark, and hold the venue's list of trades against the fills heard of."""
         desk, run = self.desk, self.desk.record
         desk.recorder.finish(min(self._clock_ns(), desk.market.end_ns))
@@ -231,7 +231,7 @@ class WindowRun:
                 f" by the fills heard of {run.pnl_fills_e6}e-6"
             )
         paid_e6 = payout_e6 if is_redeemed else 0
-        return Ending(
+        return WindowEnd(
             cash_e6=cash_e6 + paid_e6,
             paid_e6=paid_e6,
             owed_e6=payout_e6 - paid_e6,
