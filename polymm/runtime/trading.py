@@ -205,6 +205,11 @@ class Trading:
         if began_ns and result.decided_ns:
             self._stages.record(Stage.DECIDED, result.decided_ns - began_ns)
         record_placement(self._stages, result, recv_ns)
+        if result.reason == "off_tick":
+            order = self.engine.orders.by_hash.get(result.order_id)
+            desk = self.desks.get(order.market) if order is not None else None
+            if desk is not None:
+                desk.feed.doubt_tick()
 
     def _finish(self, finished: Finished) -> None:
         self.finished = finished

@@ -11,6 +11,7 @@ from polymm.engine.recovered import Recovered
 from polymm.errors import JournalError
 from polymm.research.records import MarketRun
 from polymm.runtime.window_run import held_e6, write_orders
+from polymm.venues.polymarket.results import PlaceResult, PlaceState
 from tests.support.trading_scene import MARKET, SHARE, TradingScene, played
 
 MS = 1_000_000
@@ -78,6 +79,23 @@ def test_a_loop_that_stood_still_pulls_and_a_clock_that_jumped_proves_everything
         scene.trading.watch._on_jump(-5 * NS)
         assert scene.trading.engine.reconciler.recoveries == before + 1
         assert [alarm.name for alarm in scene.alarms] == ["stalled", "clock_jumped"]
+
+    played(act)
+
+
+def test_a_book_whose_grid_the_venue_refused_is_asked_for_again() -> None:
+    async def act(scene: TradingScene) -> None:
+        await quoting(scene)
+        order = next(iter(scene.venue.orders))
+        for name, reason in ((order, "post_only_crosses"), ("0xelse", "off_tick")):
+            scene.venue.on_placed(
+                PlaceResult(order_id=name, state=PlaceState.REJECTED, reason=reason)
+            )
+            assert not scene.feed.is_tick_doubted
+        scene.venue.on_placed(
+            PlaceResult(order_id=order, state=PlaceState.REJECTED, reason="off_tick")
+        )
+        assert scene.feed.is_tick_doubted
 
     played(act)
 

@@ -59,6 +59,7 @@ class OneFeed:
         self.market = market
         self.reference_ns = 0
         self.is_contradicted = False
+        self.is_tick_doubted = False
         self._clock_ns = clock_ns
         self._decoder = Decoder()
         slot = self._decoder.add_market(market.up_token, market.down_token)
@@ -68,6 +69,9 @@ class OneFeed:
 
     def look(self) -> None:
         pass
+
+    def doubt_tick(self) -> None:
+        self.is_tick_doubted = True
 
     @property
     def proven_ns(self) -> tuple[int, int]:

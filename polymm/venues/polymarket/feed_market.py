@@ -35,6 +35,7 @@ class View:
         heard_ns: When that came, 0 before the first.
         odd_ns: When best prices last contradicted a message, ``mismatch_ns`` since when they do;
             0 where they do not. ``crossed_ns``, ``behind_ns`` likewise.
+        is_tick_refused: Whether the venue refused an order of ours for this book's grid.
         redrives: How often it was asked for again in a row, ``redriven_ns`` when last.
     """
 
@@ -49,6 +50,7 @@ class View:
     mismatch_ns: int = 0
     crossed_ns: int = 0
     behind_ns: int = 0
+    is_tick_refused: bool = False
     redrives: int = 0
     redriven_ns: int = 0
 
@@ -68,6 +70,7 @@ class View:
         self.book.clear()
         self.awaited_ns = now_ns
         self.mismatch_ns = self.crossed_ns = self.behind_ns = 0
+        self.is_tick_refused = False
 
 
 class FeedMarket:
@@ -289,6 +292,11 @@ class FeedMarket:
             self.epoch += 1
         if not view.book.has_epoch:
             view.awaited_ns = recv_ns
+
+    def doubt_tick(self) -> None:
+        """Have the book asked for again: the venue refused an order for the grid that it has."""
+        if self.leader is not None:
+            self.leader.is_tick_refused = True
 
     def _follow(self, view: View) -> None:
         self.leader, self.book, self.lane = view, view.book, view.lane

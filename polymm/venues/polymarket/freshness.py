@@ -100,6 +100,8 @@ def _ailment(view: View, now_ns: int, settings: MarketFeedSettings) -> str:
         return ""
     if not book.has_epoch:
         return "no_book" if now_ns - view.awaited_ns > settings.dump_ns_max else ""
+    if view.is_tick_refused:
+        return "off_tick"
     if view.crossed_ns and now_ns - view.crossed_ns > settings.crossed_ns_max:
         return "crossed"
     if view.mismatch_ns and now_ns - view.mismatch_ns > settings.mismatch_ns_max:

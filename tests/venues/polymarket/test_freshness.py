@@ -94,6 +94,17 @@ def test_a_book_crossed_for_a_moment_is_left_alone() -> None:
         assert judged(scene, line, view, 50) == (Cure.NOTHING, "")
 
 
+def test_a_grid_that_the_venue_refused_is_asked_for_again_once() -> None:
+    scene, (line, other), (view, follower) = open_scene(2)
+    assert view.market.leader is view
+    view.market.doubt_tick()
+    assert judged(scene, line, view, 50) == (Cure.REDRIVE, "off_tick")
+    assert judged(scene, other, follower, 50) == (Cure.NOTHING, "")
+    line.redrive(view, scene.clock.now_ns)
+    scene.hear(line, both_books(at_ms=1))
+    assert judged(scene, line, view, 50) == (Cure.NOTHING, "")
+
+
 def test_best_prices_that_contradict_messages_are_not_quoted_and_asked_for_again() -> None:
     scene, (line,), (view,) = open_scene()
     scene.hear(line, bid_change("0.40", "5", at_ms=1, top=("0.49", "0.52")))
