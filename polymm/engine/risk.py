@@ -298,7 +298,7 @@ class RiskGate:
         return ""
 
     def _form(self, market: Market, place: Place, bid_e4: int, ask_e4: int, tick_e4: int) -> str:
-        """Look at the order alone, and at the book in front of it."""
+        """Look at the order alone, and at the book in front of it; `Room.holds` must too."""
         limits = self.limits
         _, _, token, side, price_e4, size_e6 = place
         if not 0 < price_e4 < 10_000:
@@ -320,7 +320,7 @@ class RiskGate:
         return "would_take" if takes else ""
 
     def _worst(self, condition_id: str, place: Place, tokens: tuple[int, int]) -> str:
-        """Look at the worst that may come of it, beside all that may be live."""
+        """Look at the worst that may come of it beside all that may be live; a Room must too."""
         orders = self._orders
         loads = orders.loads()
         load = loads.get(condition_id, NO_LOAD)
