@@ -19,7 +19,7 @@ from polymm.venues.polymarket.wire import SignatureType
 from tests.support.live_sessions import configured, make_bot, stored
 
 READS = {"GET", "HEAD"}
-CONFIG = configured(window_s=3, windows=1)
+CONFIG = configured(window_s=6, windows=1)
 
 
 class Requests:
@@ -50,7 +50,7 @@ class Requests:
 
 async def run(kind: SignatureType | None) -> tuple[list[MarketRun], SessionEnd, int]:
     settings = ServerSettings(
-        windows=WindowSettings(length_s=3),
+        windows=WindowSettings(length_s=6),
         rules=Rules(mined_ms=(50, 100), confirmed_ms=(50, 100)),
         block_ms=100,
     )
