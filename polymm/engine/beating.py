@@ -152,10 +152,21 @@ class FeedHealth:
             case ev.MarketOpened(market):
                 self._open.add(market)
             case ev.MarketClosed(market) | ev.MarketSettled(market):
-                self._open.discard(market)
-                self._obstacles = {pair for pair in self._obstacles if pair[0] != market}
+                self._forget(market)
             case _:
                 return
+        self._look(now_ns)
+
+    def close(self, now_ns: int, market: str) -> None:
+        """Know that a market's close has come: its book says nothing of the feed any more."""
+        self._forget(market)
+        self._look(now_ns)
+
+    def _forget(self, market: str) -> None:
+        self._open.discard(market)
+        self._obstacles = {pair for pair in self._obstacles if pair[0] != market}
+
+    def _look(self, now_ns: int) -> None:
         blind = {market for market, _ in self._obstacles}
         if "" in blind or (self._open and self._open <= blind):
             self.books_ns = min(self.books_ns, now_ns if self._was_heard else 0)

@@ -280,6 +280,7 @@ class Engine:
         for condition_id, seat in list(self.seats.items()):
             if self.reconciler.is_closing(condition_id):
                 if not seat.maker.is_closing:
+                    self.beating.feeds.close(now_ns, condition_id)
                     self._take(now_ns, seat, Closing())
             else:
                 self._look_at_limits(now_ns, seat)

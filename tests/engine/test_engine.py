@@ -229,3 +229,19 @@ def test_a_merge_that_failed_is_tried_again_later() -> None:
     assert len(scene.asked(act.MergePairs)) == 2
     inventory = scene.engine.seats[MARKET].maker.inventory
     assert (inventory.up_e6, inventory.merging_e6) == (0, 0)
+
+
+def test_a_window_that_is_over_does_not_stand_for_a_feed_that_is_well() -> None:
+    """Nobody told that it is closed, and its book has no obstacle: it is not looked at any more."""
+    scene = EngineScene()
+    scene.add(make_market(length_s=30))
+    scene.add(make_market("0xbeef"))
+    scene.begin()
+    scene.open()
+    scene.open("0xbeef")
+    scene.run(30 * NS)
+    scene.tell(ev.Obstacle("0xbeef", "no_line", stands=True))
+    scene.run(3 * NS)
+    beats = len(scene.asked(act.Beat))
+    scene.run(20 * NS)
+    assert len(scene.asked(act.Beat)) == beats
