@@ -182,8 +182,14 @@ class Checker:
         self._held.entered(now_ns, order, listing)
 
     def _closing(self, now_ns: int, listing: Listing) -> None:
-        """I5: what still rests at the close was at least tried to be cancelled."""
+        """I5: what still rests at the close was at least tried to be cancelled.
+
+        Not by a process that is down, or whose loop has stood still since before the margin: what
+        it left is for the dead man's switch.
+        """
         if self._engine is None:
+            return
+        if 0 < self._senses.froze_ns <= now_ns - self._limits.close_margin_ns:
             return
         for order_id, order in self.truth.open[listing.condition_id].items():
             is_old = order.created_ns < now_ns - SECOND

@@ -200,6 +200,7 @@ class Life:
         if now_ns < self._frozen_ns or self.is_dead:
             return
         self._froze_ns, self._frozen_ns = now_ns, until_ns
+        self.world.senses.froze_ns = now_ns
         self.due_ns = NEVER_NS
         self.world.at(until_ns, self._thaw)
 
@@ -210,6 +211,7 @@ class Life:
         stall_ns = now_ns - self._froze_ns
         self._frozen_ns = 0
         senses = self.world.senses
+        senses.froze_ns = 0
         senses.lag_ns = stall_ns
         if stall_ns >= STALL_TOLD_NS:
             self.take(ev.Stalled(stall_ns))

@@ -24,6 +24,7 @@ class Senses:
         user_taken: Of those, taken by the engine.
         user_dropped: Of those, lost with a connection or an engine.
         lag_ns: How late the last event was taken after it had arrived.
+        froze_ns: Since when the loop stands still, 0 while it turns.
         skew_ns: Wall clock of the engine less that of the venue.
         rest_hurt_ns: When a request was last disturbed, refused by a state of the venue, or lost.
         cancel_hurt_ns: The same for cancels and sweeps.
@@ -45,6 +46,7 @@ class Senses:
     user_taken: int = 0
     user_dropped: int = 0
     lag_ns: int = 0
+    froze_ns: int = 0
     skew_ns: int = 0
     rest_hurt_ns: int = NEVER
     cancel_hurt_ns: int = NEVER
