@@ -151,14 +151,20 @@ class Sends:
         if not told.user_is_live and now_ns - told.user_told_ns > HEALTH_NS:
             text = f"a beat, and the user channel is known to be lost since {told.user_told_ns}"
             raise Violated("I17", text, now_ns)
-        heard = [
-            min(self._senses.book_ns.get(market, (NEVER, NEVER)))
+        # A window that is over vouches for the feed no less than one that runs, while it is fresh;
+        # without one that runs there is nothing to be blind to.
+        heard = [min(self._senses.book_ns.get(market, (NEVER, NEVER))) for market in engine.seats]
+        running = any(
+            seat.is_open and market not in told.closed and not self._is_over(now_ns, market)
             for market, seat in engine.seats.items()
-            if seat.is_open and market not in told.closed
-        ]
-        if heard and now_ns - max(heard) > self._limits.book_age_ns_max + 2 * HEALTH_NS:
+        )
+        if running and now_ns - max(heard) > self._limits.book_age_ns_max + 2 * HEALTH_NS:
             text = f"a beat, and no market was heard of since {max(heard)}"
             raise Violated("I17", text, now_ns)
+
+    def _is_over(self, now_ns: int, market: str) -> bool:
+        listing = self._truth.exchange.listings.get(market)
+        return listing is not None and now_ns >= listing.market.end_ns
 
     # Placements
 
