@@ -11,6 +11,7 @@ LAST_WORDS = "market messages and"
 
 
 def test_two_minutes_of_load(verdict: Path) -> None:
+    # Another process, begun with the tests, writes its verdict when it is done: mostly long ago.
     until_s = time.monotonic() + WAIT_S
     while LAST_WORDS not in verdict.read_text() and time.monotonic() < until_s:
         if "Traceback" in verdict.read_text():
