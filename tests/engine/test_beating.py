@@ -9,7 +9,8 @@ from polymm.engine.beating import BeatSettings
 from polymm.engine.evidence import CancelVerdict
 from polymm.engine.order_life import Life
 from polymm.errors import ConfigError
-from tests.support.proving_scene import MARKET, MS, Scene
+from tests.support.proving_scene import Scene
+from tests.support.proving_venue import MARKET, MS
 
 
 def opened(scene: Scene) -> Scene:

@@ -11,7 +11,8 @@ from polymm.engine.records import MarketKnown, OrderPlanned
 from polymm.engine.recovered import Recovered
 from tests.support.engine_scene import EngineScene
 from tests.support.fake_lane import FakeQuote
-from tests.support.proving_scene import MARKET, TEN, make_market
+from tests.support.proving_scene import make_market
+from tests.support.proving_venue import MARKET, TEN
 
 
 def trading(**maker: object) -> EngineScene:

@@ -1,11 +1,9 @@
 """What does not prove anything: evidence that is too early, too short, or of something else."""
 
 from polymm.domain.market import NS
-from polymm.domain.order import Token
 from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import CancelVerdict, PlaceVerdict
-from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.order_life import Life
 from polymm.engine.phases import PREFLIGHT
 from polymm.engine.proving import Backoff, ReconcileSettings
@@ -13,7 +11,8 @@ from polymm.engine.reads import ReadClock
 from polymm.engine.reconcile import Phase
 from polymm.engine.recovery import Step
 from polymm.engine.sweeping import Sweeping
-from tests.support.proving_scene import CASH, MARKET, MS, START_NS, TEN, Resting, Scene, make_market
+from tests.support.proving_scene import START_NS, Scene, listed, swept
+from tests.support.proving_venue import MARKET, MS, TEN, Resting
 
 READS = {"ReadOpen", "ReadTrades", "ReadBalances"}
 
@@ -21,17 +20,6 @@ READS = {"ReadOpen", "ReadTrades", "ReadBalances"}
 def step(scene: Scene) -> Step:
     """What the start waits for."""
     return scene.reconciler.step
-
-
-def swept(scene: Scene, *, sent_ns: int = 0) -> ev.Swept:
-    """A cancel of all that found nothing."""
-    at_ns = sent_ns or scene.now_ns
-    return ev.Swept("", CancelVerdict.CANCELED, (), (), "", at_ns, scene.now_ns)
-
-
-def listed(scene: Scene, began_ns: int, *names: str) -> ev.OpenListed:
-    seen = tuple(ev.OpenSeen(name, MARKET, 0, TEN) for name in names)
-    return ev.OpenListed("", seen, began_ns, scene.now_ns)
 
 
 def by_hand(*silent: str) -> Scene:
@@ -200,135 +188,6 @@ def test_a_cancel_of_all_with_a_placement_on_its_way_is_repeated_once_that_is_re
     assert sweeping.next_timer_ns > 1 << 61
 
 
-# Ends
-
-
-def test_lists_begun_too_early_do_not_empty_a_market() -> None:
-    scene = Scene()
-    scene.start_ready(make_market(length_s=60))
-    scene.post("0xa")
-    scene.run((START_NS + 54 * NS - scene.now_ns) / NS)
-    scene.venue.silent |= {"Sweep", "ReadOpen"}
-    scene.run_until(lambda: scene.reconciler.is_closing(MARKET), 2)
-    scene.tell(listed(scene, scene.now_ns))
-    assert not scene.reconciler.is_closed_clean(MARKET)
-    sent_ns = scene.now_ns
-    scene.run(0.2)
-    scene.tell(ev.Swept(MARKET, CancelVerdict.CANCELED, (), (), "", sent_ns, scene.now_ns))
-    scene.tell(listed(scene, scene.now_ns - 1))
-    assert not scene.reconciler.is_closed_clean(MARKET)
-    scene.tell(listed(scene, scene.now_ns))
-    assert scene.reconciler.is_closed_clean(MARKET)
-
-
-def test_a_closed_market_has_its_trades_read_until_its_orders_are_final() -> None:
-    scene = Scene()
-    scene.start_ready(make_market(length_s=60))
-    order = scene.post("0xa")
-    scene.run((START_NS + 54 * NS - scene.now_ns) / NS)
-    scene.venue.tells = False
-    scene.run(2)
-    assert order.life is Life.CLOSING
-    scene.tell(ev.MarketClosed(MARKET))
-    scene.log.clear()
-    scene.run(7)
-    everywhere = [read for _, read in scene.asked(act.ReadTrades) if not read.market]
-    assert len(everywhere) >= 3
-    scene.run(5)
-    assert [order.life] == [Life.CANCELLED]
-    assert not scene.asked(act.Sweep)
-
-
-def test_a_list_begun_before_the_answer_ends_nothing() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.venue.silent |= {"Sweep", "ReadOpen"}
-    scene.tell(ev.Stop("SIGTERM"))
-    sent_ns = scene.now_ns
-    scene.run(0.2)
-    scene.tell(swept(scene, sent_ns=sent_ns))
-    scene.tell(listed(scene, scene.now_ns - 1))
-    assert scene.finished is None
-    scene.tell(listed(scene, scene.now_ns))
-    assert scene.finished == act.Finished("stopped", (), "SIGTERM")
-
-
-def test_an_empty_list_ends_nothing_while_an_order_may_rest() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.run(1)
-    scene.venue.silent |= {"ReadOrder", "CancelOrders"}
-    scene.post("0xa", rests=False, answers_ms=-1)
-    scene.tell(ev.Stop("SIGTERM"))
-    scene.run(4)
-    assert scene.finished is None
-    scene.run(1)
-    assert scene.finished == act.Finished("unproven", ("0xa",), "SIGTERM")
-
-
-def test_an_order_that_vanished_unexplained_is_left_though_the_list_is_empty() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.post("0xa")
-    scene.run(6)
-    scene.venue.open.clear()
-    scene.tell(ev.Stop("SIGTERM"))
-    scene.log.clear()
-    scene.run(4)
-    assert scene.finished is None
-    assert len([1 for _, read in scene.asked(act.ReadOpen) if not read.market]) < 10
-    scene.run(1)
-    assert scene.finished == act.Finished("unproven", ("0xa",), "SIGTERM")
-
-
-def test_a_market_that_ends_while_the_engine_does_keeps_nobody_busy() -> None:
-    scene = Scene()
-    scene.start_ready(make_market(length_s=60))
-    scene.post("0xa")
-    scene.run((START_NS + 54 * NS - scene.now_ns) / NS)
-    scene.venue.silent |= {"Sweep", "ReadOpen", "CancelOrders"}
-    scene.run(2)
-    scene.tell(ev.Kill("file"))
-    scene.run_until(lambda: scene.finished is not None, 21)
-
-
-def test_proving_again_for_minutes_reads_trades_without_haste() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.venue.sweep = scene.venue.cancel = CancelVerdict.REFUSED
-    scene.tell(ev.Stalled(2 * NS))
-    scene.run(150)
-    scene.venue.sweep = scene.venue.cancel = CancelVerdict.CANCELED
-    scene.log.clear()
-    scene.run_until(lambda: scene.phase is Phase.READY, 10)
-    assert len(scene.asked(act.ReadTrades)) <= 3
-
-
-def test_a_stop_after_a_kill_changes_nothing_of_it() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.venue.silent.add("Sweep")
-    scene.tell(ev.Kill("file"))
-    scene.run(1)
-    scene.tell(ev.Stop("SIGTERM"))
-    scene.reconciler.halt(scene.now_ns, "another reason")
-    scene.run_until(lambda: scene.finished is not None, 20)
-    assert (scene.now_ns - scene.begin_ns) / NS < 24
-    scene.venue.silent.clear()
-
-
-def test_a_kill_after_a_stop_does_not_wait_longer() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.venue.silent.add("Sweep")
-    scene.tell(ev.Stop("SIGTERM"))
-    began_ns = scene.now_ns
-    scene.run(2)
-    scene.tell(ev.Kill("file"))
-    scene.run_until(lambda: scene.finished is not None, 20)
-    assert scene.now_ns - began_ns < 5 * NS
-
-
 # Reads
 
 
@@ -395,76 +254,6 @@ def test_a_bad_preflight_while_running_closes_the_gate_until_it_is_good() -> Non
     scene.venue.faults = ()
     scene.run_until(lambda: scene.gate.is_open, 2)
     assert scene.alarms() == ["preflight_failed"]
-
-
-# Balances
-
-
-def holding(scene: Scene, up_e6: int, cash_e6: int = CASH) -> None:
-    now_ns = scene.now_ns
-    shares = ((MARKET, Token.UP, up_e6), (MARKET, Token.DOWN, 0))
-    scene.tell(ev.BalancesRead(cash_e6, shares, now_ns, now_ns))
-
-
-def test_a_difference_that_changes_begins_to_count_anew() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.venue.silent.add("ReadBalances")
-    for up_e6 in (TEN, 2 * TEN, TEN):
-        holding(scene, up_e6)
-        scene.run(40)
-    assert len(scene.asked(ev.Correction)) == 1
-    scene.run(30)
-    holding(scene, TEN)
-    entries = [entry for _, entry in scene.asked(ev.Correction)]
-    assert [entry.delta_e6 for entry in entries[1:]] == [TEN]
-
-
-def test_a_difference_is_not_corrected_within_a_minute_while_the_account_trades() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.venue.silent.add("ReadBalances")
-    for _ in range(12):
-        holding(scene, TEN)
-        scene.run(4.9)
-    assert len(scene.asked(ev.Correction)) == 1
-
-
-def test_nothing_is_corrected_while_a_fill_is_not_settled() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.post("0xa")
-    scene.run(1)
-    scene.tell(scene.fill("0xa")._replace(status=ev.Settlement.MATCHED))
-    scene.venue.fills.clear()
-    scene.venue.silent.add("ReadBalances")
-    for _ in range(5):
-        holding(scene, 3 * TEN)
-        scene.run(30)
-    assert len(scene.asked(ev.Correction)) == 1
-
-
-def test_pairs_on_their_way_into_a_merge_are_no_difference() -> None:
-    scene = Scene()
-    scene.start_ready()
-    first = ev.Correction("held", MARKET, Token.UP, 0, TEN, scene.now_ns)
-    for token in Token:
-        scene.fills.correct(first._replace(correction=f"held {token}", token=token))
-    scene.gate.merge_sent(MARKET, TEN)
-    scene.venue.silent.add("ReadBalances")
-    for _ in range(4):
-        holding(scene, 0, CASH + TEN)
-        scene.run(30)
-    assert len(scene.asked(ev.Correction)) == 1
-    assert scene.alarms() == []
-
-
-def test_an_entry_counts_once() -> None:
-    ledger = FillLedger()
-    entry = ev.Correction("id", MARKET, Token.UP, 0, TEN, START_NS)
-    assert ledger.correct(entry)
-    assert not ledger.correct(entry)
-    assert ledger.position(MARKET, Token.UP).confirmed_e6 == TEN
 
 
 # Escalation

@@ -5,13 +5,14 @@ from itertools import pairwise
 import pytest
 
 from polymm.domain.market import NS
-from polymm.domain.order import Side, Token
+from polymm.domain.order import Token
 from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import CancelVerdict, PlaceVerdict, ReadKind
 from polymm.engine.order_life import Life
 from polymm.engine.reconcile import Phase, ReconcileSettings
-from tests.support.proving_scene import CASH, MARKET, MS, START_NS, TEN, Resting, Scene, make_market
+from tests.support.proving_scene import START_NS, Scene, make_market
+from tests.support.proving_venue import MARKET, MS, TEN, Resting
 
 
 def ready(scene: Scene) -> bool:
@@ -316,140 +317,6 @@ def test_a_second_reason_while_everything_is_proven_begins_anew() -> None:
     scene.run(1.5)
     scene.tell(ev.Stalled(1_200 * MS))
     assert scene.run_until(lambda: ready(scene)) > 2.0
-
-
-# Balances
-
-
-def test_shares_that_no_fill_explains_correct_the_ledger_and_only_reduce() -> None:
-    scene = Scene()
-    scene.venue.shares[MARKET, Token.DOWN] = 3 * TEN
-    scene.start_ready()
-    corrections = [entry for _, entry in scene.asked(ev.Correction) if entry.token is not None]
-    assert [(entry.token, entry.delta_e6) for entry in corrections] == [(Token.DOWN, 3 * TEN)]
-    assert scene.alarms() == ["balance_differs"]
-    assert scene.gate.is_reduce_only(MARKET)
-    assert not scene.gate.is_reduce_only("0xother")
-    assert scene.fills.position(MARKET, Token.DOWN).confirmed_e6 == 3 * TEN
-    scene.run(100)
-    assert scene.alarms() == ["balance_differs"]
-
-
-def test_shares_of_a_market_that_ends_during_the_start_are_compared_too() -> None:
-    scene = Scene()
-    scene.venue.shares[MARKET, Token.DOWN] = 3 * TEN
-    ended = make_market(start_ns=scene.now_ns - 299 * NS)
-    scene.reconciler.add_market(scene.now_ns, ended, 5 * NS)
-    scene.start()
-    scene.later(2 * NS, lambda: scene.tell(ev.MarketClosed(MARKET)))
-    scene.run_until(lambda: ready(scene))
-    assert scene.fills.position(MARKET, Token.DOWN).confirmed_e6 == 3 * TEN
-    scene.venue.shares.clear()  # redeemed
-    scene.run(100)
-    assert scene.alarms() == ["balance_differs"]
-
-
-def test_a_merge_of_an_earlier_process_cannot_hide_behind_what_is_not_settled() -> None:
-    scene = Scene()
-    bought = scene.fill("0xbought")
-    mined = bought._replace(trade="t-mined", token=Token.DOWN, status=ev.Settlement.MINED)
-    scene.fills.apply(bought)
-    scene.fills.apply(bought._replace(trade="t-down", token=Token.DOWN))
-    scene.fills.apply(mined)
-    # All pairs were merged, and what is mined came afterwards.
-    scene.venue.shares.update({(MARKET, Token.UP): 0, (MARKET, Token.DOWN): TEN})
-    scene.reconciler.add_market(scene.now_ns, make_market(), 5 * NS)
-    scene.start()
-    scene.later(12 * NS, mined._replace(status=ev.Settlement.CONFIRMED))
-    assert scene.run_until(lambda: ready(scene)) > 12
-    assert scene.fills.position(MARKET, Token.UP).confirmed_e6 == 0
-    assert scene.fills.position(MARKET, Token.DOWN).confirmed_e6 == TEN
-
-
-def test_rounding_is_no_difference() -> None:
-    scene = Scene()
-    scene.venue.shares[MARKET, Token.DOWN] = 10_000
-    scene.start_ready()
-    assert scene.alarms() == []
-
-
-def test_cash_is_taken_over_at_a_start() -> None:
-    scene = Scene()
-    scene.start_ready()
-    assert scene.fills.total.confirmed_e10 == CASH * 10_000
-    assert scene.alarms() == []
-
-
-@pytest.mark.parametrize("came_e6", [0, 7_000_000])
-@pytest.mark.parametrize("is_paid", [False, True])
-def test_proceeds_that_are_not_settled_at_a_start_are_counted_once(
-    came_e6: int, is_paid: bool
-) -> None:
-    scene = Scene()
-    scene.fills.correct(ev.Correction("earlier", "", None, 0, CASH, scene.now_ns))
-    bought = scene.fill("0xbought")
-    scene.fills.apply(bought)
-    sold = bought._replace(trade="sale", side=Side.SELL, status=ev.Settlement.MINED)
-    scene.fills.apply(sold)
-    scene.venue.cash_e6 = CASH - TEN // 2 + came_e6 + (TEN // 2 if is_paid else 0)
-    scene.venue.shares[MARKET, Token.UP] = 0 if is_paid else TEN
-
-    def pay() -> None:
-        scene.venue.cash_e6 = CASH + came_e6
-        scene.venue.shares[MARKET, Token.UP] = 0
-
-    scene.later(9 * NS, pay)
-    scene.later(10 * NS, sold._replace(status=ev.Settlement.CONFIRMED))
-    scene.start_ready()
-    scene.run(120)
-    assert scene.alarms() == []
-    assert scene.fills.total.confirmed_e10 == (CASH + came_e6) * 10_000
-
-
-def test_balances_that_come_late_correct_nothing() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.post("0xa")
-    scene.run(1)
-    told = scene.fill("0xa")
-    scene.venue.shares.clear()
-    scene.venue.cash_e6 = CASH
-    scene.tell(told)
-    scene.run(45)
-    scene.venue.shares[MARKET, Token.UP] = TEN
-    scene.venue.cash_e6 = CASH - TEN // 2
-    scene.run(120)
-    assert scene.alarms() == []
-    assert len(scene.asked(ev.Correction)) == 1
-
-
-def test_cash_that_is_missing_for_a_minute_is_told_and_only_reduces() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.venue.cash_e6 -= 20_000
-    scene.run(95)
-    assert scene.alarms() == ["balance_differs"]
-    assert scene.gate.is_reduce_only(MARKET)
-
-
-def test_cash_that_came_from_outside_is_taken_over_quietly() -> None:
-    scene = Scene()
-    scene.start_ready()
-    scene.venue.cash_e6 += 5_000_000
-    scene.run(95)
-    assert scene.alarms() == []
-    assert scene.fills.total.confirmed_e10 == (CASH + 5_000_000) * 10_000
-
-
-def test_the_same_reads_make_the_same_entry() -> None:
-    entries = []
-    for _ in range(2):
-        scene = Scene()
-        scene.venue.shares[MARKET, Token.DOWN] = 3 * TEN
-        scene.start_ready()
-        entries.append([entry for _, entry in scene.asked(ev.Correction)])
-        assert scene.fills.correct(entries[-1][-1]) is False
-    assert entries[0] == entries[1]
 
 
 def test_a_market_that_joins_later_is_ready_once_its_balances_are_read() -> None:

@@ -10,7 +10,8 @@ from polymm.engine.engine import Engine, EngineSettings
 from polymm.engine.recovered import Recovered
 from polymm.engine.settings import MakerSettings
 from tests.support.fake_lane import FakeBook, FakeLane
-from tests.support.proving_scene import LIMITS, MARKET, START_NS, TEN, Budget, make_market
+from tests.support.proving_scene import LIMITS, START_NS, Budget, make_market
+from tests.support.proving_venue import MARKET, TEN
 
 CASH_E6 = 1_000_000_000
 STEP_NS = NS // 10

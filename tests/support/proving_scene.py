@@ -1,11 +1,10 @@
 """Orders, ledger, gate, reconciler and heartbeat against a scripted venue, in virtual time.
 
-The venue here is the truth: it answers each request a moment later, fails where a test says so, and
-keeps what rests in it. What the engine's parts ask for is in `Scene.log`, with when it was asked.
+The venue is the truth: it answers each request a moment later, and fails where a test says so. What
+the engine's parts ask for is in `Scene.log`, with when it was asked.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
@@ -14,19 +13,16 @@ from polymm.domain.order import Place, Side, Token
 from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.beating import Beating, BeatSettings
-from polymm.engine.evidence import CancelVerdict, PlaceVerdict, ReadKind
+from polymm.engine.evidence import CancelVerdict, PlaceVerdict
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.limits import RiskLimits
 from polymm.engine.order_life import Order, OrderSettings
 from polymm.engine.order_manager import OrderManager
 from polymm.engine.reconcile import Phase, Reconciler, ReconcileSettings
 from polymm.engine.risk import RiskGate
+from tests.support.proving_venue import MARKET, MS, TEN, Resting, ScriptedVenue
 
-MS = 1_000_000
 START_NS = 1_776_323_400 * NS
-MARKET = "0xc0ffee"
-TEN = 10_000_000
-CASH = 1_000_000_000
 A = TypeVar("A")
 
 LIMITS = RiskLimits(
@@ -59,45 +55,6 @@ def make_market(name: str = MARKET, *, start_ns: int = START_NS, length_s: int =
         start_ns=start_ns,
         end_ns=start_ns + length_s * NS,
     )
-
-
-@dataclass
-class Resting:
-    """An order as the venue has it."""
-
-    market: str
-    size_e6: int
-    matched_e6: int = 0
-
-
-@dataclass
-class ScriptedVenue:
-    """What rests, was traded and is held; and what is wrong with the way there.
-
-    Attributes:
-        failing: Reads that fail.
-        silent: Kinds of actions that are never answered.
-        sweep: What becomes of cancels of all; likewise ``cancel`` of others.
-        reason: With refusals.
-        half_ns: Time of one way.
-        beats: Whether heartbeats are taken.
-        uncancellable: Orders that no cancel reaches.
-    """
-
-    open: dict[str, Resting] = field(default_factory=dict)
-    fills: list[ev.FillTold] = field(default_factory=list)
-    shares: dict[tuple[str, Token], int] = field(default_factory=dict)
-    cash_e6: int = CASH
-    failing: set[ReadKind] = field(default_factory=set)
-    silent: set[str] = field(default_factory=set)
-    sweep: CancelVerdict = CancelVerdict.CANCELED
-    cancel: CancelVerdict = CancelVerdict.CANCELED
-    reason: str = "server_error"
-    faults: tuple[str, ...] = ()
-    half_ns: int = 10 * MS
-    beats: bool = True
-    uncancellable: set[str] = field(default_factory=set)
-    tells: bool = True  # the user channel tells of cancels
 
 
 class Scene:
@@ -329,9 +286,9 @@ class Scene:
             case act.Beat():
                 answer(lambda: [ev.BeatAnswered(self.venue.beats, "", sent_ns, 0)])
             case act.ReadOpen() | act.ReadOrder() | act.ReadTrades():
-                answer(lambda: [self._read(action, sent_ns)])
+                answer(lambda: [self.venue.read(action, sent_ns)])
             case act.ReadBalances() | act.ReadPreflight():
-                answer(lambda: [self._read(action, sent_ns)])
+                answer(lambda: [self.venue.read(action, sent_ns)])
             case _:
                 pass
 
@@ -366,45 +323,14 @@ class Scene:
         reason = "" if verdict is CancelVerdict.CANCELED else self.venue.reason
         return ev.CancelAnswered(order, verdict, reason, sent_ns, 0)
 
-    def _seen(self, name: str) -> ev.OpenSeen:
-        resting = self.venue.open[name]
-        return ev.OpenSeen(name, resting.market, resting.matched_e6, resting.size_e6)
 
-    def _read(self, action: act.Action, began_ns: int) -> Any:
-        venue = self.venue
-        kind, subject = _KINDS[type(action)], ""
-        if isinstance(action, act.ReadOpen | act.ReadTrades):
-            subject = action.market
-        elif isinstance(action, act.ReadOrder):
-            subject = action.order
-        if kind in venue.failing:
-            return ev.ReadFailed(kind, subject, "timeout", began_ns, 0)
-        match action:
-            case act.ReadOpen(market):
-                names = [n for n, o in venue.open.items() if market in ("", o.market)]
-                return ev.OpenListed(market, tuple(map(self._seen, names)), began_ns, 0)
-            case act.ReadOrder(order):
-                seen = self._seen(order) if order in venue.open else None
-                return ev.OrderRead(order, seen, began_ns, 0)
-            case act.ReadTrades(market, after_ns):
-                fills = [f for f in venue.fills if market in ("", f.market)]
-                fills = [f for f in fills if f.stamp_ns >= after_ns]
-                return ev.TradesRead(market, after_ns, tuple(fills), began_ns, 0)
-            case act.ReadBalances(markets):
-                shares = tuple(
-                    (market, token, venue.shares.get((market, token), 0))
-                    for market in markets
-                    for token in Token
-                )
-                return ev.BalancesRead(venue.cash_e6, shares, began_ns, 0)
-            case _:
-                return ev.PreflightRead(venue.faults, 0, began_ns, 0)
+def swept(scene: Scene, *, sent_ns: int = 0) -> ev.Swept:
+    """A cancel of all that found nothing."""
+    at_ns = sent_ns or scene.now_ns
+    return ev.Swept("", CancelVerdict.CANCELED, (), (), "", at_ns, scene.now_ns)
 
 
-_KINDS = {
-    act.ReadOpen: ReadKind.OPEN,
-    act.ReadOrder: ReadKind.ORDER,
-    act.ReadTrades: ReadKind.TRADES,
-    act.ReadBalances: ReadKind.BALANCES,
-    act.ReadPreflight: ReadKind.PREFLIGHT,
-}
+def listed(scene: Scene, began_ns: int, *names: str) -> ev.OpenListed:
+    """A list of all that is open, begun then: these orders."""
+    seen = tuple(ev.OpenSeen(name, MARKET, 0, TEN) for name in names)
+    return ev.OpenListed("", seen, began_ns, scene.now_ns)
