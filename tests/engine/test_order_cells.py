@@ -5,10 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from polymm.engine.evidence import (
-    CancelVerdict,
     Event,
     MarketClosed,
-    OrderNews,
     PlaceVerdict,
     Settlement,
     Written,
@@ -17,7 +15,13 @@ from polymm.engine.order_evidence import Row
 from polymm.engine.order_life import Life
 from tests.engine.order_cells import EXCLUDED, REACHABLE, UNIT_ONLY, Cell
 from tests.support.order_scene import (
+    CANCELLATION,
+    GONE,
+    KEPT,
+    LOST,
     MARKET,
+    PLACEMENT,
+    UPDATE,
     OrderScene,
     asked,
     canceled,
@@ -29,9 +33,6 @@ from tests.support.order_scene import (
     told,
     trades,
 )
-
-GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
-PLACEMENT, UPDATE, CANCELLATION = OrderNews
 
 
 def planned() -> OrderScene:

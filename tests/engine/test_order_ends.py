@@ -3,42 +3,32 @@
 import pytest
 
 from polymm.engine.evidence import (
-    CancelVerdict,
     MarketClosed,
     OpenSeen,
-    OrderNews,
-    PlaceVerdict,
     Settlement,
 )
 from polymm.engine.order_life import Life
 from polymm.engine.order_settings import OrderSettings
 from polymm.errors import ConfigError
 from tests.support.order_scene import (
+    CANCELLATION,
+    FULL,
+    GONE,
+    LIVE,
     MARKET,
+    PLACEMENT,
     SHARE,
-    SIZE,
     OrderScene,
-    asked,
     canceled,
     fill,
     listed,
     ns,
     placed,
+    read_all,
     seen,
     told,
     trades,
 )
-
-LIVE, UNKNOWN, REJECTED = PlaceVerdict.LIVE, PlaceVerdict.UNKNOWN, PlaceVerdict.REJECTED
-GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
-PLACEMENT, UPDATE, CANCELLATION = OrderNews
-FULL = SIZE * SHARE
-
-
-def read_all(scene: OrderScene, first: float) -> None:
-    """Two complete lists, a query and the trades, none of which shows the order."""
-    for at in (first, first + 1):
-        scene.step(at + 0.1, listed(at), asked(at), trades(at))
 
 
 def test_a_doubt_stands_until_the_order_is_seen_open_by_a_read_begun_after() -> None:

@@ -3,9 +3,7 @@
 import pytest
 
 from polymm.engine.evidence import (
-    CancelVerdict,
     Event,
-    OrderNews,
     PlaceVerdict,
     Settlement,
     Swept,
@@ -13,9 +11,18 @@ from polymm.engine.evidence import (
 )
 from polymm.engine.order_life import Life
 from tests.support.order_scene import (
+    CANCELLATION,
+    FULL,
+    GONE,
+    KEPT,
+    LIVE,
+    LOST,
     MARKET,
+    PLACEMENT,
+    REJECTED,
     SHARE,
-    SIZE,
+    UNKNOWN,
+    UPDATE,
     OrderScene,
     asked,
     canceled,
@@ -23,22 +30,11 @@ from tests.support.order_scene import (
     listed,
     ns,
     placed,
+    read_all,
     seen,
     told,
     trades,
 )
-
-LIVE, UNKNOWN, REJECTED = PlaceVerdict.LIVE, PlaceVerdict.UNKNOWN, PlaceVerdict.REJECTED
-GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
-PLACEMENT, UPDATE, CANCELLATION = OrderNews
-FULL = SIZE * SHARE
-
-
-def read_all(scene: OrderScene, first: float) -> None:
-    """Two complete lists, a query and the trades, none of which shows the order."""
-    for at in (first, first + 1):
-        scene.step(at + 0.1, listed(at), asked(at), trades(at))
-
 
 # Placing
 

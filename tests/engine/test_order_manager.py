@@ -12,14 +12,11 @@ from polymm.engine.actions import OrderEnded
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import (
     BalancesRead,
-    CancelVerdict,
     CancelWritten,
     Correction,
     MarketSettled,
     Merged,
-    OrderNews,
     PlaceAnswered,
-    PlaceVerdict,
     Settlement,
     Signed,
     Swept,
@@ -30,9 +27,14 @@ from polymm.engine.order_life import Life
 from polymm.engine.order_manager import OrderManager
 from tests.support.order_scene import (
     BEGIN,
+    CANCELLATION,
+    GONE,
+    LIVE,
     MARKET,
+    PLACEMENT,
     SECOND,
     SHARE,
+    UPDATE,
     OrderScene,
     asked,
     canceled,
@@ -44,11 +46,6 @@ from tests.support.order_scene import (
     told,
     trades,
 )
-
-LIVE, UNKNOWN, REJECTED = PlaceVerdict.LIVE, PlaceVerdict.UNKNOWN, PlaceVerdict.REJECTED
-GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
-REFUSED, NOT_SENT = CancelVerdict.REFUSED, CancelVerdict.NOT_SENT
-PLACEMENT, UPDATE, CANCELLATION = OrderNews
 
 
 def test_ends_are_to_be_written_down_and_taken_back() -> None:

@@ -9,18 +9,24 @@ from polymm.domain.order import (
 from polymm.engine.actions import CancelOrders, ReadOpen, ReadOrder, ReadTrades
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import (
-    CancelVerdict,
     CancelWritten,
-    OrderNews,
-    PlaceVerdict,
     Signed,
     Written,
 )
 from polymm.engine.order_life import Life
 from tests.support.order_scene import (
+    CANCELLATION,
+    GONE,
+    KEPT,
+    LIVE,
+    LOST,
     MARKET,
+    NOT_SENT,
+    REFUSED,
     SECOND,
     SHARE,
+    UNKNOWN,
+    UPDATE,
     OrderScene,
     asked,
     canceled,
@@ -32,12 +38,6 @@ from tests.support.order_scene import (
     told,
     trades,
 )
-
-LIVE, UNKNOWN, REJECTED = PlaceVerdict.LIVE, PlaceVerdict.UNKNOWN, PlaceVerdict.REJECTED
-GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
-REFUSED, NOT_SENT = CancelVerdict.REFUSED, CancelVerdict.NOT_SENT
-PLACEMENT, UPDATE, CANCELLATION = OrderNews
-
 
 # Cancels
 

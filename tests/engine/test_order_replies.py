@@ -11,15 +11,19 @@ from polymm.domain.order import (
     Voided,
 )
 from polymm.engine.evidence import (
-    CancelVerdict,
     MarketClosed,
-    OrderNews,
-    PlaceVerdict,
     Settlement,
     Swept,
 )
 from tests.support.order_scene import (
+    CANCELLATION,
+    GONE,
+    KEPT,
+    LIVE,
+    LOST,
     MARKET,
+    PLACEMENT,
+    REJECTED,
     SHARE,
     OrderScene,
     canceled,
@@ -31,11 +35,6 @@ from tests.support.order_scene import (
     told,
     trades,
 )
-
-LIVE, UNKNOWN, REJECTED = PlaceVerdict.LIVE, PlaceVerdict.UNKNOWN, PlaceVerdict.REJECTED
-GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
-REFUSED, NOT_SENT = CancelVerdict.REFUSED, CancelVerdict.NOT_SENT
-PLACEMENT, UPDATE, CANCELLATION = OrderNews
 
 
 def test_a_life_is_told_once_and_in_order() -> None:

@@ -35,6 +35,14 @@ SIZE = 10
 BEGIN = 1_000_000 * SECOND
 SETTINGS = OrderSettings()
 
+# The words of evidence as scripts write them; FULL is a whole order in micro-shares.
+LIVE, UNKNOWN, REJECTED = PlaceVerdict.LIVE, PlaceVerdict.UNKNOWN, PlaceVerdict.REJECTED
+GONE, KEPT, LOST = CancelVerdict.CANCELED, CancelVerdict.NOT_CANCELED, CancelVerdict.UNKNOWN
+REFUSED, NOT_SENT = CancelVerdict.REFUSED, CancelVerdict.NOT_SENT
+PLACEMENT, UPDATE, CANCELLATION = OrderNews
+MINED, CONFIRMED, VOID = Settlement.MINED, Settlement.CONFIRMED, Settlement.VOID
+FULL = SIZE * SHARE
+
 # Everything about one order's belief that no order of arrival may change.
 Belief = tuple[object, ...]
 
@@ -212,3 +220,9 @@ class OrderScene:
         held = (up.low_e6, up.high_e6, up.booked_e6, up.confirmed_e6)
         live = frozenset(order.order for order in self.manager.potentially_live())
         return orders, fills, held, self.fills.total.booked_e10, live
+
+
+def read_all(scene: OrderScene, first: float) -> None:
+    """Two complete lists, a query and the trades, none of which shows the order."""
+    for at in (first, first + 1):
+        scene.step(at + 0.1, listed(at), asked(at), trades(at))
