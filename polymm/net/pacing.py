@@ -182,21 +182,19 @@ class AgeWatch:
 
 
 class PingClock:
-    """When to ping a link, and whether its answer is overdue.
+    """When to ping a link, and how long the answer has been waited for.
 
     One ping is out at a time; one that is not answered is not repeated.
 
     Args:
         interval_ns: From one ping to the next.
-        answer_ns_max: A ping unanswered for longer is overdue.
         now_ns: The first ping is due one interval later.
     """
 
-    __slots__ = ("_asked_ns", "_last_ns", "answer_ns_max", "interval_ns")
+    __slots__ = ("_asked_ns", "_last_ns", "interval_ns")
 
-    def __init__(self, *, interval_ns: int, answer_ns_max: int, now_ns: int) -> None:
+    def __init__(self, *, interval_ns: int, now_ns: int) -> None:
         self.interval_ns = interval_ns
-        self.answer_ns_max = answer_ns_max
         self._last_ns = now_ns
         self._asked_ns: int | None = None
 
@@ -213,6 +211,6 @@ class PingClock:
         asked_ns, self._asked_ns = self._asked_ns, None
         return None if asked_ns is None else max(0, now_ns - asked_ns)
 
-    def is_overdue(self, now_ns: int) -> bool:
-        """Whether a ping is out for too long."""
-        return self._asked_ns is not None and now_ns - self._asked_ns > self.answer_ns_max
+    def waited_ns(self, now_ns: int) -> int:
+        """How long the ping that is out has been, 0 where none is."""
+        return 0 if self._asked_ns is None else max(0, now_ns - self._asked_ns)

@@ -25,7 +25,7 @@ from polymm.venues.polymarket.relayer_auth import RelayerKey
 from polymm.venues.polymarket.results import SettleResult
 from polymm.venues.polymarket.settling import Settler, SettleSettings
 from polymm.venues.polymarket.signing import Wallet
-from polymm.venues.polymarket.user_feed import UserFeed
+from polymm.venues.polymarket.user_feed import UserFeed, UserFeedSettings
 
 # An order never waits for a connection: by then the gate may be closed (I6).
 ORDERS: Final = PoolSettings(size=8, waiting_max=0)
@@ -48,6 +48,7 @@ class Access:
         rng: Salts and jitter.
         clock_ns: Of stamps and deadlines.
         ahead_ticks: As of GatewaySettings.
+        user_age_ns_max: A user channel that is silent for so long is told as lost before.
 
     Attributes:
         gateway: Order entry.
@@ -65,6 +66,7 @@ class Access:
         rng: random.Random,
         clock_ns: Callable[[], int],
         ahead_ticks: int = 0,
+        user_age_ns_max: int = 2 * NS,
     ) -> None:
         self.wallet = wallet
         self.api_key = credentials.key
@@ -95,6 +97,7 @@ class Access:
             self.venue.miss,
             on_lost=self.venue.lose,
             rng=rng,
+            settings=UserFeedSettings.within(user_age_ns_max),
             clock_ns=clock_ns,
         )
         self._stack = AsyncExitStack()

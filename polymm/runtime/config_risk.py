@@ -48,10 +48,11 @@ class RiskSection(Section):
         "Since the newest reference price.",
         "0 since no reference price is used yet",
     )
+    # A quiet channel is asked for a sign of life twice within this: see `UserFeedSettings.within`.
     user_age_max_ms: Micro = number(
         2000.0,
         "ms",
-        1.0,
+        500.0,
         60_000.0,
         "The user channel was lost so long: nothing is sent, and all is pulled and read again.",
     )

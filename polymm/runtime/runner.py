@@ -37,6 +37,7 @@ from polymm.runtime.settings import (
     maker_settings,
     reconcile_settings,
     risk_limits,
+    to_ns,
 )
 from polymm.runtime.stage_names import stage_times
 from polymm.runtime.state_folder import state_folder
@@ -165,6 +166,7 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
                 rng=rng,
                 clock_ns=clock.now_ns,
                 ahead_ticks=config.session.sign_ahead,
+                user_age_ns_max=to_ns(config.risk.user_age_max_ms),
             )
             kept = "a throw-away key" if plan.state is None else f"key kept in {plan.state}"
             facts["wallet"] = f"{config.session.wallet}, {kept}"

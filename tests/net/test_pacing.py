@@ -217,7 +217,7 @@ def test_a_sight_from_before_changes_nothing() -> None:
 
 
 def test_a_ping_is_due_each_interval_and_one_is_out_at_a_time() -> None:
-    clock = PingClock(interval_ns=10 * SECOND_NS, answer_ns_max=5 * SECOND_NS, now_ns=T0)
+    clock = PingClock(interval_ns=10 * SECOND_NS, now_ns=T0)
     assert not clock.is_due(T0 + 10 * SECOND_NS - 1)
     assert clock.is_due(T0 + 10 * SECOND_NS)
     clock.sent(T0 + 10 * SECOND_NS)
@@ -226,11 +226,12 @@ def test_a_ping_is_due_each_interval_and_one_is_out_at_a_time() -> None:
     assert clock.is_due(T0 + 20 * SECOND_NS)
 
 
-def test_an_unanswered_ping_is_overdue_and_an_unasked_answer_is_none() -> None:
-    clock = PingClock(interval_ns=10, answer_ns_max=5, now_ns=T0)
+def test_an_unanswered_ping_is_waited_for_and_an_unasked_answer_is_none() -> None:
+    clock = PingClock(interval_ns=10, now_ns=T0)
     assert clock.answered(T0) is None
+    assert clock.waited_ns(T0 + 5) == 0
     clock.sent(T0 + 10)
-    assert not clock.is_overdue(T0 + 15)
-    assert clock.is_overdue(T0 + 16)
+    assert clock.waited_ns(T0 + 16) == 6
+    assert clock.waited_ns(T0 + 9) == 0
     clock.answered(T0 + 17)
-    assert not clock.is_overdue(T0 + 99)
+    assert clock.waited_ns(T0 + 99) == 0

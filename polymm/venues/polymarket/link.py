@@ -20,7 +20,6 @@ from polymm.net.websocket import (
 from polymm.venues.polymarket.credentials import ApiCredentials
 
 LIMITS = WebSocketLimits(close_ns_max=200_000_000)
-NEVER_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +97,7 @@ class Link:
             engine=how.engine,
         )
         now_ns = self.opened_ns = how.clock_ns()
-        answer_ns_max = NEVER_NS if how.answer_ns_max is None else how.answer_ns_max
-        self._ping = PingClock(interval_ns=how.ping_ns, answer_ns_max=answer_ns_max, now_ns=now_ns)
+        self._ping = PingClock(interval_ns=how.ping_ns, now_ns=now_ns)
         for text in self._greet():
             self._socket.send_text(text)
 
@@ -117,6 +115,16 @@ class Link:
         if self._ping is not None:
             self._ping.answered(now_ns)
 
+    def unanswered_ns(self, now_ns: int, heard_ns: int) -> int:
+        """How long a ping has been out without a byte since; 0 where none is.
+
+        Args:
+            heard_ns: When the last bytes came.
+        """
+        if self._ping is None or not self.is_open:
+            return 0
+        return min(self._ping.waited_ns(now_ns), now_ns - heard_ns)
+
     def tick(self, now_ns: int, heard_ns: int = 0) -> None:
         """Ping when it is time, and abort a peer that has fallen mute.
 
@@ -128,7 +136,7 @@ class Link:
             return
         if limit_ns is None:
             ping.answered(now_ns)
-        elif ping.is_overdue(now_ns) and now_ns - heard_ns > limit_ns:
+        elif self.unanswered_ns(now_ns, heard_ns) > limit_ns:
             self.end("mute", by_force=True)
             return
         if ping.is_due(now_ns):

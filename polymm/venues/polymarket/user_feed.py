@@ -2,6 +2,8 @@
 
 The venue neither acknowledges a subscription nor replays what was missed. So a socket counts as
 heard once a PING sent after the credentials is answered, and every such moment is told as a gap.
+The channel is silent where nothing happens: only answered PINGs tell a quiet socket from one whose
+peer is gone, so they are sent more often than the venue wants them.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 
@@ -29,6 +32,10 @@ OnEvent = Callable[[UserEvent, int], None]
 # Since when events may have been missed, by the feed's clock.
 OnGap = Callable[[int], None]
 
+# The venue wants a PING every 10 s (user channel notes 1).
+PING_NS_MAX: Final = 10_000_000_000
+CHECK_NS_MAX: Final = 250_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFeedSettings:
@@ -36,17 +43,28 @@ class UserFeedSettings:
 
     Args:
         ping_ns: From one PING to the next.
+        doubt_ns: A PING unanswered for so long makes the socket count as lost, until it is heard.
         pong_ns_max: A PING unanswered for so long ends the socket.
         backoff_base_ns: Bound of the first wait before the socket is opened again.
         backoff_ns_max: Bound of all later ones.
         check_ns: How often pings are looked at.
     """
 
-    ping_ns: int = 10_000_000_000
-    pong_ns_max: int = 5_000_000_000
+    ping_ns: int = 1_000_000_000
+    doubt_ns: int = 500_000_000
+    pong_ns_max: int = 3_000_000_000
     backoff_base_ns: int = 250_000_000
     backoff_ns_max: int = 30_000_000_000
     check_ns: int = 250_000_000
+
+    @classmethod
+    def within(cls, age_ns_max: int) -> "UserFeedSettings":
+        """Keep a socket of which silence is told before what was heard last is so old."""
+        return cls(
+            ping_ns=min(age_ns_max // 2, PING_NS_MAX),
+            doubt_ns=age_ns_max // 4,
+            check_ns=min(age_ns_max // 8, CHECK_NS_MAX),
+        )
 
 
 class UserFeed:
@@ -58,7 +76,8 @@ class UserFeed:
         on_gap: Called whenever a socket is proven to be heard by the venue, the first one too:
             what happened since the given time must be read by REST. Also called when a frame could
             not be read.
-        on_lost: Called when a socket that was heard has ended, with when it was heard last.
+        on_lost: Called when a socket that was heard has ended or fallen silent, with when it was
+            heard last.
         rng: Jitter of the back-off.
         clock_ns: Stamps what is received; never falls.
 
@@ -102,6 +121,9 @@ class UserFeed:
         self._rng = rng
         self._clock_ns = clock_ns
         self._heard_ns = clock_ns()
+        self._looked_ns = 0
+        self._is_passed = False
+        self._was_heard = False  # whether the venue ever answered on this socket
         self._link: Link | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -109,7 +131,7 @@ class UserFeed:
     async def open(self) -> None:
         """Begin to keep the socket; answers at once."""
         assert self._keeper is None, "a feed is opened once"
-        self._heard_ns = self._clock_ns()
+        self._heard_ns = self._looked_ns = self._clock_ns()
         self._keeper = minded(asyncio.create_task(self._keep(), name="user feed"))
         self._tick()
 
@@ -142,11 +164,10 @@ class UserFeed:
                 self.counts["opened"] += 1
                 link.ping(self._clock_ns())
                 self.counts[f"ended_{await link.wait_end()}"] += 1
-                if self.is_live:
+                if self._was_heard:
                     backoff.succeed()
-                    self.is_live = False
-                    if self._on_lost is not None:
-                        self._on_lost(self._heard_ns)
+                    self._was_heard = False
+                    self._lose()
                 elif link.end_reason != "mute":
                     self.refusals += 1
             await asyncio.sleep(backoff.next_ns() / 1e9)
@@ -176,13 +197,26 @@ class UserFeed:
     def _live_since(self, since_ns: int) -> None:
         """Know by an answer or an event, not by any words, that the venue took the credentials."""
         if not self.is_live:
-            self.is_live = True
+            self.is_live = self._was_heard = True
             self.refusals = 0
             self.counts["gaps"] += 1
             self._on_gap(since_ns)
 
+    def _lose(self) -> None:
+        if self.is_live:
+            self.is_live = False
+            if self._on_lost is not None:
+                self._on_lost(self._heard_ns)
+
     def _tick(self) -> None:
+        settings, now_ns = self.settings, self._clock_ns()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self.settings.check_ns / 1e9, self._tick)
-        if self._link is not None:
-            self._link.tick(self._clock_ns(), self._heard_ns)
+        self._timer = loop.call_later(settings.check_ns / 1e9, self._tick)
+        # After a stall of the loop one look is passed over: what came meanwhile is read first.
+        is_late = now_ns - self._looked_ns > 2 * settings.check_ns
+        self._looked_ns, self._is_passed = now_ns, is_late and not self._is_passed
+        if self._link is None or self._is_passed:
+            return
+        if self._link.unanswered_ns(now_ns, self._heard_ns) > settings.doubt_ns:
+            self._lose()
+        self._link.tick(now_ns, self._heard_ns)

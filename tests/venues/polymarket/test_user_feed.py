@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from polymm.venues.polymarket.credentials import ApiCredentials, Secret
 from polymm.venues.polymarket.user_events import OrderEvent, UserEvent
 from polymm.venues.polymarket.user_feed import UserFeed, UserFeedSettings
@@ -19,7 +21,8 @@ MS = 1_000_000
 CREDENTIALS = ApiCredentials(Secret("a-key"), Secret("c2VjcmV0"), Secret("a-passphrase"))
 FAST = UserFeedSettings(
     ping_ns=20 * MS,
-    pong_ns_max=20 * MS,
+    doubt_ns=10 * MS,
+    pong_ns_max=60 * MS,
     backoff_base_ns=2 * MS,
     backoff_ns_max=5 * MS,
     check_ns=2 * MS,
@@ -174,6 +177,72 @@ def test_a_mute_socket_is_replaced(stage: Stage) -> None:
             assert it.feed.refusals == 0
 
     stage(scene())
+
+
+def test_a_socket_that_falls_mute_is_told_before_it_is_given_up(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            await until(lambda: it.feed.is_live)
+            it.venue.answers_pings = False
+            await until(lambda: bool(it.lost))
+            assert not it.feed.is_live
+            assert it.feed.counts["ended_mute"] == 0
+            await until(lambda: it.feed.counts["ended_mute"] == 1)
+            it.venue.answers_pings = True
+            await until(lambda: it.feed.is_live)
+            assert it.lost == it.gaps[1:]  # told once, since the last sign of life
+            assert it.feed.refusals == 0
+
+    run(scene())
+
+
+def test_a_late_answer_ends_the_doubt_on_the_same_socket(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            await until(lambda: it.feed.is_live)
+            it.venue.answers_pings = False
+            await until(lambda: bool(it.lost))
+            it.venue.answers_pings = True
+            it.venue.live[0].say(b"PONG")
+            await until(lambda: it.feed.is_live)
+            assert it.gaps[1:] == it.lost
+            assert it.feed.counts["opened"] == 1
+
+    run(scene())
+
+
+def test_a_venue_that_closes_a_socket_in_doubt_refused_no_credentials(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            await until(lambda: it.feed.is_live)
+            it.venue.answers_pings = False
+            await until(lambda: bool(it.lost))
+            it.venue.live[0].close(1001)
+            await until(lambda: it.feed.counts["ended_closed_1001"] == 1)
+            assert it.feed.refusals == 0
+            assert len(it.lost) == 1
+
+    run(scene())
+
+
+def test_a_loop_that_stood_still_reads_before_it_doubts(run: Stage) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            await until(lambda: it.feed.is_live)
+            time.sleep(0.1)
+            await asyncio.sleep(0.01)
+            assert it.lost == []
+
+    run(scene())
+
+
+@pytest.mark.parametrize("limit_ms", [500, 2_000, 60_000])
+def test_silence_is_told_before_what_was_heard_is_too_old(limit_ms: int) -> None:
+    made = UserFeedSettings.within(limit_ms * MS)
+    # A PING leaves, and its silence is seen, up to a look late.
+    told_ns = made.ping_ns + made.doubt_ns + 2 * made.check_ns
+    assert told_ns <= limit_ms * MS
+    assert made.ping_ns <= 10_000 * MS  # the venue's own word
 
 
 def test_nobody_there_is_tried_again(stage: Stage) -> None:
