@@ -1,10 +1,6 @@
 """What happened to one order, as evidence: every order of arrival must end in the state given."""
 
-from polymm.engine.evidence import (
-    CancelWritten,
-    Event,
-    MarketClosed,
-)
+from polymm.engine.evidence import CancelWritten, Event, MarketClosed
 from polymm.engine.order_life import Life
 from tests.support.order_scene import (
     CANCELLATION,

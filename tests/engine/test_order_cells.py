@@ -4,13 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from polymm.engine.evidence import (
-    Event,
-    MarketClosed,
-    PlaceVerdict,
-    Settlement,
-    Written,
-)
+from polymm.engine.evidence import Event, MarketClosed, PlaceVerdict, Settlement, Written
 from polymm.engine.order_evidence import Row
 from polymm.engine.order_life import Life
 from tests.engine.order_cells import EXCLUDED, REACHABLE, UNIT_ONLY, Cell

@@ -2,11 +2,7 @@
 
 import pytest
 
-from polymm.engine.evidence import (
-    MarketClosed,
-    OpenSeen,
-    Settlement,
-)
+from polymm.engine.evidence import MarketClosed, OpenSeen, Settlement
 from polymm.engine.order_life import Life
 from polymm.engine.order_settings import OrderSettings
 from polymm.errors import ConfigError

@@ -2,13 +2,7 @@
 
 import pytest
 
-from polymm.engine.evidence import (
-    Event,
-    PlaceVerdict,
-    Settlement,
-    Swept,
-    Written,
-)
+from polymm.engine.evidence import Event, PlaceVerdict, Settlement, Swept, Written
 from polymm.engine.order_life import Life
 from tests.support.order_scene import (
     CANCELLATION,

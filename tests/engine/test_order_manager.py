@@ -2,12 +2,7 @@
 
 import gc
 
-from polymm.domain.order import (
-    Fill,
-    Place,
-    Side,
-    Token,
-)
+from polymm.domain.order import Fill, Place, Side, Token
 from polymm.engine.actions import OrderEnded
 from polymm.engine.events import NEVER_NS
 from polymm.engine.evidence import (

@@ -1,18 +1,9 @@
 """What is sent about orders that are not resolved, and when."""
 
-from polymm.domain.order import (
-    Place,
-    Rejected,
-    Side,
-    Token,
-)
+from polymm.domain.order import Place, Rejected, Side, Token
 from polymm.engine.actions import CancelOrders, ReadOpen, ReadOrder, ReadTrades
 from polymm.engine.events import NEVER_NS
-from polymm.engine.evidence import (
-    CancelWritten,
-    Signed,
-    Written,
-)
+from polymm.engine.evidence import CancelWritten, Signed, Written
 from polymm.engine.order_life import Life
 from tests.support.order_scene import (
     CANCELLATION,

@@ -10,11 +10,7 @@ from polymm.domain.order import (
     Token,
     Voided,
 )
-from polymm.engine.evidence import (
-    MarketClosed,
-    Settlement,
-    Swept,
-)
+from polymm.engine.evidence import MarketClosed, Settlement, Swept
 from tests.support.order_scene import (
     CANCELLATION,
     GONE,

@@ -2,7 +2,6 @@
 
 import gc
 import weakref
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,13 +14,6 @@ from tests.support.exchange_scene import DOLLAR, MARKET, MS, START_NS, Scene
 
 START_S = START_NS // NS
 GTD = {"kind": OrderKind.GTD}
-
-
-@pytest.fixture
-def scene() -> Iterator[Scene]:
-    scene = Scene()
-    yield scene
-    scene.exchange.audit()
 
 
 @pytest.mark.parametrize(("expires_s", "timers"), [(START_S + 359, 1), (10**60, 0)])

@@ -33,6 +33,12 @@ MARKET = Market(
     taker_delay_ns=0,
 )
 
+# What an order has beside its price and size.
+DOWN = {"token": Token.DOWN}
+FOK = {"kind": OrderKind.FOK}
+FAK = {"kind": OrderKind.FAK}
+POST_ONLY = {"post_only": True}
+
 
 class Scene:
     """One market; ``ann``, ``bob`` and ``cat`` have 1,000 dollars and 1,000 pairs each.
@@ -126,3 +132,14 @@ class Scene:
 
     def frames(self) -> list[MarketMessage]:
         return [m for m in self.exchange.drain() if isinstance(m, MarketMessage)]
+
+
+def mined(scene: Scene) -> None:
+    """Let the block come that settles what was matched."""
+    scene.wait(20_000)
+
+
+def refused(answer: object) -> str:
+    """Why an order was refused."""
+    assert isinstance(answer, Refusal)
+    return answer.text
