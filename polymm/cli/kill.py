@@ -1,4 +1,4 @@
-"""``polymm kill`` and ``polymm cancel-all``: what ends trading from outside."""
+"""``polymm kill``, ``polymm cancel-all`` and ``polymm lift``: what a person does from outside."""
 
 from pathlib import Path
 from typing import Annotated
@@ -87,3 +87,34 @@ def cancel_all(
     if not done.is_proven:
         lines = [f"not proven that nothing rests: {done.why}", *done.left]
         raise LedgerError("\n".join(lines))
+
+
+def lift(
+    *,
+    state: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the run keeps its state.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Lift limits of losses that were reached: orders may add exposure again, counting is anew.
+
+    Such a limit (loss, mark-outs, failed settlements) outlives process and day, so that no restart
+    forgets it. Look at what happened first. No engine of the account may run.
+    """
+    import json
+    import time
+    from datetime import UTC, datetime
+
+    from polymm.runtime.lifting import lift as lift_limits
+    from polymm.runtime.state_folder import StateFolder
+
+    lifted = lift_limits(StateFolder(state).journal, time.time_ns())
+    if as_json:
+        typer.echo(json.dumps({one.account: dict(one.limits) for one in lifted}))
+        return
+    for one in lifted:
+        if not one.limits:
+            typer.echo(f"nothing to lift  account {one.account}")
+        for name, at_ns in one.limits:
+            when = datetime.fromtimestamp(at_ns // 1_000_000_000, UTC)
+            typer.echo(
+                f"lifted  {name}, reached {when:%Y-%m-%d %H:%M:%S} UTC, account {one.account}"
+            )

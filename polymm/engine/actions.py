@@ -125,8 +125,48 @@ class TradesKnown(NamedTuple):
     until_ns: int
 
 
+@final
+class ResultKnown(NamedTuple):
+    """Write down what a market is worth to us, and what the day has come to with that.
+
+    Args:
+        worth: What its fills and what is held by them come to, 5e-11 dollars.
+        day: Days since the epoch, by UTC.
+        won: On that day by all markets, 5e-11 dollars, below 0 for a loss.
+    """
+
+    market: str
+    worth: int
+    day: int
+    won: int
+
+
+@final
+class Counted(NamedTuple):
+    """Write down a mark-out or a failed settlement: it counts towards a limit for a while.
+
+    Args:
+        limit: ``markouts`` or ``failed_settlements``.
+        won: By the mark-out, 5e-11 dollars.
+        until_ns: From then on it counts no more.
+    """
+
+    limit: str
+    won: int
+    at_ns: int
+    until_ns: int
+
+
+@final
+class LimitReached(NamedTuple):
+    """Write down that a limit of losses was reached: it binds until a person lifts it."""
+
+    limit: str
+    at_ns: int
+
+
 # Nothing else is to be done about these: the journal takes them out of what a step answered.
-Memo = OrderEnded | TradesKnown | Correction
+Memo = OrderEnded | TradesKnown | Correction | ResultKnown | Counted | LimitReached
 
 Read = ReadOpen | ReadOrder | ReadTrades | ReadBalances | ReadPreflight
 
@@ -146,6 +186,9 @@ Action = (
     | OrderEnded
     | TradesKnown
     | Correction
+    | ResultKnown
+    | Counted
+    | LimitReached
 )
 
 _TURNS: Final[dict[type, int]] = {CancelOrders: 0, Sweep: 0, Post: 1, MergePairs: 2, Beat: 2}

@@ -15,10 +15,13 @@ from polymm.engine.actions import (
     Alarm,
     Beat,
     CancelOrders,
+    Counted,
     Finished,
+    LimitReached,
     MergePairs,
     OrderEnded,
     Post,
+    ResultKnown,
     Sweep,
     TradesKnown,
 )
@@ -125,6 +128,8 @@ class Driver:
                 venue.finish(action)
             case OrderEnded() | TradesKnown() | ev.Correction():
                 pass  # the journal finds it in what the step answered
+            case ResultKnown() | Counted() | LimitReached():
+                pass  # likewise
             case _:
                 venue.read(action)
 

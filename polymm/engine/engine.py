@@ -128,6 +128,7 @@ class Engine:
             self.fills.settle(settled.market, settled.cash_e6)
             self.orders.forget(settled.market)
             self.fills.forget(settled.market)
+        self.gate.restore(now_ns, known)
         self._first_id = max(self._first_id, known.next_order_id)
         self._trades_known_ns = known.trades_known_ns
         self._is_tail_lost = known.is_tail_lost

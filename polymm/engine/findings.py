@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from polymm.engine.actions import Alarm
+from polymm.engine.actions import Action, Alarm
 from polymm.engine.events import NEVER_NS
 
 
@@ -17,15 +17,21 @@ class Closing(NamedTuple):
 
 @dataclass(slots=True)
 class Findings:
-    """Collected until the gate takes them."""
+    """Collected until the gate takes them.
+
+    Attributes:
+        memos: What the journal is to keep.
+    """
 
     closings: list[Closing] = field(default_factory=list)
     reopenings: list[str] = field(default_factory=list)
     restrictions: list[str] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
+    memos: list[Action] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.closings or self.reopenings or self.restrictions or self.alarms)
+        found = self.closings or self.reopenings or self.restrictions
+        return bool(found or self.alarms or self.memos)
 
     def clear(self) -> None:
         """Forget what was carried out."""
@@ -33,3 +39,4 @@ class Findings:
         self.reopenings.clear()
         self.restrictions.clear()
         self.alarms.clear()
+        self.memos.clear()

@@ -19,8 +19,8 @@ class RiskLimits:
             the worst of all cases (see `polymm.engine.exposure`).
         max_total_cost_e6: Most dollars paid for what is held of all markets, in the worst case.
         order_size_max_e6: Most shares of one order.
-        loss_max_e6: Dollars lost since the start, realized and marked, up to which exposure may be
-            added.
+        loss_max_e6: Dollars lost on one day by UTC, realized and marked, up to which exposure may
+            be added.
         markout_loss_max_e6: Dollars that the fills of the last ``markout_window_ns`` may have lost
             by their mark-outs until exposure may not be added any more.
         levels_max: Orders that may be live for one token and side.

@@ -9,7 +9,14 @@ from typing import NamedTuple, final
 from polymm.domain.market import Market
 from polymm.domain.order import Place
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Action, OrderEnded, TradesKnown
+from polymm.engine.actions import (
+    Action,
+    Counted,
+    LimitReached,
+    OrderEnded,
+    ResultKnown,
+    TradesKnown,
+)
 
 # One look of a maker at its market or of the gate at its budget: see `polymm.engine.looks`.
 Look = tuple[int, ...]
@@ -69,6 +76,29 @@ class OrderKept(NamedTuple):
 
 
 @final
+class LimitsLifted(NamedTuple):
+    """A person has lifted the limits of losses: counting begins anew."""
+
+    at_ns: int
+
+
+@final
+class LossesKept(NamedTuple):
+    """What counts towards the limits of losses, as a checkpoint carries it on.
+
+    Args:
+        day, won: As in ResultKnown.
+        worths: Of each market that is not settled, 5e-11 dollars.
+    """
+
+    day: int
+    won: int
+    worths: tuple[tuple[str, int], ...]
+    counted: tuple[Counted, ...]
+    reached: tuple[LimitReached, ...]
+
+
+@final
 class Checkpoint(NamedTuple):
     """Everything that earlier records told and that is still needed.
 
@@ -89,6 +119,7 @@ class Checkpoint(NamedTuple):
     trades_known_ns: int
     next_order_id: int
     last_ns: int
+    losses: LossesKept
 
 
 @final
@@ -130,5 +161,9 @@ Kept = (
     | ev.BalancesRead
     | TradesKnown
     | ev.Correction
+    | ResultKnown
+    | Counted
+    | LimitReached
+    | LimitsLifted
 )
 Record = RunBegun | Checkpoint | Kept | StepInput | StepOutput | Gap

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from polymm.engine import evidence as ev
-from polymm.engine.actions import OrderEnded, TradesKnown
+from polymm.engine.actions import Counted, LimitReached, OrderEnded, ResultKnown, TradesKnown
+from polymm.engine.kept_losses import KeptLosses, unpack
 from polymm.engine.records import (
     Checkpoint,
+    LimitsLifted,
     MarketKnown,
     OrderKept,
     OrderPlanned,
@@ -44,6 +46,7 @@ class Recovered:
         trades_known_ns: Every trade matched before is in `fills`; 0 where that was never proven.
         next_order_id: Above every number used so far.
         last_ns: Newest time of any record that has one.
+        losses: What counts towards the limits of losses.
         faults: Records that contradict others, by name; each was taken as far as it goes.
     """
 
@@ -59,6 +62,7 @@ class Recovered:
     trades_known_ns: int = 0
     next_order_id: int = 1
     last_ns: int = 0
+    losses: KeptLosses = field(default_factory=KeptLosses)
     faults: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -92,6 +96,7 @@ class Recovered:
             self.trades_known_ns,
             self.next_order_id,
             self.last_ns,
+            self.losses.pack(),
         )
 
     def forget_settled(self) -> None:
@@ -108,6 +113,7 @@ class Recovered:
         self.orders = {k: v for k, v in orders.items() if v.plan.market not in gone}
         self.fills = {k: v for k, v in fills.items() if v.market not in gone}
         self.corrections = {k: v for k, v in corrections.items() if v.market not in gone}
+        self.losses.forget(gone)
 
     def _end_ns(self, market: str) -> int:
         known = self.markets.get(market)
@@ -137,6 +143,7 @@ class Recovered:
         self.trades_known_ns = record.trades_known_ns
         self.next_order_id = record.next_order_id
         self.last_ns = record.last_ns
+        self.losses = unpack(record.losses)
 
     def _market(self, record: MarketKnown) -> None:
         self.markets[record.market.condition_id] = record
@@ -189,6 +196,7 @@ class Recovered:
 
     def _settled(self, record: ev.MarketSettled) -> None:
         self.settled[record.market] = record
+        self.losses.forget((record.market,))
         self.forget_settled()
 
     def _balances(self, record: ev.BalancesRead) -> None:
@@ -200,6 +208,18 @@ class Recovered:
 
     def _corrected(self, record: ev.Correction) -> None:
         self.corrections.setdefault(record.correction, record)
+
+    def _result(self, record: ResultKnown) -> None:
+        self.losses.take_result(record, is_settled=record.market in self.settled)
+
+    def _counted(self, record: Counted) -> None:
+        self.losses.count(record)
+
+    def _reached(self, record: LimitReached) -> None:
+        self.losses.reach(record)
+
+    def _lifted(self, record: LimitsLifted) -> None:
+        self.losses.lift(record)
 
 
 _APPLY: Final[dict[type, Callable[[Recovered, Any], None]]] = {
@@ -216,4 +236,8 @@ _APPLY: Final[dict[type, Callable[[Recovered, Any], None]]] = {
     ev.BalancesRead: Recovered._balances,
     TradesKnown: Recovered._trades_known,
     ev.Correction: Recovered._corrected,
+    ResultKnown: Recovered._result,
+    Counted: Recovered._counted,
+    LimitReached: Recovered._reached,
+    LimitsLifted: Recovered._lifted,
 }

@@ -60,10 +60,11 @@ CLOSINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 # Of these, the ones that nothing takes away again.
 HALTS: Final = frozenset({"killed", "stopping", "halted", "orders_refused", "keys_refused_again"})
-# Why only what takes exposure away may go out, of all markets; the gate never takes one back.
+# Why only what takes exposure away may go out, of all markets; only a person lifts one, between
+# two runs.
 RESTRICTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "loss": "more was lost since the start than allowed",
+        "loss": "more was lost on one day (UTC) than allowed",
         "markouts": "the fills of the last minutes lost more by their mark-outs than allowed",
         "failed_settlements": "too many settlements failed within a while",
     }

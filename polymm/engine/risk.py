@@ -13,13 +13,14 @@ from polymm.domain.market import Market
 from polymm.domain.order import Place, Side, Token
 from polymm.engine import evidence as ev
 from polymm.engine.actions import Action
-from polymm.engine.breakers import OrderRate
+from polymm.engine.breakers import MINUTE, OrderRate
 from polymm.engine.closings import Closings
 from polymm.engine.events import NEVER_NS
 from polymm.engine.exposure import NO_LOAD, Load, OrdersView, difference_e6, kind_of, money_e10
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.limits import RiskLimits
 from polymm.engine.ports import BudgetView, MarketView
+from polymm.engine.recovered import Recovered
 from polymm.engine.refusals import CLOSINGS, HALTS, REFUSALS, RESTRICTIONS
 from polymm.engine.room import Room
 from polymm.engine.watch import Watch
@@ -130,6 +131,14 @@ class RiskGate:
 
     # What happens
 
+    def restore(self, now_ns: int, known: Recovered) -> None:
+        """Go on with limits as an earlier process left them; the ledger has done so before."""
+        for kept in known.orders.values():
+            if kept.plan.planned_ns > now_ns - MINUTE:
+                self._rate.passed(kept.plan.planned_ns)
+        self.watch.restore(known)
+        self._follow(now_ns)
+
     def note(self, now_ns: int, event: ev.Event) -> None:
         """Take what happened; order manager and ledger have taken it before."""
         match event:
@@ -189,6 +198,7 @@ class RiskGate:
         for reason in findings.restrictions:
             self.restrict(now_ns, reason)
         self.actions += findings.alarms
+        self.actions += findings.memos
         findings.clear()
 
     def _arm(self) -> None:

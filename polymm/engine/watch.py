@@ -19,6 +19,7 @@ from polymm.engine.findings import Closing, Findings
 from polymm.engine.limits import RiskLimits
 from polymm.engine.losses import Losses
 from polymm.engine.proving import Backoff
+from polymm.engine.recovered import Recovered
 from polymm.engine.venue_state import GLOBAL_REJECTS, SPELLS, VenueState
 
 # Errors of the venue that say nothing of the order.
@@ -128,6 +129,11 @@ class Watch:
             self.next_timer_ns = NEVER_NS
             self.findings.closings.append(Closing("user_channel"))
         return bool(self.findings)
+
+    def restore(self, known: Recovered) -> None:
+        """Go on with losses as an earlier process left them; the ledger has done so before."""
+        self.losses.restore(known.losses, known.fills.values())
+        self._look_at_losses()
 
     def forget(self, market: str) -> None:
         """Drop what is known of a market that is over."""
@@ -275,11 +281,14 @@ class Watch:
         self._look_at_losses()
 
     def _settled(self, now_ns: int, event: ev.MarketSettled) -> None:
-        self.losses.settle(event.market, event.cash_e6)
+        self.losses.settle(now_ns, event.market, event.cash_e6)
         self._look_at_losses()
 
     def _look_at_losses(self) -> None:
         losses = self.losses
+        if losses.memos:
+            self.findings.memos += losses.memos
+            losses.memos.clear()
         for name in sorted(losses.reached - self._told):
             self._told.add(name)
             self.findings.restrictions.append(name)

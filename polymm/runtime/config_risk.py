@@ -16,7 +16,7 @@ class RiskSection(Section):
     )
     order_size_max: Micro = number(500.0, "shares", 0.01, 1e6, "Most shares of one order.")
     loss_max: Micro = number(
-        500.0, "dollars", 0.01, 1e9, "A greater loss since the start: exposure is only reduced."
+        500.0, "dollars", 0.01, 1e9, "A greater loss on one day (UTC): exposure is only reduced."
     )
     markout_loss_max: Micro = number(
         250.0, "dollars", 0.01, 1e9, "So do fills that lost more by their mark-outs in 10 minutes."

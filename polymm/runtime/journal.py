@@ -14,9 +14,23 @@ from typing import Final, Protocol
 from polymm.domain.market import Market
 from polymm.domain.order import Place
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Action, OrderEnded, TradesKnown
+from polymm.engine.actions import (
+    Action,
+    Counted,
+    LimitReached,
+    OrderEnded,
+    ResultKnown,
+    TradesKnown,
+)
 from polymm.engine.looks import LookLog
-from polymm.engine.records import Gap, Kept, MarketKnown, OrderPlanned, RunBegun
+from polymm.engine.records import (
+    Gap,
+    Kept,
+    LimitsLifted,
+    MarketKnown,
+    OrderPlanned,
+    RunBegun,
+)
 from polymm.engine.recovered import Recovered
 from polymm.errors import JournalError
 from polymm.runtime.journal_codec import encode, encode_input, encode_output, encode_plan
@@ -25,7 +39,14 @@ from polymm.runtime.journal_format import Cut, make_header
 SEGMENT_BYTES_MAX: Final = 64 << 20
 # Events and actions that are kept as they are.
 _KEPT_EVENTS: Final = (ev.Written, ev.CancelWritten, ev.Merged, ev.MarketSettled, ev.BalancesRead)
-_KEPT_ACTIONS: Final = (OrderEnded, TradesKnown, ev.Correction)
+_KEPT_ACTIONS: Final = (
+    OrderEnded,
+    TradesKnown,
+    ev.Correction,
+    ResultKnown,
+    Counted,
+    LimitReached,
+)
 
 
 class Disk(Protocol):
@@ -110,6 +131,17 @@ class Journal:
         self._begin_segment()
         self.state.apply(run)
         self._write(encode(run))
+
+    def lift(self, now_ns: int) -> None:
+        """Lift the limits of losses that earlier runs reached; no run is under way.
+
+        Raises:
+            JournalError: Nothing can be written.
+        """
+        self._begin_segment()
+        lifted = LimitsLifted(now_ns)
+        self.state.apply(lifted)
+        self._write(encode(lifted))
 
     # What a driver tells
 

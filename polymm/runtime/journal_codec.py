@@ -15,11 +15,19 @@ import orjson
 
 from polymm.domain.order import Place
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Action, OrderEnded, TradesKnown
+from polymm.engine.actions import (
+    Action,
+    Counted,
+    LimitReached,
+    OrderEnded,
+    ResultKnown,
+    TradesKnown,
+)
 from polymm.engine.looks import LOOK_SIZES
 from polymm.engine.records import (
     Checkpoint,
     Gap,
+    LimitsLifted,
     Look,
     MarketKnown,
     OrderPlanned,
@@ -49,6 +57,10 @@ RECORDS: Final[Mapping[Kind, type]] = MappingProxyType(
         Kind.INPUT: StepInput,
         Kind.OUTPUT: StepOutput,
         Kind.GAP: Gap,
+        Kind.RESULT: ResultKnown,
+        Kind.COUNTED: Counted,
+        Kind.LIMIT: LimitReached,
+        Kind.LIFTED: LimitsLifted,
     }
 )
 _KIND_OF: Final = {record: kind for kind, record in RECORDS.items()}

@@ -16,7 +16,7 @@ from polymm.domain.framing import measure
 from polymm.errors import JournalError
 
 MAGIC: Final = b"polymm-j"
-VERSION: Final = 1
+VERSION: Final = 2
 # A kind and the first byte of a payload; JSON text has no such pair, so that it finds frames.
 _FRAME_HEAD: Final = re.compile(rb"[\x01-\x1f]\[")
 # What may be checked in search of frames behind a damaged one, beyond the file's own size.
@@ -42,6 +42,10 @@ class Kind(IntEnum):
     INPUT = 14
     OUTPUT = 15
     GAP = 16
+    RESULT = 17
+    COUNTED = 18
+    LIMIT = 19
+    LIFTED = 20
 
 
 _KINDS: Final = {int(kind): kind for kind in Kind}

@@ -1,4 +1,4 @@
-"""``polymm kill`` and ``polymm cancel-all``: what they refuse, and what they do to whom."""
+"""``polymm kill``, ``cancel-all`` and ``lift``: what they refuse, and what they do to whom."""
 
 import json
 import os
@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from polymm.engine.actions import LimitReached
+from polymm.engine.evidence import Timer
+from polymm.engine.records import RunBegun
 from polymm.runtime import account_lock, cancel_all, kill_switch
 from polymm.runtime.account_lock import account_locked, lock_folder
 from polymm.runtime.cancel_all import Cancelled
+from polymm.runtime.journal_files import JournalSettings, open_journal
 from polymm.runtime.state_folder import StateFolder
 
 Polymm = Callable[..., tuple[int, str, str]]
@@ -134,3 +138,19 @@ def test_a_run_goes_nowhere_but_to_this_machine(polymm: Polymm) -> None:
     code, _, err = polymm("run", "--exchange", "https://clob.polymarket.com", "--quiet")
     assert code == 3
     assert err.startswith("polymm: --exchange: an exchange must be an address like")
+
+
+def test_a_limit_of_losses_is_lifted_between_two_runs(polymm: Polymm, tmp_path: Path) -> None:
+    where = ("lift", "--state", str(tmp_path))
+    assert polymm(*where) == (3, "", f"polymm: {tmp_path / 'journal'}: no journal is there\n")
+    journal = open_journal(tmp_path / "journal", "0xab", JournalSettings())
+    journal.begin(RunBegun("1.0", "c0ffee", "0xab", 0))
+    journal.note(0, Timer(), [LimitReached("loss", 1_800_000_000 * 10**9)])
+    code, out, err = polymm(*where)
+    assert (code, out) == (5, "")
+    assert f"process {os.getpid()} runs this account" in err
+    journal.close()
+    told = "lifted  loss, reached 2027-01-15 08:00:00 UTC, account 0xab\n"
+    assert polymm(*where) == (0, told, "")
+    assert polymm(*where) == (0, "nothing to lift  account 0xab\n", "")
+    assert polymm(*where, "--json") == (0, '{"0xab": {}}\n', "")

@@ -106,12 +106,12 @@ def test_a_search_that_would_take_too_long_is_no_tail(monkeypatch: pytest.Monkey
         (b"not a journal of ours", "not a journal: begins with b'not a jo'"),
         (b"{", "not a journal"),
         (b"polymm-j" + b"\xff" * 8, "header is damaged"),
-        (make_header(2), "version must be 1, was 2"),
+        (make_header(1), "version must be 2, was 1"),
         (
             make_header() + make_frame(200, b"[]"),
-            r"kind must be one of 1..16, was 200 \(offset 16\)",
+            r"kind must be one of 1..20, was 200 \(offset 16\)",
         ),
-        (make_header() + make_frame(0, b"[]"), "kind must be one of 1..16, was 0"),
+        (make_header() + make_frame(0, b"[]"), "kind must be one of 1..20, was 0"),
     ],
 )
 def test_what_is_not_ours_is_refused(data: bytes, message: str) -> None:
