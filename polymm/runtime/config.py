@@ -9,7 +9,9 @@ Where values come from is the business of ``config_source``, how they are shown 
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator
@@ -239,18 +241,22 @@ ORDERED = (
 )
 
 
-def fields() -> dict[str, FieldInfo]:
+@cache
+def fields() -> Mapping[str, FieldInfo]:
     """Every value by its dotted key, in the order in which it is shown."""
-    return {
+    found = {
         f"{section}.{key}": field
         for section, model in sections().items()
         for key, field in model.model_fields.items()
     }
+    return MappingProxyType(found)
 
 
-def sections() -> dict[str, type[Section]]:
+@cache
+def sections() -> Mapping[str, type[Section]]:
     """The sections' classes by name."""
-    return {name: type(field.default) for name, field in Config.model_fields.items()}
+    found = {name: type(field.default) for name, field in Config.model_fields.items()}
+    return MappingProxyType(found)
 
 
 def facts(field: FieldInfo) -> dict[str, Any]:
@@ -291,15 +297,19 @@ def plain(number: float) -> str:
 def values(config: Config) -> Iterator[tuple[str, object]]:
     """Every dotted key with its value."""
     for key in fields():
-        section, name = key.split(".")
-        yield key, getattr(getattr(config, section), name)
+        yield key, value_of(config, key)
+
+
+def value_of(config: Config, key: str) -> object:
+    """The value of a dotted key."""
+    section, name = key.split(".")
+    return getattr(getattr(config, section), name)
 
 
 def order_faults(config: Config) -> Iterator[tuple[str, str, str]]:
     """Pairs of values that contradict each other: key, the other's key, and what it must be."""
-    found = dict(values(config))
     for key, other, strictly in ORDERED:
-        low, high = float(str(found[key])), float(str(found[other]))
+        low, high = (float(str(value_of(config, name))) for name in (key, other))
         if low > high or (strictly and low == high):
             bound = "below" if strictly else "at most"
             yield key, other, f"{bound} {other}, which is {plain(high)}"

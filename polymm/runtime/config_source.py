@@ -9,13 +9,14 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from polymm.errors import ConfigError
-from polymm.runtime.config import Config, allowed, fields, order_faults, sections
+from polymm.runtime.config import Config, allowed, fields, order_faults, sections, value_of
 
 ENV_PREFIX = "POLYMM__"
 DEFAULT = "default"
@@ -90,8 +91,7 @@ def load_config(
 def _contradictions(config: Config, chosen: Mapping[str, _Entry]) -> Iterator[str]:
     """Tell them where the value was set that made them so: a default is nobody's mistake."""
     for key, other, must in order_faults(config):
-        section, name = key.split(".")
-        value = getattr(getattr(config, section), name)
+        value = value_of(config, key)
         origin = next((chosen[k].origin for k in (key, other) if k in chosen), DEFAULT)
         entry = chosen.get(key) or _Entry(key, value, origin)
         yield _wrong(entry, must) + ("" if key in chosen else f" ({DEFAULT})")
@@ -143,23 +143,30 @@ def _unknown(entry: _Entry) -> str:
         close = difflib.get_close_matches(named, sections(), n=1)
         hint = f"the nearest is {close[0]}" if close else f"there are {', '.join(sections())}"
         return f"{entry.origin}: unknown section {named}; {hint}"
-    nearest = _nearest(named, list(fields()))
+    nearest = _nearest(named)
     hint = f"; the nearest is {nearest}: {allowed(fields()[nearest])}" if nearest else ""
     if SECRET_NAME.search(entry.key):
         return f"{entry.origin}: unknown key {named}, its value not shown{hint}"
     return f"{entry.origin}: unknown key {named} = {_shown(entry.value)}{hint}"
 
 
-def _nearest(key: str, known: list[str]) -> str:
-    """The key most probably meant: right name in another section first, then similar spelling."""
-    name = key.rpartition(".")[2]
-    same = next((candidate for candidate in known if candidate.rpartition(".")[2] == name), "")
-    if same:
-        return same
-    if close := difflib.get_close_matches(key, known, n=1, cutoff=0.6):
-        return close[0]
-    names = {candidate.rpartition(".")[2]: candidate for candidate in known}
-    return next((names[one] for one in difflib.get_close_matches(name, names, n=1)), "")
+def _nearest(key: str) -> str:
+    """The key most probably meant, "" for none: the right name in another section, else similar
+    spelling in its own section, or in all where its section is none of ours."""
+    section, _, name = key.rpartition(".")
+    anywhere = _keys_by_name()
+    if name in anywhere:
+        return anywhere[name]
+    if section not in sections():
+        return next((anywhere[one] for one in difflib.get_close_matches(name, anywhere, n=1)), "")
+    own = difflib.get_close_matches(name, sections()[section].model_fields, n=1)
+    return f"{section}.{own[0]}" if own else ""
+
+
+@cache
+def _keys_by_name() -> Mapping[str, str]:
+    """The first dotted key of each name."""
+    return {key.rpartition(".")[2]: key for key in reversed(list(fields()))}
 
 
 def _wrong(entry: _Entry, must: str = "") -> str:
