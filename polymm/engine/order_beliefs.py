@@ -249,6 +249,7 @@ class OrderBeliefs:
         if life >= _FILLED:
             if before < _FILLED:
                 self._register.end(order)
+                self._pursuit.withdraw(order)
             if order.order:
                 self.actions.append(OrderEnded(order.order, life.name, order.matched_e6))
         elif before >= _FILLED:

@@ -56,6 +56,16 @@ class Pursuit:
         stuck_ns = order.unresolved_ns + self._settings.quarantine_ns
         return min(wake_ns, stuck_ns) if stuck_ns > now_ns else wake_ns
 
+    def withdraw(self, order: Order) -> None:
+        """Ask for no cancel of an order that has ended since it was asked for."""
+        actions = self._actions
+        for i, action in enumerate(actions):
+            if isinstance(action, CancelOrders) and order.order in action.orders:
+                order.asks -= 1
+                left = tuple(name for name in action.orders if name != order.order)
+                actions[i : i + 1] = (CancelOrders(left),) if left else ()
+                return
+
     def _cancel(self, now_ns: int, order: Order) -> int:
         """Cancel an order if that is due and may help; when to look again."""
         settings = self._settings

@@ -64,7 +64,7 @@ REACHABLE: Final[Mapping[Life, frozenset[Row]]] = {
     Life.QUARANTINED: SIGNS | CANCELS | ENDS | DOUBTS | rows("cancel_wanted absence trades"),
     Life.FILLED: ANSWERS | SIGNS | CANCELS | ENDS,
     Life.CANCELLED: ANSWERS | SIGNS | CANCELS | ENDS,
-    Life.REJECTED: SIGNS | ENDS | rows("canceled not_canceled"),
+    Life.REJECTED: SIGNS | CANCELS | ENDS,
 }
 
 _ONCE = "bytes are handed over once, right after planning"
@@ -102,11 +102,7 @@ _BY_CELL: Final[Mapping[Life, Mapping[Row, str]]] = {
     Life.QUARANTINED: {**dict.fromkeys(ANSWERS, _OVER), Row.QUARANTINE: "it is"},
     Life.FILLED: dict.fromkeys(Row, _FINAL),
     Life.CANCELLED: dict.fromkeys(Row, _FINAL),
-    Life.REJECTED: {
-        **dict.fromkeys(Row, _FINAL),
-        **dict.fromkeys(ANSWERS, _OVER),
-        Row.CANCEL_FAILED: _OVER,
-    },
+    Life.REJECTED: {**dict.fromkeys(Row, _FINAL), **dict.fromkeys(ANSWERS, _OVER)},
 }
 
 EXCLUDED: Final[Mapping[Cell, str]] = {

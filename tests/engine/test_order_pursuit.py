@@ -43,6 +43,30 @@ def test_cancels_wanted_in_one_step_go_out_as_one() -> None:
     assert scene.drain() == [CancelOrders(("A", "B", "C"))]
 
 
+def test_no_cancel_goes_out_for_what_the_same_step_ends() -> None:
+    scene = OrderScene()
+    scene.send("A")
+    scene.rest("B")
+    scene.manager.want_cancel(ns(1), scene.manager.by_hash["A"].place.order_id)
+    scene.cancel(1, "B")
+    # Of one list: by the first fill A is known to live, by the second it is over.
+    actions = scene.step(2, trades(2, fill("t1", 2, 4), fill("t2", 2, 6)))
+    assert scene.life("A") is Life.FILLED
+    assert not [action for action in actions if isinstance(action, CancelOrders)]
+
+
+def test_a_cancel_is_taken_out_of_its_request_alone() -> None:
+    scene = OrderScene()
+    scene.send("A")
+    scene.rest("B")
+    for name in "AB":
+        scene.manager.want_cancel(ns(1), scene.manager.by_hash[name].place.order_id)
+    actions = scene.step(1, fill("t1", 1, 4), fill("t2", 1, 6))
+    assert [action for action in actions if isinstance(action, CancelOrders)] == [
+        CancelOrders(("B",))
+    ]
+
+
 def test_no_more_than_a_hundred_go_into_one_request() -> None:
     scene = OrderScene()
     manager = scene.manager
