@@ -98,7 +98,7 @@ class Comparison:
         read: BalancesRead,
         markets: Sequence[str],
         *,
-        is_late: bool,
+        is_told: bool,
         is_start: bool = False,
     ) -> None:
         """Compare one read, and let the ledger take over what stood for long enough.
@@ -108,11 +108,13 @@ class Comparison:
 
         Args:
             markets: Those to be compared; one that was not read is left alone.
-            is_late: Whether the account trades, so that balances may come late.
-            is_start: Whether an earlier process may have asked for merges of which nobody tells.
+            is_told: Whether all fills are told, as far as is known; a fill that is still to be
+                told explains what nothing else does.
+            is_start: Whether nothing was traded for a while, so that balances do not come late,
+                and an earlier process may have asked for merges of which nobody tells.
         """
         settings = self._settings
-        patience_ns = settings.patience_later_ns if is_late else settings.patience_ns
+        patience_ns = settings.patience_ns if is_start else settings.patience_later_ns
         shares: dict[_Key, int] = {(market, token): size for market, token, size in read.shares}
         shares[CASH] = read.cash_e6
         for market in ("", *markets):
@@ -124,9 +126,10 @@ class Comparison:
                 is_equal = self._last.get(key) == shares[key]
                 self._last[key] = shares[key]
                 if key == CASH and not self._is_opened:
-                    self._open(read, is_equal=is_equal)
-                else:
-                    self._compare(now_ns, key, read, shares[key], patience_ns)
+                    is_agreed = is_agreed and is_told
+                    self._open(read, is_equal=is_equal and is_told)
+                elif self._differs(key, read, shares[key], patience_ns) and is_told:
+                    self._take_over(now_ns, key, read, shares[key])
                 is_agreed = is_agreed and is_equal and key not in self._differences
             if is_agreed:
                 self.agreed_ns[market] = read.began_ns
@@ -166,24 +169,24 @@ class Comparison:
         low_e6 = position.low_e6 - merging.get(market, 0)
         return Held(low_e6, position.confirmed_e6, position.high_e6)
 
-    def _compare(
-        self, now_ns: int, key: _Key, read: BalancesRead, balance_e6: int, patience_ns: int
-    ) -> None:
+    def _differs(self, key: _Key, read: BalancesRead, balance_e6: int, patience_ns: int) -> bool:
+        """Whether a balance differs for long enough, while the ledger did not move."""
         held = self._held(key)
         tolerance_e6 = self._settings.tolerance_e6
         if held.low_e6 - tolerance_e6 <= balance_e6 <= held.high_e6 + tolerance_e6:
             self._differences.pop(key, None)
-            return
-        before_e6 = held.confirmed_e6
+            return False
         known = self._differences.get(key)
-        if known is None or known[:2] != (balance_e6, before_e6):
-            self._differences[key] = Difference(balance_e6, before_e6, read.began_ns)
-            return
+        if known is None or known[:2] != (balance_e6, held.confirmed_e6):
+            self._differences[key] = Difference(balance_e6, held.confirmed_e6, read.began_ns)
+            return False
         # Cash is counted finer than the venue tells it.
         is_settled = held.high_e6 - held.low_e6 <= 1
-        if not is_settled or read.began_ns - known.since_ns < patience_ns:
-            return
-        del self._differences[key]
+        return is_settled and read.began_ns - known.since_ns >= patience_ns
+
+    def _take_over(self, now_ns: int, key: _Key, read: BalancesRead, balance_e6: int) -> None:
+        """Believe the venue, and tell people unless it only has more cash."""
+        before_e6 = self._differences.pop(key).before_e6
         self._correct(key, before_e6, balance_e6, read)
         market, token = key
         if token is None and balance_e6 > before_e6:

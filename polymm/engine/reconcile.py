@@ -186,9 +186,8 @@ class Reconciler:
     @property
     def _is_calm(self) -> bool:
         """Whether nothing but a timer or an event of `_TAKES` has anything to say here."""
-        if self.phase is not Phase.READY or self._gate.closed_by or self._gate.wants_balances:
-            return False
-        return self._ends.is_calm
+        is_asked = self._gate.closed_by or self._gate.wants_balances
+        return self.phase is Phase.READY and not is_asked and self._ends.is_calm
 
     def _advance(self, now_ns: int) -> None:
         """Ask for what is due and draw what follows from all that is known."""
@@ -319,9 +318,10 @@ class Reconciler:
     def _take_balances(self, now_ns: int, event: ev.BalancesRead) -> None:
         self._reads.balances.succeed(now_ns, event.began_ns)
         if self.phase is not Phase.ENDING and event.began_ns >= self._recovery.floor_ns:
-            is_ready, markets = self.phase is Phase.READY, self._compared_markets()
-            is_start = self.phase is Phase.STARTING
-            self._comparison.apply(now_ns, event, markets, is_late=is_ready, is_start=is_start)
+            is_known = self.phase is Phase.READY and not self._reads.trades.is_bad(now_ns)
+            is_told = is_known or self.step is Step.BALANCES
+            is_start, markets = self.phase is Phase.STARTING, self._compared_markets()
+            self._comparison.apply(now_ns, event, markets, is_told=is_told, is_start=is_start)
 
     def _take_preflight(self, now_ns: int, event: ev.PreflightRead) -> None:
         if self._reads.take_preflight(now_ns, event):

@@ -123,6 +123,36 @@ def test_balances_that_come_late_correct_nothing() -> None:
     assert len(scene.asked(ev.Correction)) == 1
 
 
+def test_a_balance_that_comes_late_into_a_recovery_corrects_nothing() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.post("0xa")
+    scene.run(1)
+    scene.tell(scene.fill("0xa"))
+    scene.venue.shares[MARKET, Token.UP] = 0
+    scene.reconciler.resync(scene.now_ns, "stall")
+    scene.later(20 * NS, lambda: scene.venue.shares.update({(MARKET, Token.UP): TEN}))
+    assert scene.run_until(lambda: ready(scene)) > 20
+    assert scene.alarms() == []
+    assert len(scene.asked(ev.Correction)) == 1
+
+
+def test_nothing_is_corrected_before_all_trades_are_told() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.post("0xa")
+    scene.run(1)
+    told = scene.fill("0xa")
+    scene.venue.silent.add("ReadTrades")
+    scene.reconciler.resync(scene.now_ns, "stall")
+    scene.run(90)
+    assert "balance_differs" not in scene.alarms()
+    scene.venue.silent.clear()
+    scene.run_until(lambda: ready(scene))
+    assert scene.fills.position(MARKET, Token.UP).confirmed_e6 == told.size_e6
+    assert len(scene.asked(ev.Correction)) == 1
+
+
 def test_cash_that_is_missing_for_a_minute_is_told_and_only_reduces() -> None:
     scene = Scene()
     scene.start_ready()
