@@ -212,6 +212,7 @@ class Life:
         self._frozen_ns = 0
         senses = self.world.senses
         senses.froze_ns = 0
+        senses.thawed_ns = now_ns
         senses.lag_ns = stall_ns
         if stall_ns >= STALL_TOLD_NS:
             self.take(ev.Stalled(stall_ns))

@@ -25,6 +25,7 @@ class Senses:
         user_dropped: Of those, lost with a connection or an engine.
         lag_ns: How late the last event was taken after it had arrived.
         froze_ns: Since when the loop stands still, 0 while it turns.
+        thawed_ns: When it last began to turn again.
         skew_ns: Wall clock of the engine less that of the venue.
         rest_hurt_ns: When a request was last disturbed, refused by a state of the venue, or lost.
         cancel_hurt_ns: The same for cancels and sweeps.
@@ -47,6 +48,7 @@ class Senses:
     user_dropped: int = 0
     lag_ns: int = 0
     froze_ns: int = 0
+    thawed_ns: int = NEVER
     skew_ns: int = 0
     rest_hurt_ns: int = NEVER
     cancel_hurt_ns: int = NEVER

@@ -154,6 +154,15 @@ def test_l1_fires_on_an_order_in_a_frozen_market(moment):
     fires("L1", moment.tick)
 
 
+def test_l1_begins_to_count_when_a_loop_that_stood_still_turns_again(moment):
+    moment.post()
+    moment.wait(5_000, is_fresh=False)
+    moment.senses.thawed_ns = moment.now_ns
+    moment.tick()
+    moment.wait(1_600, is_fresh=False)
+    fires("L1", moment.tick)
+
+
 def test_l1_gives_more_time_where_requests_are_disturbed(moment):
     moment.post()
     moment.senses.rest_hurt_ns = moment.now_ns

@@ -143,7 +143,8 @@ class Timing:
             lost_ns, bound_ns = self._started_ns, START_CLEAN_NS
         bound_ns = LAST_NET_NS if is_hurt else bound_ns
         for order in orders:
-            since_ns = max(lost_ns, order.created_ns)
+            # A loop that stands still pulls nothing: until it turns the dead man's switch must do.
+            since_ns = max(lost_ns, order.created_ns, self._senses.thawed_ns)
             if now_ns > since_ns + bound_ns:
                 text = f"{order.order_id} rests {now_ns - since_ns} ns after {why}"
                 raise Violated("L1", f"{text}, bound {bound_ns}", now_ns)
