@@ -1,6 +1,6 @@
 # Scales, limits, flags and records shared by every compiled module. The Python twin is
 # layout.py; tests/core/test_layout.py asserts that both agree, field by field.
-from libc.stdint cimport int64_t
+from libc.stdint cimport int16_t, int64_t, uint8_t
 
 # An int64_t that comes from Python. Cython cuts a float down to an int64_t in silence, so that 0.48
 # would be a price of 0; this type takes what has __index__ and raises TypeError for the rest.
@@ -131,3 +131,36 @@ cdef struct Quote:
     double bid                   # before tick rounding, dollars, NaN where none
     double ask
     double skew
+
+# What a row of a packed tape says; a frame is one row or more, and its rows stand together.
+cdef enum:
+    ROW_NOTHING = 0              # a frame that carries nothing for this market
+    ROW_CHANGE = 1               # one level of a price_change
+    ROW_BOOK = 2                 # a snapshot begins: its tick in price_e4, 0 where it names none
+    ROW_LEVEL = 3                # one level of that snapshot
+    ROW_TRADE = 4
+    ROW_TICK = 5                 # the new tick in price_e4
+    ROW_RESOLVED = 6             # the winner in ROW_DOWN
+    ROW_STAMP = 7                # venue time in ms in size_e6, of the ROW_STAMPED rows that follow
+
+# Bit flags of a row.
+cdef enum:
+    ROW_FRAME_END = 1 << 0       # last row of its frame
+    ROW_EVENT_END = 1 << 1       # last row of its event
+    ROW_VENUE = 1 << 2           # for who reads in order of venue time
+    ROW_LOCAL = 1 << 3           # for who reads in order of receipt
+    ROW_ASK = 1 << 4             # side of a level in Up terms; of a trade: its taker sells Up
+    ROW_DOWN = 1 << 5            # token of the message
+    ROW_LAGGED = 1 << 6          # of a frame with a trade: its match was trade_lag_ns earlier
+    ROW_STAMPED = 1 << 7         # the message's own time is not that of the frame
+
+# One change of a packed tape as the decoder staged it, in Up terms; two rows a cache line.
+cdef struct TapeRow:
+    int64_t exch_ns              # of the frame
+    int64_t recv_ns              # of the frame, 0 where its receipt was not recorded
+    int64_t size_e6
+    int16_t price_e4
+    int16_t top_bid_e4           # top the event claims, on its last row, -1 where it claims none
+    int16_t top_ask_e4
+    uint8_t kind
+    uint8_t flags

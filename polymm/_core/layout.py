@@ -1,7 +1,7 @@
 """Scales, limits, flags and records of the compiled core, for Python.
 
 The twin of layout.pxd; tests/core/test_layout.py asserts that both agree. NumPy is imported with
-the first use of STATE, PARAMS or QUOTE, not with this module.
+the first use of one of the dtypes (STATE, TAPE, ...), not with this module.
 """
 
 TYPE_CHECKING = False  # importing typing would cost as much as the rest of the core
@@ -59,6 +59,24 @@ BID_GUARDED_OUT = 1 << 10
 ASK_GUARDED_OUT = 1 << 11
 BAD_INVENTORY = 1 << 12
 QUOTER_SILENT = 1 << 13
+
+# What a row of a packed tape says, and its bit flags.
+ROW_NOTHING = 0
+ROW_CHANGE = 1
+ROW_BOOK = 2
+ROW_LEVEL = 3
+ROW_TRADE = 4
+ROW_TICK = 5
+ROW_RESOLVED = 6
+ROW_STAMP = 7
+ROW_FRAME_END = 1 << 0
+ROW_EVENT_END = 1 << 1
+ROW_VENUE = 1 << 2
+ROW_LOCAL = 1 << 3
+ROW_ASK = 1 << 4
+ROW_DOWN = 1 << 5
+ROW_LAGGED = 1 << 6
+ROW_STAMPED = 1 << 7
 
 _FLAG_NAMES = (
     "changed",
@@ -173,16 +191,33 @@ QUOTE_FIELDS = (
     ("skew", "f8"),
 )
 
+TAPE_FIELDS = (
+    ("exch_ns", "<i8"),
+    ("recv_ns", "<i8"),
+    ("size_e6", "<i8"),
+    ("price_e4", "<i2"),
+    ("top_bid_e4", "<i2"),
+    ("top_ask_e4", "<i2"),
+    ("kind", "u1"),
+    ("flags", "u1"),
+)
+
 if TYPE_CHECKING:
     STATE: np.dtype[np.void]
     PARAMS: np.dtype[np.void]
     QUOTE: np.dtype[np.void]
+    TAPE: np.dtype[np.void]
 
-_RECORDS = {"STATE": STATE_FIELDS, "PARAMS": PARAMS_FIELDS, "QUOTE": QUOTE_FIELDS}
+_RECORDS = {
+    "STATE": STATE_FIELDS,
+    "PARAMS": PARAMS_FIELDS,
+    "QUOTE": QUOTE_FIELDS,
+    "TAPE": TAPE_FIELDS,
+}
 
 
 def __getattr__(name: str) -> "np.dtype[np.void]":
-    """Build STATE, PARAMS or QUOTE at its first use."""
+    """Build STATE, PARAMS, QUOTE or TAPE at its first use."""
     if name not in _RECORDS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import numpy as np
