@@ -1,8 +1,11 @@
 """How long each stage of the path takes: counts by duration, recorded for the price of an add.
 
 Durations fall into buckets that grow with them, eight to a doubling, so that a quantile is read to
-within an eighth of itself, however long the program runs. NumPy owns the counts, this borrows them.
+within an eighth of itself, however long the program runs. An array owns the counts, this borrows
+them: NumPy is only loaded by who looks at them, since a start has no time for it.
 """
+
+from array import array
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -42,21 +45,19 @@ cdef class Stages:
     """
 
     cdef object owner
-    cdef int64_t[:, ::1] counts
+    cdef int64_t[::1] counts
     cdef int64_t[::1] longest
     cdef Py_ssize_t stages_n
     cdef readonly tuple names
 
     def __init__(self, names):
-        from numpy import int64, zeros
-
         self.names = tuple(names)
         self.stages_n = len(self.names)
         if not self.stages_n:
             raise InputError("stages must have at least one name, had none")
-        self.owner = zeros((self.stages_n, BUCKETS), int64)
+        self.owner = array("q", bytes(8 * BUCKETS * self.stages_n))
         self.counts = self.owner
-        self.longest = zeros(self.stages_n, int64)
+        self.longest = array("q", bytes(8 * self.stages_n))
 
     def record(self, Py_ssize_t stage, whole_t ns):
         """Count one duration.
@@ -66,13 +67,18 @@ cdef class Stages:
             ns: 0 or more; a clock that went back counts as 0.
         """
         if 0 <= stage < self.stages_n:
-            self.counts[stage, bucket_of(ns)] += 1
+            self.counts[stage * BUCKETS + bucket_of(ns)] += 1
             if ns > self.longest[stage]:
                 self.longest[stage] = ns
 
     def count(self, Py_ssize_t stage):
         """How many durations a stage has."""
-        return int(self.owner[check(self, stage)].sum())
+        cdef int64_t total = 0
+        cdef int i
+        check(self, stage)
+        for i in range(BUCKETS):
+            total += self.counts[stage * BUCKETS + i]
+        return total
 
     def longest_ns(self, Py_ssize_t stage):
         """The longest duration of a stage, exact; 0 where it has none."""
@@ -93,7 +99,7 @@ cdef class Stages:
         if total == 0:
             return 0
         for i in range(BUCKETS):
-            seen += self.counts[stage, i]
+            seen += self.counts[stage * BUCKETS + i]
             if seen >= share * total:
                 return min(upper_ns(i), self.longest[stage])
         return int(self.longest[stage])
@@ -101,7 +107,9 @@ cdef class Stages:
     @property
     def counts_view(self):
         """(stages, BUCKETS_N) int64, live: counts by bucket."""
-        return self.owner
+        from numpy import frombuffer, int64
+
+        return frombuffer(self.owner, int64).reshape(self.stages_n, BUCKETS)
 
 
 cdef Py_ssize_t check(Stages stages, Py_ssize_t stage) except -1:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from polymm.domain.order import Fill, Side, Token
 from polymm.errors import LedgerError
-from polymm.exchange.tape import Account
 from polymm.research.records import MarketRun
+
+if TYPE_CHECKING:
+    from polymm.exchange.tape import Account
 
 
 def mark_x2_e4(fair: float) -> int | None:
@@ -58,7 +61,7 @@ def pnl_of_fills_e6(
     return cash_e6 + (up_e6 if payout_up else down_e6)
 
 
-def check_money(run: MarketRun, account: Account) -> None:
+def check_money(run: MarketRun, account: "Account") -> None:
     """Hold the venue's ledger against the fill list.
 
     Raises:

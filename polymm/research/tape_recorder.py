@@ -2,14 +2,16 @@
 
 from collections import defaultdict
 from math import nan
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from polymm._core.lane import Lane
 from polymm._core.layout import ASK, BID
 from polymm.domain.market import NS
 from polymm.domain.order import Fill
-from polymm.exchange.tape import TapeVenue
 from polymm.research.records import FillRecord, MarketRun
+
+if TYPE_CHECKING:
+    from polymm.exchange.tape import TapeVenue
 
 # A longer silence of a tape is a gap; the maker calls a book stale at the same age by default.
 GAP_NS = 10 * NS
@@ -33,7 +35,7 @@ class TapeStanding:
 
     __slots__ = ("_venue",)
 
-    def __init__(self, venue: TapeVenue) -> None:
+    def __init__(self, venue: "TapeVenue") -> None:
         self._venue = venue
 
     @property

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from polymm.domain.market import NS, Market
 from polymm.errors import VenueError
@@ -21,11 +21,12 @@ from polymm.runtime.venue_port import LiveVenue
 from polymm.venues.polymarket.credentials import ApiCredentials
 from polymm.venues.polymarket.gateway import Gateway, GatewaySettings
 from polymm.venues.polymarket.hosts import Hosts
-from polymm.venues.polymarket.relayer_auth import RelayerKey
 from polymm.venues.polymarket.results import SettleResult
-from polymm.venues.polymarket.settling import Settler, SettleSettings
 from polymm.venues.polymarket.signing import Wallet
 from polymm.venues.polymarket.user_feed import UserFeed, UserFeedSettings
+
+if TYPE_CHECKING:
+    from polymm.venues.polymarket.settling import Settler
 
 # An order never waits for a connection: by then the gate may be closed (I6).
 ORDERS: Final = PoolSettings(size=8, waiting_max=0)
@@ -81,14 +82,9 @@ class Access:
             rng=rng,
             clock_ns=clock_ns,
         )
-        self._settler = Settler(
-            hosts,
-            wallet,
-            RelayerKey(credentials.key, wallet.key.address),
-            settings=SettleSettings(deadline_ns_max=SETTLE_NS_MAX),
-            rng=rng,
-            clock_ns=clock_ns,
-        )
+        self._hosts = hosts
+        self._rng = rng
+        self._settler: Settler | None = None
         self.venue = LiveVenue(self.gateway, self, self.api_key, clock_ns)
         self._user = UserFeed(
             hosts.ws_user,
@@ -116,17 +112,18 @@ class Access:
         await self.gateway.open()
         self._stack.push_async_callback(self.gateway.close)
         self._stack.push_async_callback(self.venue.close)
-        await self._settler.open()
-        self._stack.push_async_callback(self._settler.close)
 
     async def hear(self) -> None:
         """Open the user channel, once the engine listens, and wait until it is heard.
+
+        Merges and payouts are possible from then on.
 
         Raises:
             VenueError: The venue refuses the credentials, or says nothing.
         """
         await self._user.open()
         self._stack.push_async_callback(self._user.close)
+        await self._open_settler()
         last_ns = self._clock_ns() + int(LIVE_S_MAX * NS)
         while not self._user.is_live:
             if self._clock_ns() >= last_ns or self._user.refusals:
@@ -143,15 +140,36 @@ class Access:
 
     # Settling
 
+    async def _open_settler(self) -> None:
+        """Connect to relayer and node; loaded by now only: a start cancels everything first."""
+        from polymm.venues.polymarket.relayer_auth import RelayerKey
+        from polymm.venues.polymarket.settling import Settler, SettleSettings
+
+        self._settler = Settler(
+            self._hosts,
+            self.wallet,
+            RelayerKey(self.api_key, self.wallet.key.address),
+            settings=SettleSettings(deadline_ns_max=SETTLE_NS_MAX),
+            rng=self._rng,
+            clock_ns=self._clock_ns,
+        )
+        await self._settler.open()
+        self._stack.push_async_callback(self._settler.close)
+
+    @property
+    def _settling(self) -> "Settler":
+        assert self._settler is not None, "merges and payouts wait until the venue is heard"
+        return self._settler
+
     async def merge(self, market: Market, pairs_e6: int) -> SettleResult:
         """Turn pairs into dollars, and have the venue see it."""
-        result = await self._settler.merge(market, pairs_e6)
+        result = await self._settling.merge(market, pairs_e6)
         await self._refresh(market)
         return result
 
     async def redeem(self, market: Market, *, up_e6: int, down_e6: int) -> SettleResult:
         """Turn winning shares into dollars, and have the venue see it."""
-        result = await self._settler.redeem(market, up_e6=up_e6, down_e6=down_e6)
+        result = await self._settling.redeem(market, up_e6=up_e6, down_e6=down_e6)
         await self._refresh(market)
         return result
 

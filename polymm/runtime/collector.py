@@ -3,19 +3,20 @@
 A desk and all it holds refer to each other, so that only the collector frees what a window took.
 """
 
-import ctypes
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-# Only GNU's C library has it.
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+from functools import cache
+from typing import Any
 
 
 @contextmanager
 def frozen() -> Iterator[None]:
-    """Keep the collector off: what stands now is never looked at again, the rest by `tidy`."""
-    gc.collect()
+    """Keep the collector off: what stands now is never looked at again, the rest by `tidy`.
+
+    What is garbage by now stays, too, which is little: a run begins with a cancel of all, and
+    looking for it would take longer than asking for that.
+    """
     gc.freeze()
     gc.disable()
     try:
@@ -32,5 +33,14 @@ def tidy() -> None:
     the system, or the process would look larger for hours and be no wiser.
     """
     gc.collect()
-    if _trim is not None:
-        _trim(0)
+    trim = _trimmer()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trimmer() -> Callable[[int], Any] | None:
+    """Find what hands memory back; only GNU's C library has it."""
+    import ctypes
+
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)

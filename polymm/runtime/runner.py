@@ -5,7 +5,6 @@ keeps the loop awake, which costs a core and saves the wake-up of each message.
 """
 
 import asyncio
-import platform
 import random
 import secrets
 import signal
@@ -14,9 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from polymm import __version__
 from polymm.research.records import Run
-from polymm.research.tape_facts import market_facts
 from polymm.runtime.access import Access
 from polymm.runtime.account_lock import account_locked
 from polymm.runtime.accounts import WALLETS, local_hosts
@@ -30,7 +27,7 @@ from polymm.runtime.moments import Watch
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.session import Session
-from polymm.runtime.session_parts import SessionEnd, SessionSettings
+from polymm.runtime.session_parts import SessionSettings
 from polymm.runtime.settings import (
     base_parameters,
     close_margin_ns,
@@ -39,7 +36,6 @@ from polymm.runtime.settings import (
     risk_limits,
     to_ns,
 )
-from polymm.runtime.stage_names import stage_times
 from polymm.runtime.state_folder import state_folder
 from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.keys import create_or_derive_key
@@ -187,8 +183,11 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
             await stack.enter_async_context(_minding(child, session))
         with _signals(session, note) as signalled, frozen(), _awake(spin=config.session.spin):
             end = await session.run()
-        facts |= end.facts | _facts(plan, end)
-        run = _assemble(plan, store, end, facts)
+        # What only the end needs is loaded then.
+        from polymm.runtime.live_report import assemble, facts_of
+
+        facts |= end.facts | facts_of(config, end)
+        run = assemble(store, end, facts, is_observed=plan.is_observed)
         return RealTimeEnd(run, tuple(end.faults), signalled[0], end.halted)
 
 
@@ -287,70 +286,3 @@ def _awake(*, spin: bool) -> Iterator[None]:
         yield
     finally:
         handle[0].cancel()
-
-
-# The report
-
-EMBEDDED_FLATTERY = (
-    "The market is synthetic: its traders do not learn, and none of them is faster for money.",
-    "Loopback: no network lies between us and the venue, and nobody else's load.",
-    "Play money: nothing withdraws, nothing is borrowed, capital is as large as was asked for.",
-    "Edge and markout are against the book's own mid, which follows the trades it judges.",
-)
-OBSERVED_FLATTERY = (
-    "Nothing was sent and nothing fills: this shows quotes, not money.",
-    "Our orders stand in no book: nobody reacts to them.",
-)
-# What of the known optimism of paper trading stands otherwise where orders meet a real book.
-EMBEDDED_OPTIMISM = {
-    "own impact ignored": ("avoided", "our orders stand in the book and are taken from it"),
-    "no reaction of others": ("remains", "synthetic traders look at the book, not at us"),
-    "snapshots": ("avoided", "the exchange matches at the moment"),
-    "no queue": ("avoided", "orders stand in the exchange's own queue"),
-    "zero latency": ("modelled", "real sockets, though on one machine"),
-    "instant merge": ("modelled", "a relayer with a life of its own, seconds long"),
-    "infinite capital": ("avoided", "one wallet, held to its balance by the exchange"),
-    "look-ahead by exchange timestamps": ("avoided", "frames act when they arrive"),
-}
-OBSERVED_OPTIMISM = {
-    "no queue": ("avoided", "nothing fills"),
-    "zero latency": ("avoided", "nothing fills"),
-    "instant merge": ("avoided", "nothing is merged"),
-    "look-ahead by exchange timestamps": ("avoided", "frames act when they arrive"),
-}
-
-
-def _facts(plan: RealTimePlan, end: SessionEnd) -> dict[str, str]:
-    config = plan.config
-    facts = {
-        "fair": "filtered mid of the venue's book (no fair value yet)",
-        "configuration": config.digest(),
-        "versions": f"polymm {__version__}, python {platform.python_version()}",
-        "loop": "spinning" if config.session.spin else "sleeping between messages",
-    }
-    prints = end.footprints
-    if prints:
-        last = prints[-1]
-        held = f"{last.tasks} tasks, {last.sockets} sockets, {last.resident_bytes / 2**20:,.1f} MiB"
-        if len(prints) > 3:
-            growth = (last.resident_bytes - prints[2].resident_bytes) / 2**20
-            held += f", {growth:+.1f} MiB since the third window"
-        facts["held, last window"] = held
-    if end.faults:
-        facts["does not add up"] = "; ".join(end.faults)
-    return facts
-
-
-def _assemble(plan: RealTimePlan, store: RunStore, end: SessionEnd, facts: dict[str, str]) -> Run:
-    """Make one run of the session's markets, with what must be said of it."""
-    markets = sorted(store.read(), key=lambda run: (run.market.start_ns, run.market.slug))
-    is_observed = plan.is_observed
-    return Run(
-        queue="observed" if is_observed else "real queue",
-        fill_form="none" if is_observed else "trades",
-        markets=markets,
-        facts=facts | market_facts(run.market for run in markets),
-        flattery=list(OBSERVED_FLATTERY if is_observed else EMBEDDED_FLATTERY),
-        stages=stage_times(end.stages),
-        optimism=dict(OBSERVED_OPTIMISM if is_observed else EMBEDDED_OPTIMISM),
-    )

@@ -21,7 +21,7 @@ from polymm.research.recordings import open_tapes
 from polymm.research.records import MarketRun, Run
 from polymm.research.tape_run import InferredForm, assemble, run_tape
 from polymm.runtime.config import Config
-from polymm.runtime.settings import latency, queues, run_settings
+from polymm.runtime.tape_settings import latency, queues, run_settings
 
 FORMS: Final[dict[str, tuple[InferredForm, ...]]] = {
     "none": ("none",),

@@ -15,13 +15,11 @@ from polymm.runtime.runner import session_settings
 from polymm.runtime.settings import (
     base_parameters,
     close_margin_ns,
-    latency,
     maker_settings,
-    queues,
     reconcile_settings,
     risk_limits,
-    run_settings,
 )
+from polymm.runtime.tape_settings import latency, queues, run_settings
 from polymm.strategy.base import BaseParameters
 
 
