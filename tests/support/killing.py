@@ -3,6 +3,9 @@
 Each time: cancel-all within a second of the new process's start, quoting again (READY) within
 twenty, and no order live at the exchange that this life did not write down before it was sent.
 An order of an earlier life that still lives is one that the engine does not know of.
+
+With ``--jobs`` several do so side by side, each on an exchange of its own. They mostly wait, but
+they begin processes on each other's cores, so a start is then held to what it computes.
 """
 
 import argparse
@@ -11,9 +14,13 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from polymm.engine.records import OrderPlanned, RunBegun
@@ -188,25 +195,55 @@ async def kill_often(
     return kills
 
 
-def main() -> int:
+def kill_share(
+    job: int, times: int, *, seed: int, bound_by_cpu: bool, settings: Mapping[str, object]
+) -> Kills:
+    """One job's lives, in a process of its own; its faults say which job's they are."""
+    shared = kill_often(times, seed + job, bound_by_cpu=bound_by_cpu, settings=settings)
+    kills = asyncio.run(shared)
+    kills.faults = [f"job {job + 1}, {fault}" for fault in kills.faults]
+    return kills
+
+
+def kill_side_by_side(
+    times: int, jobs: int, seed: int, *, bound_by_cpu: bool, settings: Mapping[str, object]
+) -> Kills:
+    """Share the lives among so many processes."""
+    share = partial(kill_share, seed=seed, bound_by_cpu=bound_by_cpu, settings=settings)
+    counts = [times // jobs + (job < times % jobs) for job in range(jobs)]
+    total = Kills()
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for kills in pool.map(share, range(jobs), counts):
+            total.lives += kills.lives
+            total.faults += kills.faults
+    return total
+
+
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.support.killing", description=__doc__)
     parser.add_argument("--times", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=1, help="side by side; implies --lenient")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lenient", action="store_true", help="hold the start to what it computes")
     parser.add_argument("--merge", action="store_true", help="merge pairs, also when it is killed")
-    asked = parser.parse_args()
-    settings = {"cycle.merge": str(asked.merge).lower()}
-    kills = asyncio.run(
-        kill_often(asked.times, asked.seed, bound_by_cpu=asked.lenient, settings=settings)
+    asked = parser.parse_args(arguments)
+    kills = kill_side_by_side(
+        asked.times,
+        min(asked.jobs, asked.times),
+        asked.seed,
+        bound_by_cpu=asked.lenient or asked.jobs > 1,
+        settings={"cycle.merge": str(asked.merge).lower()},
     )
     good = asked.times - len({fault.partition(":")[0] for fault in kills.faults})
     for fault in kills.faults:
         print(f"FAULT: {fault}")
-    slowest = max(kills.lives, key=lambda life: life.cancel_all_s)
-    latest = max(kills.lives, key=lambda life: life.ready_s)
+    sweeps_s = [life.cancel_all_s for life in kills.lives]
+    readies_s = [life.ready_s for life in kills.lives]
     print(
-        f"{good} of {asked.times}, seed {asked.seed}: cancel-all at the latest after "
-        f"{slowest.cancel_all_s:.3f} s, quoting after {latest.ready_s:.2f} s, "
+        f"{good} of {asked.times}, seed {asked.seed}\n"
+        f"  cancel-all after {median(sweeps_s):.3f} s, at the latest {max(sweeps_s):.3f} s, having "
+        f"computed at most {max(life.cpu_s for life in kills.lives):.2f} s\n"
+        f"  quoting after {median(readies_s):.2f} s, at the latest {max(readies_s):.2f} s; "
         f"{sum(sum(life.looks) for life in kills.lives)} live orders looked at"
     )
     return 1 if kills.faults else 0
