@@ -22,6 +22,8 @@ from tests.support.runs import make_run
 Answer = tuple[int, str, str]
 Polymm = Callable[..., Answer]
 
+pytestmark = pytest.mark.waits
+
 COMMAND = [sys.executable, "-m", "polymm", "run", "--window-s", "6", "--windows", "3", "--json"]
 RAISED = "polymm: order size raised to the venue minimum order_size=1 order_min=5 shares"
 

@@ -6,10 +6,13 @@ Lag is no fault here, since the tests take all cores: `python -m benches.path.lo
 import time
 from pathlib import Path
 
+import pytest
+
 WAIT_S = 200
 LAST_WORDS = "market messages and"
 
 
+@pytest.mark.waits
 def test_two_minutes_of_load(verdict: Path) -> None:
     # Another process, begun with the tests, writes its verdict when it is done: mostly long ago.
     until_s = time.monotonic() + WAIT_S

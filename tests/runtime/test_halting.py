@@ -14,6 +14,8 @@ from polymm.runtime.embedded import embedded_exchange
 from polymm.venues.polymarket.gateway import Gateway
 from tests.support.lone_bot import EXCHANGE, PLANNED_S_MAX, Bot, gateway_of
 
+pytestmark = pytest.mark.waits
+
 ANSWER_S_MAX = 20.0
 STOP_S_MAX = 5.0
 

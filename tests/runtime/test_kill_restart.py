@@ -21,6 +21,7 @@ from tests.support.second_lane import Bot
 TIMES = 5
 
 
+@pytest.mark.waits
 def test_five_kills_leave_no_order_unknown() -> None:
     async def scene() -> None:
         async with asyncio.timeout(240):

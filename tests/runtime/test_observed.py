@@ -18,6 +18,8 @@ from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.wire import SignatureType
 from tests.support.live_sessions import configured, make_bot, stored
 
+pytestmark = pytest.mark.waits
+
 READS = {"GET", "HEAD"}
 CONFIG = configured(window_s=6, windows=1)
 

@@ -21,6 +21,8 @@ from polymm.venues.polymarket.wire import SignatureType
 from tests.support.live_sessions import Bot, configured, make_bot, stored
 from tests.support.loopback import until
 
+pytestmark = pytest.mark.waits
+
 CONFIG = configured(window_s=30, windows=5)
 SETTINGS = ServerSettings(
     windows=WindowSettings(length_s=30),
