@@ -61,10 +61,11 @@ RULES = {
     "polymm.exchange": rule(
         "net domain _core venues.polymarket.wire", "aiohttp websockets coincurve orjson numpy"
     ),
-    # The arrays of _core are NumPy's; orjson reads recorded lines; Rich prints the report's tables.
+    # The arrays of _core are NumPy's; orjson reads recorded lines, zstandard our own recordings;
+    # Rich prints the report's tables.
     "polymm.research": rule(
         "_core domain strategy engine exchange.tape exchange.flow",
-        "numpy orjson rich plotly pyarrow optuna dask",
+        "numpy orjson zstandard rich plotly pyarrow optuna dask",
     ),
     "polymm.runtime": rule(
         "_core domain strategy engine net venues exchange research",

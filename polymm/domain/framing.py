@@ -1,4 +1,4 @@
-"""Records in a file: framed, each with a checksum, behind a header; the journal's and a recording's.
+"""Records in a file: framed, each with a checksum, behind a header. Journals and recordings are so.
 
     header   magic 8 bytes, version u32, CRC-32 of those twelve bytes
     frame    length u32 of the payload, CRC-32, kind u8, payload

@@ -7,6 +7,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from polymm.net.pacing import PingClock
 from polymm.net.websocket import (
@@ -22,6 +23,34 @@ from polymm.venues.polymarket.credentials import ApiCredentials
 LIMITS = WebSocketLimits(close_ns_max=200_000_000)
 
 
+OnMessage = Callable[[bytes, int], None]
+
+
+class TappedSocket(Protocol):
+    """Whoever stands before what one socket delivers."""
+
+    @property
+    def take(self) -> OnMessage:
+        """Takes each payload, and hands it on."""
+        ...
+
+    def opened(self, url: str) -> None:
+        """Know that the socket is open."""
+        ...
+
+    def ended(self, reason: str) -> None:
+        """Know why it ended."""
+        ...
+
+
+class SocketTap(Protocol):
+    """Whoever wants to hear all that sockets deliver, as it comes: a recorder."""
+
+    def begin(self, on_message: OnMessage) -> TappedSocket:
+        """Stand before one socket; ``on_message`` takes its payloads otherwise."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialling:
     """How all sockets of a feed are opened and kept.
@@ -32,6 +61,7 @@ class Dialling:
         ping_ns: From one to the next.
         answer_ns_max: Time without a byte after a ping until the link is dead; None where pings
             are not answered.
+        tap: Hears everything first; None for nobody.
     """
 
     url: str
@@ -41,6 +71,7 @@ class Dialling:
     answer_ns_max: int | None
     tls: ssl.SSLContext | None = None
     engine: str = ENGINES[0]
+    tap: SocketTap | None = None
 
 
 class Link:
@@ -59,7 +90,7 @@ class Link:
     def __init__(
         self,
         dialling: Dialling,
-        on_message: Callable[[bytes, int], None],
+        on_message: OnMessage,
         greet: Callable[[], Iterable[bytes]],
         on_end: Callable[[str], None] | None = None,
         on_chunk_end: Callable[[], None] | None = None,
@@ -67,6 +98,9 @@ class Link:
         self.end_reason = ""
         self.opened_ns = 0
         self._dialling = dialling
+        self._tapped = None if dialling.tap is None else dialling.tap.begin(on_message)
+        if self._tapped is not None:
+            on_message = self._tapped.take
         self._receiver = Receiver(
             on_message=on_message, on_close=self._on_close, on_chunk_end=on_chunk_end
         )
@@ -97,6 +131,8 @@ class Link:
             engine=how.engine,
         )
         now_ns = self.opened_ns = how.clock_ns()
+        if self._tapped is not None:
+            self._tapped.opened(how.url)
         self._ping = PingClock(interval_ns=how.ping_ns, now_ns=now_ns)
         for text in self._greet():
             self._socket.send_text(text)
@@ -169,6 +205,8 @@ class Link:
         if not self.end_reason:
             self.end_reason = reason
             self._over.set()
+            if self._tapped is not None:
+                self._tapped.ended(reason)
             if self._on_end is not None:
                 self._on_end(reason)
 

@@ -23,9 +23,10 @@ from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.book_audit import audit
 from polymm.venues.polymarket.feed_market import FeedMarket, OnChange, OnResolved
 from polymm.venues.polymarket.freshness import Cure, MarketFeedSettings, Witness, judge
-from polymm.venues.polymarket.link import Dialling
+from polymm.venues.polymarket.link import Dialling, SocketTap
 from polymm.venues.polymarket.market_line import MarketLine
 from polymm.venues.polymarket.reading import Read
+from polymm.venues.polymarket.venue_time import VenueTime
 
 if TYPE_CHECKING:
     from polymm._core.quoting import HasFields
@@ -65,6 +66,7 @@ class MarketFeed:
         clock_ns: The maker's clock; never falls. Lanes are evaluated by it.
         tls: For wss; the system's trust where None.
         engine: Of the websocket.
+        tap: Hears all frames first.
 
     Attributes:
         counts: What happened, by name.
@@ -84,6 +86,7 @@ class MarketFeed:
         clock_ns: Callable[[], int] = time.monotonic_ns,
         tls: ssl.SSLContext | None = None,
         engine: str = ENGINES[0],
+        tap: SocketTap | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.markets: list[FeedMarket] = []
@@ -96,6 +99,7 @@ class MarketFeed:
             answer_ns_max=self.settings.pong_ns_max,
             tls=tls,
             engine=engine,
+            tap=tap,
         )
         self._read = read
         self._on_change = on_change
@@ -111,6 +115,9 @@ class MarketFeed:
         self._witnesses: dict[FeedMarket, Witness] = {}
         self._rest_books = Decoder()
         self._obstacles: dict[FeedMarket, str] = {}
+        self._time: VenueTime | None = None
+        if self.settings.time_ns:
+            self._time = VenueTime(self.settings.time_ns, self.settings.lag_ns_max)
 
     @property
     def lines(self) -> tuple[MarketLine, ...]:
@@ -172,6 +179,7 @@ class MarketFeed:
             proof_ns_max=self.settings.proof_ns_max,
             mismatch_ns_max=self.settings.mismatch_ns_max,
             now_ns=self._clock_ns(),
+            time=self._time,
         )
         self._witnesses[found] = Witness(found, self.counts, self._rest_books)
         for line in self._lines:
@@ -272,6 +280,8 @@ class MarketFeed:
 
     def check(self, now_ns: int) -> None:
         """Look at everything that time alone can make wrong."""
+        if self._time is not None and self._time.due(now_ns):
+            self._tasks.start(self._ask_time(self._time), "venue time")
         for line in list(self._lines):
             line.link.tick(now_ns, line.recv_ns)
         for seat in self._seats:
@@ -336,6 +346,11 @@ class MarketFeed:
         status, body = await self._read(wire.BOOK_PATH.format(token_id=token_id))
         if not witness.market.is_removed:
             witness.take(token, status, body, now_ns, self._clock_ns())
+
+    async def _ask_time(self, venue: VenueTime) -> None:
+        asked_ns = self._clock_ns()
+        status, body = await self._read(wire.TIME_PATH)
+        venue.take(status, body, asked_ns, self._clock_ns())
 
     def _resolve(self, market: FeedMarket, winner: Token) -> None:
         if market.winner is None and not market.is_removed:

@@ -9,8 +9,9 @@ import random
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -21,7 +22,7 @@ from polymm.net.tasks import minded
 from polymm.net.websocket import ENGINES
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import ApiCredentials
-from polymm.venues.polymarket.link import Dialling, Link, socket_auth
+from polymm.venues.polymarket.link import Dialling, Link, SocketTap, socket_auth
 from polymm.venues.polymarket.price_board import Price, PriceBoard
 from polymm.venues.polymarket.price_reading import (
     PriceFrame,
@@ -98,6 +99,7 @@ class ReferenceFeed:
         on_price: Called once a chunk and price with the newest observation.
         rng: Jitter of waits.
         clock_ns: Stamps what is received; never falls.
+        taps: Hear all frames of a source first, by its name, `POLYBOLT` or `RTDS`.
 
     Attributes:
         board: All that is known.
@@ -117,6 +119,7 @@ class ReferenceFeed:
         clock_ns: Callable[[], int] = time.monotonic_ns,
         tls: ssl.SSLContext | None = None,
         engine: str = ENGINES[0],
+        taps: Mapping[str, SocketTap] = MappingProxyType({}),
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.settings = ReferenceSettings() if settings is None else settings
@@ -144,6 +147,7 @@ class ReferenceFeed:
                 answer_ns_max=answer_ns_max,
                 tls=tls,
                 engine=engine,
+                tap=taps.get(name),
             )
             base_ns, cap_ns = self.settings.backoff_base_ns, self.settings.backoff_ns_max
             return _Source(name, dialling, Backoff(rng, base_ns=base_ns, cap_ns=cap_ns))

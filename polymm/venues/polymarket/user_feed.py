@@ -23,7 +23,7 @@ from polymm.net.tasks import minded
 from polymm.net.websocket import ENGINES
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import ApiCredentials
-from polymm.venues.polymarket.link import Dialling, Link, socket_auth
+from polymm.venues.polymarket.link import Dialling, Link, SocketTap, socket_auth
 from polymm.venues.polymarket.user_events import UserEvent
 from polymm.venues.polymarket.user_reading import read_user_frame
 
@@ -80,6 +80,7 @@ class UserFeed:
             heard last.
         rng: Jitter of the back-off.
         clock_ns: Stamps what is received; never falls.
+        tap: Hears all frames first.
 
     Attributes:
         counts: What happened, by name.
@@ -100,6 +101,7 @@ class UserFeed:
         clock_ns: Callable[[], int] = time.monotonic_ns,
         tls: ssl.SSLContext | None = None,
         engine: str = ENGINES[0],
+        tap: SocketTap | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.refusals = 0
@@ -113,6 +115,7 @@ class UserFeed:
             answer_ns_max=self.settings.pong_ns_max,
             tls=tls,
             engine=engine,
+            tap=tap,
         )
         self._credentials = credentials
         self._on_event = on_event
@@ -147,6 +150,12 @@ class UserFeed:
             self._link.end("closed")
             await self._link.wait_closed()
 
+    def renew(self, credentials: ApiCredentials) -> None:
+        """Listen with another API key: the socket of the old one tells nothing of its orders."""
+        self._credentials = credentials
+        if self._link is not None:
+            self._link.end("renewed")
+
     async def _keep(self) -> None:
         backoff = Backoff(
             self._rng,
@@ -168,7 +177,7 @@ class UserFeed:
                     backoff.succeed()
                     self._was_heard = False
                     self._lose()
-                elif link.end_reason != "mute":
+                elif link.end_reason not in ("mute", "renewed"):
                     self.refusals += 1
             await asyncio.sleep(backoff.next_ns() / 1e9)
 
