@@ -155,7 +155,7 @@ class Dealing:
             listing.writer.note_trade_price(order.token, change.price_e4)
             self._tell_change(now_ns, listing, change)
         for fill in fills:
-            self._hold_open(fill.maker, listing, is_done=fill.is_short or not fill.maker.open_e6)
+            self._hold_open(fill.maker, listing, is_done=fill.is_short or fill.maker.open_e6 <= 0)
         self._hold_open(order, listing, is_done=is_complete or not order.kind.rests)
         trade = self._clearing.match(now_ns, order, fills, listing, booking)
         if order.order_id in self.open:

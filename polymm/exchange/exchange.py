@@ -31,6 +31,8 @@ from polymm.exchange.user_channel import UserMessage
 from polymm.exchange.wallets import CASH, Ledger, Wallet
 
 SPENDER = "exchange"
+# What a wallet has free where one of its orders may be filled beyond its size, 1e-6.
+EXCEEDING_E6 = 1_000_000
 """Who needs the wallets' allowance where a market names no contract."""
 ACTS_MAX = 10_000
 
@@ -154,6 +156,7 @@ class Exchange:
             market.tick_e4,
             market.lot_e6,
             shorten=partial(self.faults.strikes, Fault.FILL_SHORT),
+            exceed=self._exceeds,
         )
         pool = self.ledger.open_pool(market.condition_id, (market.up_token, market.down_token))
         version_text = version if version != "v1" else ""
@@ -181,6 +184,11 @@ class Exchange:
         for hear in self.on_listed:
             hear(listing)
         return listing
+
+    def _exceeds(self, maker: BookOrder) -> bool:
+        """Whether an account's order is filled beyond its size, which its wallet must cover."""
+        is_covered = maker.wallet.free(maker.held_asset) >= EXCEEDING_E6
+        return bool(maker.owner) and is_covered and self.faults.strikes(Fault.FILL_EXCEEDED)
 
     def find(self, token_id: str) -> Listing | None:
         """Give the market of a token."""

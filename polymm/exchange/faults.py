@@ -48,6 +48,7 @@ class Fault(StrEnum):
     TRADE_RETRIED = "trade_retried"
     TRADE_FAILED = "trade_failed"
     FILL_SHORT = "fill_short"
+    FILL_EXCEEDED = "fill_exceeded"
     ORDER_CANCELED = "order_canceled"
     PRICES_SILENT = "prices_silent"
     PRICES_CLOSED = "prices_closed"
@@ -130,6 +131,9 @@ SCENES: Final[Mapping[Fault, Scene]] = {
     Fault.TRADE_FAILED: Scene(Place.BOOK, "trade", "FAILED after MATCHED: undone"),
     Fault.FILL_SHORT: Scene(
         Place.BOOK, "maker filled whole", "filled and done one lot short of its size"
+    ),
+    Fault.FILL_EXCEEDED: Scene(
+        Place.BOOK, "maker of an account filled whole", "filled one lot beyond its size"
     ),
     Fault.ORDER_CANCELED: Scene(
         Place.BOOK, "order that rests", "cancelled by the venue, status INVALID", (100, 5_000)

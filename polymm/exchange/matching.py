@@ -155,7 +155,7 @@ class _Level:
 _up_price = attrgetter("up_price_e4")
 
 
-def never() -> bool:
+def never(*_: object) -> bool:
     """Decide against whatever is asked."""
     return False
 
@@ -167,15 +167,22 @@ class Ladder:
         tick_e4: Price grid, 1e-4 dollars; kept for those who look, not enforced here.
         lot_e6: Fills are whole lots, so that every amount is whole micro-dollars.
         shorten: Asked for each maker that would be filled whole; True fills it a lot short.
+        exceed: Likewise, where the taker wants more; True fills it a lot beyond its size.
     """
 
     def __init__(
-        self, tick_e4: int, lot_e6: int = 10_000, *, shorten: Callable[[], bool] = never
+        self,
+        tick_e4: int,
+        lot_e6: int = 10_000,
+        *,
+        shorten: Callable[[], bool] = never,
+        exceed: Callable[[BookOrder], bool] = never,
     ) -> None:
         self.tick_e4 = tick_e4
         self.prices: tuple[list[int], list[int]] = ([], [])  # ascending, both sides
         self._lot_e6 = lot_e6
         self._shorten = shorten
+        self._exceed = exceed
         self._levels: tuple[dict[int, _Level], dict[int, _Level]] = ({}, {})
 
     @property
@@ -251,9 +258,12 @@ class Ladder:
                     size_e6 = left_e6
                 if not size_e6:
                     return fills, True
-                is_short = size_e6 == rests_e6 > lot_e6 and not is_trial and self._shorten()
+                is_whole = size_e6 == rests_e6 > lot_e6 and not is_trial
+                is_short = is_whole and self._shorten()
                 if is_short:
                     size_e6 -= lot_e6
+                elif is_whole and size_e6 + lot_e6 <= left_e6 and self._exceed(maker):
+                    size_e6 += lot_e6
                 if budget_e6 is not None:
                     budget_e6 -= own_e4 * size_e6 // 10_000
                 left_e6 -= size_e6
@@ -274,7 +284,7 @@ class Ladder:
         for up_price_e4, group in groupby(fills, key=_up_price):
             level = self._levels[side][up_price_e4]
             for maker, size_e6, _, is_short in group:
-                gone = maker.open_e6 if is_short else size_e6
+                gone = maker.open_e6 if is_short else min(size_e6, maker.open_e6)
                 level.total_e6 -= gone
                 if gone == maker.open_e6:
                     del level.orders[maker.order_id]

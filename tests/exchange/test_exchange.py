@@ -162,6 +162,19 @@ def test_side_of_the_request_is_the_orders_own(scene):
     assert (order.up_side, order.up_price_e4) == (0, 7_000)
 
 
+def test_a_maker_is_filled_a_lot_beyond_its_size_where_the_taker_wants_more(scene):
+    scene.buy(scene.ann, 50, 10)
+    scene.exchange.faults.set(Fault.FILL_EXCEEDED, 1.0)
+    scene.sell(scene.bob, 50, 10)
+    assert not scene.exchange.faults.struck[Fault.FILL_EXCEEDED]
+    bid = scene.buy(scene.ann, 50, 10).order_id
+    assert scene.sell(scene.bob, 50, 12).taking_e6 == 10_010_000 // 2
+    assert bid not in scene.exchange.dealing.open
+    assert scene.told(scene.ann)[-1]["size_matched"] == "10.01"
+    assert scene.listing.ladder.size_e6(1, 5_000) == 1_990_000
+    scene.exchange.audit()
+
+
 def test_fill_or_kill_that_a_short_fill_leaves_incomplete_is_refused_as_such(scene):
     scene.sell(scene.ann, 50, 10)
     scene.exchange.faults.set(Fault.FILL_SHORT, 1.0)

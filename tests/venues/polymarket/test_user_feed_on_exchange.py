@@ -169,6 +169,21 @@ def test_an_order_that_is_done_a_hundredth_early_says_so() -> None:
     play_user(scene)
 
 
+@turns_on(Fault.FILL_EXCEEDED)
+def test_an_order_that_is_filled_beyond_its_size_says_so() -> None:
+    async def scene(party: Party, heard: Heard, bob: Guest) -> None:
+        party.hall.faults.set(Fault.FILL_EXCEEDED, 1.0, limit=1)
+        await heard.guest.buy(40, 10)
+        await bob.sell(40, 11)
+        await until(lambda: TradeStatus.CONFIRMED in heard.statuses)
+        assert heard.up_e6 == 10_010_000
+        (last,) = (one for one in heard.events if isinstance(one, OrderEvent) and one.matched_e6)
+        assert (last.status, last.matched_e6, last.size_e6) == ("MATCHED", 10_010_000, 10_000_000)
+        assert heard.guest.open_ids() == []
+
+    play_user(scene)
+
+
 @turns_on(Fault.USER_CLOSED)
 def test_a_torn_user_socket_is_a_gap() -> None:
     async def scene(party: Party, heard: Heard, bob: Guest) -> None:
