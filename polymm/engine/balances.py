@@ -49,7 +49,7 @@ class Comparison:
 
     Attributes:
         agreed_ns: By market, "" for cash: when the last of two equal reads began that agree with
-            the ledger, or were made to.
+            the ledger, or were made to; cash beyond the ledger's is no reason to wait.
     """
 
     def __init__(
@@ -130,11 +130,16 @@ class Comparison:
                     self._open(read, is_equal=is_equal and is_told)
                 elif self._differs(key, read, shares[key], patience_ns) and is_told:
                     self._take_over(now_ns, key, read, shares[key])
-                is_agreed = is_agreed and is_equal and key not in self._differences
+                is_agreed = is_agreed and is_equal and not self._is_missing(key)
             if is_agreed:
                 self.agreed_ns[market] = read.began_ns
         if any(market not in self.agreed_ns for market in markets):
             self._clock.want(read.began_ns + settings.apart_ns)
+
+    def _is_missing(self, key: _Key) -> bool:
+        """Whether a balance differs in a way that forbids to trade: not so more cash than ours."""
+        known = self._differences.get(key)
+        return known is not None and (key != CASH or known.balance_e6 < known.before_e6)
 
     def _open(self, read: BalancesRead, *, is_equal: bool) -> None:
         """Take the cash over unless what is not settled yet explains it.

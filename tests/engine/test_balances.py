@@ -137,6 +137,18 @@ def test_a_balance_that_comes_late_into_a_recovery_corrects_nothing() -> None:
     assert len(scene.asked(ev.Correction)) == 1
 
 
+def test_cash_from_outside_does_not_hold_a_recovery_up() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.venue.cash_e6 += 5_000_000
+    scene.reconciler.resync(scene.now_ns, "stall")
+    assert scene.run_until(lambda: ready(scene)) < 4
+    scene.venue.cash_e6 -= 6_000_000
+    scene.reconciler.resync(scene.now_ns, "stall")
+    assert scene.run_until(lambda: ready(scene), 90.0) > 60
+    assert scene.alarms() == ["balance_differs"]
+
+
 def test_nothing_is_corrected_before_all_trades_are_told() -> None:
     scene = Scene()
     scene.start_ready()
