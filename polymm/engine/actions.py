@@ -71,6 +71,14 @@ class ReadPreflight(NamedTuple):
 
 
 @final
+class ReadKeys(NamedTuple):
+    """Have the venue give the API credentials anew, and use them from then on.
+
+    Answered by KeysRead or ReadFailed.
+    """
+
+
+@final
 class Beat(NamedTuple):
     """Send a heartbeat. Answered by BeatAnswered."""
 
@@ -168,7 +176,7 @@ class LimitReached(NamedTuple):
 # Nothing else is to be done about these: the journal takes them out of what a step answered.
 Memo = OrderEnded | TradesKnown | Correction | ResultKnown | Counted | LimitReached
 
-Read = ReadOpen | ReadOrder | ReadTrades | ReadBalances | ReadPreflight
+Read = ReadOpen | ReadOrder | ReadTrades | ReadBalances | ReadPreflight | ReadKeys
 
 Action = (
     Post
@@ -179,6 +187,7 @@ Action = (
     | ReadTrades
     | ReadBalances
     | ReadPreflight
+    | ReadKeys
     | Beat
     | MergePairs
     | Alarm

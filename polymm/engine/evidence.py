@@ -264,6 +264,14 @@ class PreflightRead(NamedTuple):
     recv_ns: int
 
 
+@final
+class KeysRead(NamedTuple):
+    """The venue gave API credentials anew: what is sent after ``recv_ns`` carries them."""
+
+    began_ns: int
+    recv_ns: int
+
+
 # The rest of the world.
 
 
@@ -366,6 +374,7 @@ Event = (
     | Correction
     | ReadFailed
     | PreflightRead
+    | KeysRead
     | BeatAnswered
     | UserChannel
     | BookChanged

@@ -13,6 +13,7 @@ from polymm.engine.actions import (
     Alarm,
     Read,
     ReadBalances,
+    ReadKeys,
     ReadOpen,
     ReadPreflight,
     ReadTrades,
@@ -139,7 +140,7 @@ class ReadClock:
 
 
 class Reads:
-    """The four reads that prove and keep proven, and how far back trades are known.
+    """The four reads that prove and keep proven, how far back trades are known, and the keys.
 
     Args:
         fills: Whose provisional fills are read again until they are settled.
@@ -150,6 +151,7 @@ class Reads:
 
     Attributes:
         lists, trades, balances, preflight: Their clocks.
+        keys: Of keys that the venue gives anew when it refuses ours; they are asked for once.
         known_ns: Trades matched before are all told (venue time).
         is_start: Whether trades are read from further back, as after a start.
     """
@@ -179,11 +181,14 @@ class Reads:
         self.trades = clock(self._make_trades, settings.trades_ns)
         self.balances = clock(lambda _: ReadBalances(tuple(quoted())), settings.balances_ns)
         self.preflight = clock(lambda _: ReadPreflight(), settings.preflight_ns)
+        self.keys = clock(lambda _: ReadKeys(), NEVER_NS)
+        self._wants_keys = False
         self._clocks = {
             ReadKind.OPEN: self.lists,
             ReadKind.TRADES: self.trades,
             ReadKind.BALANCES: self.balances,
             ReadKind.PREFLIGHT: self.preflight,
+            ReadKind.KEYS: self.keys,
         }
 
     def begin(self, now_ns: int, known_ns: int) -> None:
@@ -210,6 +215,12 @@ class Reads:
 
     def tick(self, now_ns: int) -> None:
         """Ask for what is due."""
+        wants_keys = self._gate.wants_keys
+        if wants_keys and not self._wants_keys:
+            self.keys.want(now_ns)
+        elif self._wants_keys and not wants_keys:
+            self.keys.succeed(now_ns, now_ns)
+        self._wants_keys = wants_keys
         for clock in self._clocks.values():
             clock.tick(now_ns)
 

@@ -92,6 +92,11 @@ class RiskGate:
         """Whether balances should be read: the venue refused an order for lack of them."""
         return self.watch.wants_balances
 
+    @property
+    def wants_keys(self) -> bool:
+        """Whether the keys should be derived anew: the venue refuses them."""
+        return self.watch.wants_keys
+
     def close(
         self, now_ns: int, reason: str, market: str = "", *, until_ns: int = NEVER_NS
     ) -> None:

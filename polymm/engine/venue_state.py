@@ -21,7 +21,7 @@ SPELLS: Final[Mapping[str, str]] = MappingProxyType(
         "disabled": "the venue takes nothing, not even cancels: all orders count as live",
         "cancel_only": "the venue takes cancels only: all orders are pulled",
         "blocked": "the venue refuses us at the edge",
-        "unauthorized": "the venue refuses our keys until it answers them again",
+        "unauthorized": "the venue refuses our keys; they are derived anew, once",
     }
 )
 # Answers to a placement after which none will ever be taken.
@@ -30,6 +30,9 @@ GLOBAL_REJECTS: Final = frozenset(
 )
 _ALARMS: Final = {"blocked": "venue_blocks", "unauthorized": "keys_refused"}
 _KEYS: Final = "unauthorized"
+_AGAIN: Final = "keys_refused_again"
+# Answers to who asks for keys that say that there are none to be had.
+_NO_KEYS: Final = frozenset({_KEYS, "refused", "banned"})
 _RESTART: Final = "restarting"
 
 
@@ -42,6 +45,7 @@ class VenueState:
 
     Attributes:
         throttled_ns: No placement goes out before.
+        wants_keys: The keys are to be derived anew.
     """
 
     __slots__ = (
@@ -51,9 +55,11 @@ class VenueState:
         "_limits",
         "_recovered_ns",
         "_refused_ns",
+        "_renewed_ns",
         "_throttle",
         "_until_ns",
         "throttled_ns",
+        "wants_keys",
     )
 
     def __init__(self, limits: RiskLimits, findings: Findings) -> None:
@@ -69,6 +75,9 @@ class VenueState:
         self._is_refused = False
         self._refused_ns = 0
         self._recovered_ns = -1
+        # When they were derived anew, -1 for never.
+        self._renewed_ns = -1
+        self.wants_keys = False
 
     def refused(self, now_ns: int, reason: str, sent_ns: int, retry_after_ns: int = 0) -> None:
         """Take the reason of any answer that is not what was asked for.
@@ -106,24 +115,43 @@ class VenueState:
     def answered(self, now_ns: int, sent_ns: int) -> None:
         """Take any answer that only good keys get."""
         if self._is_refused and sent_ns > self._refused_ns:
-            self._is_refused = False
+            self._is_refused = self.wants_keys = False
             self._recovered_ns = now_ns
             self._findings.reopenings.append(_KEYS)
 
+    def keys_renewed(self, recv_ns: int) -> None:
+        """Know that what is sent from then on carries keys that the venue has just given."""
+        self.wants_keys = False
+        self._renewed_ns = recv_ns
+
+    def keys_denied(self, reason: str) -> None:
+        """Take why the venue gave no keys; where it knows of none, nobody can help."""
+        if self._is_refused and reason in _NO_KEYS:
+            self.wants_keys = False
+            self._halt(_AGAIN, "", f"none are given: {reason}")
+
     def _keys_refused(self, now_ns: int, sent_ns: int) -> None:
-        """Wait for a good answer the first time; the second time nobody can help."""
-        recovered_ns = self._recovered_ns
-        if sent_ns <= recovered_ns:
-            # It belongs to the spell that is over.
+        """Derive them anew and wait for a good answer; the second time nobody can help."""
+        if sent_ns <= max(self._recovered_ns, self._renewed_ns):
+            # It belongs to the spell that is over, or to the keys from before.
             return
         self._refused_ns = max(self._refused_ns, sent_ns)
+        is_again = self._is_soon_after(now_ns, self._renewed_ns)
+        if not self._is_refused:
+            is_again = is_again or self._is_soon_after(now_ns, self._recovered_ns)
+        elif not is_again:
+            return
+        if is_again:
+            self._halt(_AGAIN, "", SPELLS[_KEYS])
+        self.wants_keys = not is_again
         if self._is_refused:
             return
-        if recovered_ns >= 0 and now_ns - recovered_ns < self._limits.unauthorized_window_ns:
-            self._halt("keys_refused_again", "", SPELLS[_KEYS])
         self._is_refused = True
         self._alarm(_KEYS)
         self._findings.closings.append(Closing(_KEYS))
+
+    def _is_soon_after(self, now_ns: int, at_ns: int) -> bool:
+        return at_ns >= 0 and now_ns - at_ns < self._limits.unauthorized_window_ns
 
     def _halt(self, name: str, subject: str, text: str) -> None:
         self._findings.closings += (Closing(name), Closing("halted"))

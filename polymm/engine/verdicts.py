@@ -55,3 +55,4 @@ class ReadKind(IntEnum):
     TRADES = 2
     BALANCES = 3
     PREFLIGHT = 4
+    KEYS = 5

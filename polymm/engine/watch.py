@@ -12,7 +12,7 @@ from polymm.engine import evidence as ev
 from polymm.engine.actions import Alarm
 from polymm.engine.breakers import Burst, Grid, Rests, Slowness
 from polymm.engine.events import NEVER_NS
-from polymm.engine.evidence import CancelVerdict, PlaceVerdict
+from polymm.engine.evidence import CancelVerdict, PlaceVerdict, ReadKind
 from polymm.engine.exposure import LiveOrder, OrdersView
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.findings import Closing, Findings
@@ -89,12 +89,18 @@ class Watch:
             ev.BalancesRead: self._balances,
             ev.ReadFailed: self._read_failed,
             ev.PreflightRead: self._preflight,
+            ev.KeysRead: self._keys,
             ev.BeatAnswered: self._beat,
             ev.UserChannel: self._user,
             ev.Stalled: self._stalled,
             ev.Mark: self._mark,
             ev.MarketSettled: self._settled,
         }
+
+    @property
+    def wants_keys(self) -> bool:
+        """Whether the keys should be derived anew."""
+        return self._venue.wants_keys
 
     def refusal(self, now_ns: int, market: str, place: Place) -> str:
         """Say why an order must wait, "" where it need not."""
@@ -251,7 +257,13 @@ class Watch:
         self._venue.answered(now_ns, event.began_ns)
 
     def _read_failed(self, now_ns: int, event: ev.ReadFailed) -> None:
-        self._venue.refused(now_ns, event.reason, event.began_ns)
+        if event.kind is ReadKind.KEYS:
+            self._venue.keys_denied(event.reason)
+        else:
+            self._venue.refused(now_ns, event.reason, event.began_ns)
+
+    def _keys(self, now_ns: int, event: ev.KeysRead) -> None:
+        self._venue.keys_renewed(event.recv_ns)
 
     def _balances(self, now_ns: int, event: ev.BalancesRead) -> None:
         self._read(now_ns, event)

@@ -13,19 +13,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from polymm.domain.market import NS, Market
-from polymm.errors import VenueError
+from polymm.errors import CredentialError, VenueError
 from polymm.net.http_pool import PoolSettings
 from polymm.runtime.money_book import MoneyBook
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.venue_port import LiveVenue
-from polymm.venues.polymarket.credentials import ApiCredentials
+from polymm.venues.polymarket.credentials import ApiCredentials, Secret
 from polymm.venues.polymarket.gateway import Gateway, GatewaySettings
 from polymm.venues.polymarket.hosts import Hosts
+from polymm.venues.polymarket.keys import create_or_derive_key
+from polymm.venues.polymarket.link import SocketTap
 from polymm.venues.polymarket.results import SettleResult
 from polymm.venues.polymarket.signing import Wallet
 from polymm.venues.polymarket.user_feed import UserFeed, UserFeedSettings
 
 if TYPE_CHECKING:
+    from polymm.venues.polymarket.relayer_auth import RelayerKey
     from polymm.venues.polymarket.settling import Settler
 
 # An order never waits for a connection: by then the gate may be closed (I6).
@@ -68,6 +71,7 @@ class Access:
         clock_ns: Callable[[], int],
         ahead_ticks: int = 0,
         user_age_ns_max: int = 2 * NS,
+        tap: SocketTap | None = None,
     ) -> None:
         self.wallet = wallet
         self.api_key = credentials.key
@@ -84,8 +88,10 @@ class Access:
         )
         self._hosts = hosts
         self._rng = rng
+        self._relayer_key: RelayerKey | None = None
         self._settler: Settler | None = None
         self.venue = LiveVenue(self.gateway, self, self.api_key, clock_ns)
+        self.venue.renew_keys = self.renew_keys
         self._user = UserFeed(
             hosts.ws_user,
             credentials,
@@ -95,6 +101,7 @@ class Access:
             rng=rng,
             settings=UserFeedSettings.within(user_age_ns_max),
             clock_ns=clock_ns,
+            tap=tap,
         )
         self._stack = AsyncExitStack()
 
@@ -138,6 +145,27 @@ class Access:
         """End all connections."""
         await self._stack.aclose()
 
+    async def renew_keys(self) -> Secret:
+        """Have the venue give API credentials anew, and use them from here on.
+
+        Raises:
+            VenueError: It gives none.
+        """
+        try:
+            credentials = await create_or_derive_key(
+                self._hosts, self.wallet.key, rng=self._rng, clock_ns=self._clock_ns
+            )
+        except CredentialError:
+            raise VenueError(
+                "unreadable", "API credentials must be such as can be used", is_known=False
+            ) from None
+        self.api_key = credentials.key
+        self.gateway.renew(credentials)
+        self._user.renew(credentials)
+        if self._relayer_key is not None:
+            self._relayer_key.renew(credentials.key)
+        return credentials.key
+
     # Settling
 
     async def _open_settler(self) -> None:
@@ -145,10 +173,11 @@ class Access:
         from polymm.venues.polymarket.relayer_auth import RelayerKey
         from polymm.venues.polymarket.settling import Settler, SettleSettings
 
+        self._relayer_key = RelayerKey(self.api_key, self.wallet.key.address)
         self._settler = Settler(
             self._hosts,
             self.wallet,
-            RelayerKey(self.api_key, self.wallet.key.address),
+            self._relayer_key,
             settings=SettleSettings(deadline_ns_max=SETTLE_NS_MAX),
             rng=self._rng,
             clock_ns=self._clock_ns,

@@ -12,6 +12,7 @@ from polymm.engine.actions import (
     Finished,
     Read,
     ReadBalances,
+    ReadKeys,
     ReadOpen,
     ReadOrder,
     ReadPreflight,
@@ -133,6 +134,8 @@ class ObservedVenue:
                 self._later(ev.BalancesRead(self._cash_e6, shares, now_ns, now_ns))
             case ReadPreflight():
                 self._later(ev.PreflightRead((), 0, now_ns, now_ns))
+            case ReadKeys():
+                self._later(ev.KeysRead(now_ns, now_ns))
 
     def _remove(self, order: str, now_ns: int) -> None:
         found = self._resting.pop(order, None)

@@ -19,6 +19,7 @@ from polymm.engine.actions import (
     Finished,
     Read,
     ReadBalances,
+    ReadKeys,
     ReadOpen,
     ReadOrder,
     ReadPreflight,
@@ -83,6 +84,7 @@ class LiveVenue:
         take: Takes every event; set it before anything is sent.
         my_orders: Hashes of all orders the engine knows.
         on_placed: Told of each placement's answer, for its time stamps.
+        renew_keys: Has the venue give API credentials anew, and everything use them.
         on_alarm, on_finish: Told what the engine tells people, and that it is done.
         counts: What was odd, by name.
         written: Orders whose bytes were handed over, with when; whoever reads them clears it.
@@ -95,6 +97,7 @@ class LiveVenue:
         self.take: OnEvent = nobody
         self.my_orders: Container[str] = ()
         self.on_placed: Callable[[PlaceResult], None] = nobody
+        self.renew_keys: Callable[[], Awaitable[Secret]] = no_keys
         self.on_alarm: Callable[[Alarm], None] = nobody
         self.on_finish: Callable[[Finished], None] = nobody
         self.counts: Counter[str] = Counter()
@@ -250,6 +253,8 @@ class LiveVenue:
                 self._start(ev.ReadKind.BALANCES, "", self._read_balances(markets))
             case ReadPreflight():
                 self._start(ev.ReadKind.PREFLIGHT, "", self._read_preflight())
+            case ReadKeys():
+                self._start(ev.ReadKind.KEYS, "", self._read_keys())
 
     def _start(self, kind: ev.ReadKind, subject: str, asking: Awaitable[ev.Event]) -> None:
         self._tasks.start(self._ask(kind, subject, self._clock_ns(), asking))
@@ -338,6 +343,11 @@ class LiveVenue:
         is_allowed = [allowances_e6.get(one, unnamed_e6) > 0 for one in wanted or known]
         return all(is_allowed) if wanted else any(is_allowed)
 
+    async def _read_keys(self) -> ev.Event:
+        began_ns = self._clock_ns()
+        self._api_key = await self.renew_keys()
+        return ev.KeysRead(began_ns, self._clock_ns())
+
     # Merges
 
     def merge(self, market: str, pairs_e6: int) -> None:
@@ -364,6 +374,11 @@ class LiveVenue:
             if attempt < MERGE_TRIES:
                 await asyncio.sleep(MERGE_RETRY_S)
         return ev.MergeFailed(market, pairs_e6, result.reason)
+
+
+async def no_keys() -> Secret:
+    """Stand for a venue that gives no keys."""
+    raise VenueError("refused", "nobody is asked for keys", is_known=True)
 
 
 def nobody(*_: object) -> None:

@@ -55,6 +55,7 @@ class Call(ABC):
     is_post: ClassVar[bool] = False
     is_cancel: ClassVar[bool] = False
     is_read: ClassVar[bool] = False
+    needs_key: ClassVar[bool] = True
     cost = 1
     market = ""
     orders: tuple[str, ...] = ()
@@ -337,6 +338,20 @@ class PreflightCall(ReadCall):
 
     def events(self, recv_ns: int) -> Sequence[ev.Event]:
         return (ev.PreflightRead(self._faults, self._skew_ns, self.sent_ns, recv_ns),)
+
+
+class KeysCall(ReadCall):
+    """POST /auth/api-key and GET /auth/derive-api-key: signed, so that no API key is refused."""
+
+    kind = "read_keys"
+    read_kind = ev.ReadKind.KEYS
+    needs_key = False
+
+    def act(self, now_ns: int) -> Refusal | None:
+        return None
+
+    def events(self, recv_ns: int) -> Sequence[ev.Event]:
+        return (ev.KeysRead(self.sent_ns, recv_ns),)
 
 
 class BeatCall(Call):

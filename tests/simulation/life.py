@@ -13,6 +13,7 @@ from polymm.engine.actions import (
     Finished,
     Read,
     ReadBalances,
+    ReadKeys,
     ReadOpen,
     ReadOrder,
     ReadPreflight,
@@ -29,6 +30,7 @@ from tests.simulation.calls import (
     BeatCall,
     Call,
     CancelCall,
+    KeysCall,
     OpenCall,
     OrderCall,
     PostCall,
@@ -321,6 +323,8 @@ class Life:
                 call = BalancesCall(wire, markets)
             case ReadPreflight():
                 call = PreflightCall(wire)
+            case ReadKeys():
+                call = KeysCall(wire)
         wire.send(self.world.now_ns, call, self.take)
 
     def merge(self, market: str, pairs_e6: int) -> None:

@@ -251,7 +251,7 @@ class Wire:
         ):
             if faults.strikes(fault):
                 return throttled._replace(retry_after_s=-(-faults.duration_ns(fault) // NS))
-        if faults.strikes(Fault.UNAUTHORIZED):
+        if call.needs_key and faults.strikes(Fault.UNAUTHORIZED):
             return refusals.UNAUTHORIZED
         if not (call.is_post or call.is_cancel):
             return None

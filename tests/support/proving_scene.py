@@ -287,7 +287,7 @@ class Scene:
                 answer(lambda: [ev.BeatAnswered(self.venue.beats, "", sent_ns, 0)])
             case act.ReadOpen() | act.ReadOrder() | act.ReadTrades():
                 answer(lambda: [self.venue.read(action, sent_ns)])
-            case act.ReadBalances() | act.ReadPreflight():
+            case act.ReadBalances() | act.ReadPreflight() | act.ReadKeys():
                 answer(lambda: [self.venue.read(action, sent_ns)])
             case _:
                 pass

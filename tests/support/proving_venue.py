@@ -19,6 +19,7 @@ KINDS = {
     act.ReadTrades: ReadKind.TRADES,
     act.ReadBalances: ReadKind.BALANCES,
     act.ReadPreflight: ReadKind.PREFLIGHT,
+    act.ReadKeys: ReadKind.KEYS,
 }
 
 
@@ -92,5 +93,7 @@ class ScriptedVenue:
                     for token in Token
                 )
                 return ev.BalancesRead(self.cash_e6, shares, began_ns, 0)
+            case act.ReadKeys():
+                return ev.KeysRead(began_ns, 0)
             case _:
                 return ev.PreflightRead(self.faults, 0, began_ns, 0)

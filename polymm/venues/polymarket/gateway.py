@@ -217,6 +217,11 @@ class Gateway:
     def _services(self) -> tuple[Service, ...]:
         return self._orders, self._cancels, self._beats, self._queries
 
+    def renew(self, credentials: ApiCredentials) -> None:
+        """Ask and place with another API key of the wallet from here on."""
+        self._requests.renew(RequestSigner(self.wallet.key.address, credentials))
+        self.placements.renew(credentials.key)
+
     def prepare(self, market: Market) -> None:
         """Prepare all that stays the same of a market's orders; else its first order does it."""
         self.placements.prepare(market)

@@ -117,6 +117,11 @@ class Placements:
             for side in Side:
                 self._family(market, token, side)
 
+    def renew(self, owner: Secret) -> None:
+        """Let orders belong to another API key from here on; none that was signed ahead is used."""
+        self._envelopes = Envelopes(owner)
+        self.ahead.forget(lambda _: True)
+
     def forget(self, market: Market) -> None:
         """Drop what was prepared, and what was signed ahead."""
         tokens = (market.up_token, market.down_token)

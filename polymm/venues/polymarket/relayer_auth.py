@@ -23,6 +23,15 @@ class RelayerKey(Unprintable):
     __slots__ = ("_key", "address")
 
     def __init__(self, key: Secret, address: str) -> None:
+        self.renew(key)
+        self.address = checksummed(address)
+
+    def renew(self, key: Secret) -> None:
+        """Use another key from here on.
+
+        Raises:
+            CredentialError: It cannot stand in a header.
+        """
         text = key.reveal()
         is_header = text.isascii() and text.isprintable() and " " not in text
         if not is_header or not 1 <= len(text) <= _KEY_CHARS_MAX:
@@ -31,7 +40,6 @@ class RelayerKey(Unprintable):
                 f"a relayer key must be 1 to {_KEY_CHARS_MAX} printable characters without blanks"
             )
         self._key = key
-        self.address = checksummed(address)
 
     def headers(
         self, timestamp_s: int, method: str, path: str, body: bytes = b""

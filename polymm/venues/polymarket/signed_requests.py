@@ -58,6 +58,10 @@ class SignedRequests(Unprintable):
         )
         self._heads = {(method, path): self._head(method, path) for method, path in _USUAL}
 
+    def renew(self, signer: RequestSigner) -> None:
+        """Let another key of the same account ask from here on."""
+        self._signer = signer
+
     def venue_ns(self) -> int:
         """The venue's time of day, as far as it is known."""
         return self._wall_ns() + self.skew.offset_ns
