@@ -101,6 +101,7 @@ SWITCHES: Final[Mapping[AnyFault, Switch]] = {
     Fault.TRADE_RETRIED: Switch((44,), 0.2, 0.8),
     Fault.TRADE_FAILED: Switch((44,), 0.05, 0.4),
     Fault.FILL_SHORT: Switch((26, 40), 0.2, 0.9),
+    Fault.FILL_EXCEEDED: Switch((27,), 0.1, 0.9),
     Fault.ORDER_CANCELED: Switch((31,), 0.03, 0.3, (100, 5_000)),
     Fault.PRICES_SILENT: Switch((13,), 0.01, 0.05, (3_000, 9_000)),
     Fault.PRICES_CLOSED: Switch((13,), 0.005, 0.05),

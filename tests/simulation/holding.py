@@ -241,7 +241,9 @@ class BeliefChecks:
         true = truth.shares_e6(market)
         merging_e6 = truth.merging_e6[market] + self.untold_e6.get(market, 0)
         for token in _TOKENS:
-            if not lows[token] - merging_e6 - DUST_E6 <= true[token] <= highs[token] + DUST_E6:
+            # What is filled beyond an order's size is known once it is told of.
+            dust_e6 = DUST_E6 + truth.exceeded_e6[market][token]
+            if not lows[token] - merging_e6 - dust_e6 <= true[token] <= highs[token] + dust_e6:
                 text = f"{token.name} of {market} is {true[token]}"
                 raise Violated("I8", f"{text}, believed {lows[token]}..{highs[token]}", now_ns)
         self._check_limit(now_ns, market, lows, highs)

@@ -81,6 +81,7 @@ class Truth:
         voided: Times of failures.
         changed_ns: When something of ours last happened.
         settled_ns: When a trade of ours was last matched or settled, by market.
+        exceeded_e6: Shares by which orders were filled beyond their size, (Up, Down) by market.
         touched: Markets something happened in since this was last cleared.
         histories: True touches by market.
         on_arrive: Called when a request of ours reaches the venue's engine.
@@ -104,6 +105,7 @@ class Truth:
         self.voided: list[int] = []
         self.changed_ns = 0
         self.settled_ns: dict[str, int] = {}
+        self.exceeded_e6: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.touched: set[str] = set()
         self.histories: dict[str, TouchHistory] = {}
         self.on_arrive: Callable[[int, OrderRequest, Listing], None] = _ignore
@@ -190,6 +192,7 @@ class Truth:
             self.merged_e6,
             self.merging_e6,
             self.pending,
+            self.exceeded_e6,
         ):
             column.pop(market, None)
 
@@ -240,6 +243,9 @@ class Truth:
             for order, size_e6, price_e4 in orders
             if order.owner == self.owner
         ]
+        for order, _, _ in orders:
+            if order.owner == self.owner and order.matched_e6 > order.size_e6:
+                self.exceeded_e6[market][order.token] += order.matched_e6 - order.size_e6
         net = self.net_e6[market]
         for leg in legs:
             net[leg.token] += leg.sign * leg.size_e6
