@@ -9,22 +9,16 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 
-from polymm._core.book cimport (
-    Book,
-    BookState,
-    Grid,
-    best_ask,
-    best_bid,
-    clear_grid,
-    drop_older,
-    end_epoch,
-    set_level,
+from polymm._core.apply cimport (
+    add_level, begin_book, change_level, change_tick, end_book, newest_snapshot, note_trade,
+    pass_stamp,
 )
+from polymm._core.book cimport Book, BookState, best_ask, best_bid
 from polymm._core.fastpass cimport fast_frame
 from polymm._core.lane cimport Lane
 from polymm._core.layout cimport (
     ASK, BID, CHANGED, CROSSED, DOWN, FOREIGN, GRID, IGNORED, LATE, MISMATCH, NO_EPOCH, RESOLVED,
-    SNAPSHOT, TICK_SIZE, TOLERANT, TOP, TRADE, UP, whole_t,
+    TOLERANT, TOP, UP, whole_t,
 )
 from polymm._core.staging cimport (
     EVENT_BOOK,
@@ -284,28 +278,23 @@ cdef class Decoder:
         """Set the levels of one price_change, each unless something newer set it."""
         cdef BookState* book = self.states[event.slot]
         cdef const Change* change
-        cdef Grid* grid
         cdef int64_t stamp = event.stamp_ms
-        cdef int64_t snapshot = max(book.book_ms[0], book.book_ms[1])
+        cdef int64_t snapshot = newest_snapshot(book)
         cdef int flags = 0
-        cdef int i, bid, ask
+        cdef int i, bid, ask, done
         if not book.has_epoch:
             self.n.deltas_without_epoch += event.count
             return NO_EPOCH
         for i in range(event.first, event.first + event.count):
             change = &self.staging.changes[i]
-            grid = &book.side[change.side]
-            if stamp < snapshot or stamp < grid.stamp_ms[change.price_e4]:
+            done = change_level(
+                book, snapshot, stamp, change.side, change.price_e4, change.size_e6
+            )
+            if done == LATE:
                 self.n.deltas_late += 1
-                flags |= LATE
-                continue
-            grid.stamp_ms[change.price_e4] = stamp
-            if grid.size_e6[change.price_e4] != change.size_e6:
-                set_level(grid, change.price_e4, change.size_e6)
-                flags |= CHANGED
+            flags |= done
         self.n.deltas += event.count
-        if stamp > book.newest_ms:
-            book.newest_ms = stamp
+        pass_stamp(book, stamp)
         bid = best_bid(&book.side[BID])
         ask = best_ask(&book.side[ASK])
         if stamp == book.newest_ms and (
@@ -332,69 +321,35 @@ cdef class Decoder:
         return flags
 
     cdef int apply_book(self, const Staged* event) noexcept nogil:
-        """Replace both sides; levels that newer deltas have set since keep them.
-
-        The first book of an epoch is taken whatever its stamp: an idle book is dumped with the
-        time of its last change, which may lie before the tick change that ended the last epoch.
-        """
+        """Replace both sides; levels that newer deltas have set since keep them."""
         cdef BookState* book = self.states[event.slot]
         cdef const Change* change
-        cdef Grid* grid
         cdef int64_t stamp = event.stamp_ms
-        cdef int flags = SNAPSHOT | CHANGED
-        cdef int i, price
+        cdef int flags = begin_book(book, stamp)
+        cdef int i
         self.n.books += 1
-        # Both tokens show one book: a snapshot older than either's last one knows nothing newer.
-        if book.has_epoch and stamp < max(book.book_ms[0], book.book_ms[1]):
+        if flags == LATE:
             self.n.books_late += 1
             return LATE
-        if book.has_epoch and stamp < book.newest_ms:
+        if flags & LATE:
             self.n.books_merged += 1
-            flags |= LATE
-            drop_older(book, stamp)
-        else:
-            clear_grid(&book.side[BID])
-            clear_grid(&book.side[ASK])
-            book.newest_ms = stamp
         for i in range(event.first, event.first + event.count):
             change = &self.staging.changes[i]
-            grid = &book.side[change.side]
-            price = change.price_e4
-            if not change.size_e6 or (flags & LATE and grid.stamp_ms[price] > stamp):
-                continue
-            # Equal prices inside one snapshot add up (docs/strategy.md 2.1).
-            set_level(grid, price, grid.size_e6[price] + change.size_e6)
-            grid.stamp_ms[price] = stamp
-        book.book_ms[event.token] = stamp
-        book.has_epoch = 1
-        if event.price_e4 and stamp >= book.tick_ms:
-            book.tick_ms = stamp
-            if event.price_e4 != book.tick_e4:
-                book.tick_e4 = event.price_e4
-                flags |= TICK_SIZE
+            add_level(book, flags, stamp, change.side, change.price_e4, change.size_e6)
+        flags |= end_book(book, stamp, event.token, event.price_e4)
         return self.settle_top(
             book, event.slot, best_bid(&book.side[BID]), best_ask(&book.side[ASK]), flags
         )
 
     cdef int apply_tick(self, const Staged* event) noexcept nogil:
-        """Start a new epoch on the new grid, unless a later message named the tick."""
         cdef BookState* book = self.states[event.slot]
-        if event.stamp_ms < book.tick_ms:
-            return LATE
-        book.tick_ms = event.stamp_ms
-        if event.price_e4 == book.tick_e4:
-            return 0
+        cdef int flags = change_tick(book, event.stamp_ms, event.price_e4)
+        if not flags & CHANGED:
+            return flags
         self.n.tick_changes += 1
-        book.tick_e4 = event.price_e4
-        end_epoch(book)
-        return TICK_SIZE | self.settle_top(book, event.slot, 0, GRID - 1, CHANGED)
+        return self.settle_top(book, event.slot, 0, GRID - 1, flags)
 
     cdef int apply_trade(self, const Staged* event) noexcept nogil:
-        cdef BookState* book = self.states[event.slot]
         self.n.trades += 1
         self.touch(event.slot)
-        if event.stamp_ms < book.trade_ms:
-            return TRADE | LATE
-        book.trade_ms = event.stamp_ms
-        book.last_trade_e4 = event.price_e4
-        return TRADE
+        return note_trade(self.states[event.slot], event.stamp_ms, event.price_e4)

@@ -7,14 +7,12 @@ the lanes of the books a frame touched; Python looks only when the answer says s
 from collections import namedtuple
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from polymm._core.inventory cimport check_held
 from polymm._core.layout cimport Params, PRICE_SCALE, Quote, REQUOTE, State, whole_t
-from polymm._core.quoting cimport ask_quoter, base_quote, clear_quote, params_of, quoter_at
-from polymm._core.signals cimport analyze
+from polymm._core.quoting cimport params_of, quoter_at
 
 from polymm._core import layout
 from polymm.errors import InputError
@@ -43,54 +41,6 @@ cdef object view_of(Lane lane, void* record, Py_ssize_t size, object dtype):
     view.record = record
     view.size = size
     return frombuffer(view, dtype=dtype).reshape(())
-
-
-cdef inline bint side_differs(
-    int64_t wanted_e4, int64_t wanted_e6, int64_t works_e4, int64_t works_e6,
-    int64_t apart_e4, double size_ratio,
-) noexcept nogil:
-    cdef int64_t price_gap_e4 = wanted_e4 - works_e4
-    cdef int64_t size_gap_e6 = wanted_e6 - works_e6
-    if wanted_e6 == 0 or works_e6 == 0:
-        return wanted_e6 != works_e6
-    if price_gap_e4 >= apart_e4 or -price_gap_e4 >= apart_e4:
-        return True
-    if size_gap_e6 < 0:
-        size_gap_e6 = -size_gap_e6
-    return size_gap_e6 > 0 and <double>size_gap_e6 >= size_ratio * <double>works_e6
-
-
-cdef inline bint must_requote(
-    const Working* working, const Quote* quote, const Params* params, int64_t tick_e4,
-    int64_t now_ns,
-) noexcept nogil:
-    """docs/strategy.md section 2, "When a cycle runs"."""
-    cdef int64_t age_ns = now_ns - working.since_ns
-    cdef int64_t apart_e4 = params.requote_ticks * tick_e4
-    if not working.is_known or age_ns >= params.cycle_ns:
-        return True
-    if not params.cycle_event or age_ns < params.requote_interval_min_ns:
-        return False
-    return side_differs(
-        quote.bid_e4, quote.bid_e6, working.bid_e4, working.bid_e6,
-        apart_e4, params.requote_size_ratio,
-    ) or side_differs(
-        quote.ask_e4, quote.ask_sell_e6 + quote.ask_buy_e6, working.ask_e4, working.ask_e6,
-        apart_e4, params.requote_size_ratio,
-    )
-
-
-cdef inline int64_t price_now(
-    const BookState* book, const State* state, int64_t set_e4
-) noexcept nogil:
-    """Price of step c: the caller's, else the last trade, else the mid of the raw touch."""
-    if set_e4:
-        return set_e4
-    if book.last_trade_e4:
-        return book.last_trade_e4
-    if 0 < state.best_bid_e4 < state.best_ask_e4 < PRICE_SCALE:
-        return (state.best_bid_e4 + state.best_ask_e4) // 2
-    return 0
 
 
 cdef class Lane:
@@ -128,30 +78,14 @@ cdef class Lane:
                 f"lot_e6 must be above 0 and order_min_e6 at least 0, were {lot_e6}, {order_min_e6}"
             )
         self.owner = book
-        self.book = book.s
-        self.params = params_of(params)
+        self.lane.params = params_of(params)
         self.quoter_owner = quoter_address
-        self.quoter = quoter_at(quoter_address)
-        self.state.start_ns = start_ns
-        self.state.end_ns = end_ns
-        self.state.lot_e6 = lot_e6
-        self.state.order_min_e6 = order_min_e6
-        self.state.fair = NAN
-        clear_quote(&self.quote_)
+        self.lane.quoter = quoter_at(quoter_address)
+        open_lane(&self.lane, book.s, start_ns, end_ns, lot_e6, order_min_e6)
 
     cdef int evaluate_c(self, int64_t now_ns) noexcept nogil:
-        cdef State* state = &self.state
-        state.now_ns = now_ns
-        state.tick_e4 = self.book.tick_e4
-        analyze(self.book, self.params.min_size_e6, self.params.depth_lookback, state)
-        state.last_price_e4 = price_now(self.book, state, self.last_price_e4)
-        if self.quoter == NULL:
-            base_quote(state, &self.params, &self.quote_)
-        else:
-            ask_quoter(self.quoter, state, &self.params, &self.quote_)
-        if must_requote(&self.working, &self.quote_, &self.params, state.tick_e4, now_ns):
-            return REQUOTE
-        return 0
+        form_quote(&self.lane, now_ns)
+        return REQUOTE if asks_requote(&self.lane, now_ns) else 0
 
     def evaluate(self, whole_t now_ns):
         """Analyse the book, form the quote and answer REQUOTE or 0.
@@ -167,7 +101,7 @@ cdef class Lane:
         Raises:
             InputError: As in the constructor; nothing changes.
         """
-        self.params = params_of(params)
+        self.lane.params = params_of(params)
 
     def set_inventory(self, whole_t up_e6, whole_t down_e6):
         """Set the shares held, 1e-6 shares.
@@ -176,10 +110,10 @@ cdef class Lane:
             InputError: A position is negative or above 1e15. The lane then quotes nothing
                 (`bad_inventory`) until it is given a good one: never quote on unknown inventory.
         """
-        self.state.up_e6 = self.state.down_e6 = -1
+        self.lane.state.up_e6 = self.lane.state.down_e6 = -1
         check_held(up_e6, down_e6)
-        self.state.up_e6 = up_e6
-        self.state.down_e6 = down_e6
+        self.lane.state.up_e6 = up_e6
+        self.lane.state.down_e6 = down_e6
 
     def set_working(
         self, whole_t bid_e4, whole_t bid_e6, whole_t ask_e4, whole_t ask_e6, whole_t now_ns
@@ -190,7 +124,7 @@ cdef class Lane:
             now_ns: Moment of the last requote, also of a cycle that ended without orders: the
                 lane asks for a requote at every evaluate until it is told of the first one.
         """
-        self.working = Working(bid_e4, bid_e6, ask_e4, ask_e6, now_ns, 1)
+        self.lane.working = Working(bid_e4, bid_e6, ask_e4, ask_e6, now_ns, 1)
 
     def set_last_price(self, whole_t price_e4):
         """Set the price a thin book is quoted around, Up terms; 0 leaves it to the book.
@@ -202,16 +136,16 @@ cdef class Lane:
         """
         if not 0 <= price_e4 < PRICE_SCALE:
             raise InputError(f"last price_e4 must be within 0..9999, was {price_e4}")
-        self.last_price_e4 = price_e4
+        self.lane.last_price_e4 = price_e4
 
     def set_fair(self, double fair):
         """Set the fair value of Up that user quoters see, NaN where there is none."""
-        self.state.fair = fair
+        self.lane.state.fair = fair
 
     @property
     def quote(self):
         """Wanted quote of the last evaluate: a QuoteRecord with the fields of QUOTE_FIELDS."""
-        cdef Quote* q = &self.quote_
+        cdef Quote* q = &self.lane.quote
         return QuoteRecord(
             q.bid_e4, q.bid_e6, q.ask_e4, q.ask_sell_e6, q.ask_buy_e6, q.merge_e6, q.reasons,
             q.bid, q.ask, q.skew,
@@ -220,17 +154,17 @@ cdef class Lane:
     @property
     def state_view(self):
         """Live, read-only NumPy view of the state: 0-d, dtype layout.STATE."""
-        return view_of(self, &self.state, sizeof(State), layout.STATE)
+        return view_of(self, &self.lane.state, sizeof(State), layout.STATE)
 
     @property
     def params_view(self):
         """Live, read-only NumPy view of the parameters: 0-d, dtype layout.PARAMS."""
-        return view_of(self, &self.params, sizeof(Params), layout.PARAMS)
+        return view_of(self, &self.lane.params, sizeof(Params), layout.PARAMS)
 
     @property
     def quote_view(self):
         """Live, read-only NumPy view of the quote: 0-d, dtype layout.QUOTE."""
-        return view_of(self, &self.quote_, sizeof(Quote), layout.QUOTE)
+        return view_of(self, &self.lane.quote, sizeof(Quote), layout.QUOTE)
 
 
 def read_record(str name, const unsigned char[::1] record):

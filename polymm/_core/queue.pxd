@@ -4,7 +4,8 @@ from libc.stdint cimport int64_t
 cdef enum:
     RISK_AVERSE = 0
     PROB = 1
-    CHANGES_MAX = 256            # within one window; a busy touch changes some 150 times a second
+    CHANGES_MAX = 256            # within one window, a power of two; a busy touch has some 150
+    WINDOW = 1000000000          # ns, docs/strategy.md 4.5
 
 
 cdef double risk_averse_c(double front, double back, double chg, double size) noexcept nogil
@@ -24,17 +25,27 @@ cdef struct Place:
     double reached               # 1e-6 shares of trades that went beyond the front, in all
     int64_t shown_e6             # displayed size that front and the shares behind us make up
 
-cdef class QueuePosition:
-    cdef Place settled           # before the changes that are still young
-    cdef int64_t size_e6         # displayed size of the last update
-    cdef int64_t window_ns
-    cdef double n
-    cdef int model
-    cdef int count
-    cdef Change young[CHANGES_MAX]
+# The place of one order. The young changes are a ring.
+cdef struct Queue:
+    Place settled                # before the changes that are still young
+    Place current                # after them, unless `is_stale`
+    int64_t size_e6              # displayed size of the last update
+    int64_t window_ns
+    double n
+    int model
+    int head
+    int count
+    int is_stale
+    Change young[CHANGES_MAX]
 
-    cdef void apply_c(self, Place* place, const Change* change) noexcept nogil
-    cdef Place now_c(self) noexcept nogil
-    cdef void settle_oldest(self) noexcept nogil
-    cdef void settle_c(self, int64_t now_ns) noexcept nogil
-    cdef Change* append_c(self, int64_t now_ns) noexcept nogil
+
+cdef void queue_join(
+    Queue* queue, int64_t size_e6, int model, double n, int64_t window_ns
+) noexcept nogil
+cdef void queue_size(Queue* queue, int64_t now_ns, int64_t size_e6) noexcept nogil
+cdef int64_t queue_trade(Queue* queue, int64_t now_ns, int64_t size_e6) noexcept nogil
+cdef void queue_through(Queue* queue) noexcept nogil
+
+
+cdef class QueuePosition:
+    cdef Queue queue
