@@ -25,10 +25,14 @@ class OrderManager(OrderBeliefs):
     Args:
         fills: Where fills are counted; the manager tells it of each.
         settings: Waits and counts.
+
+    Attributes:
+        foreign: An order that nobody knows and that was filled; whoever concludes takes it away.
     """
 
     def __init__(self, fills: FillLedger, settings: OrderSettings | None = None) -> None:
         super().__init__(fills, settings)
+        self.foreign = ""
         health = self._register.health
         self._takers: dict[type, Callable[[int, Any], object]] = {
             ev.Signed: self._take_signed,
@@ -129,6 +133,8 @@ class OrderManager(OrderBeliefs):
         order = self.by_hash.get(event.order)
         if order is None:
             self._note_foreign(event.market, "fill")
+            if news is FillNews.NEW:
+                self.foreign = event.order
             return
         row: Row | None = None
         if news is FillNews.NEW:

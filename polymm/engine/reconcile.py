@@ -310,7 +310,14 @@ class Reconciler:
         if event.order not in self._orders.by_hash:
             self._reads.lists.want(now_ns)
 
+    def _take_fill(self, now_ns: int, event: ev.FillTold | ev.TradesRead) -> None:
+        """Know of a fill of an order that nobody knows; a start reads what came before it."""
+        order, self._orders.foreign = self._orders.foreign, ""
+        if order and self.phase is not Phase.STARTING:
+            self._foreign(now_ns, order)
+
     def _take_trades(self, now_ns: int, event: ev.TradesRead) -> None:
+        self._take_fill(now_ns, event)
         if not event.market:
             self._reads.take_trades(now_ns, event)
             self._recovery.trade(event)
@@ -327,9 +334,6 @@ class Reconciler:
         if self._reads.take_preflight(now_ns, event):
             self._recovery.check()
 
-    def _take_failure(self, now_ns: int, event: ev.ReadFailed) -> None:
-        self._reads.take_failure(now_ns, event)
-
     def _take_swept(self, now_ns: int, event: ev.Swept) -> None:
         self._recovery.swept(now_ns, event)
         self._ending.swept(now_ns, event)
@@ -340,9 +344,6 @@ class Reconciler:
             self.actions.append(Alarm("foreign_order", foreign[0], "cancelled at the start"))
         elif foreign:
             self._foreign(now_ns, foreign[0])
-
-    def _take_closed(self, now_ns: int, event: ev.MarketClosed) -> None:
-        self._ends.close(now_ns, event.market)
 
     def _take_jump(self, now_ns: int, event: ev.ClockJumped) -> None:
         if abs(event.delta_ns) > self.settings.jump_ns_max:
@@ -364,9 +365,6 @@ class Reconciler:
     def _take_journal(self, now_ns: int, event: ev.JournalFailed) -> None:
         self._alarm_once("journal_failed", event.reason)
 
-    def _take_healed(self, now_ns: int, event: ev.JournalHealed) -> None:
-        self._alarmed.discard("journal_failed")
-
     def _take_end(self, now_ns: int, event: ev.Kill | ev.Stop) -> None:
         """A kill may follow a stop; either cancels everything in this very step."""
         if isinstance(event, ev.Kill):
@@ -383,16 +381,17 @@ _TAKES: Final[Mapping[type, Callable[[Reconciler, int, Any], None]]] = MappingPr
         ev.UserChannel: Reconciler._take_user,
         ev.OpenListed: Reconciler._take_open,
         ev.OrderTold: Reconciler._take_order,
+        ev.FillTold: Reconciler._take_fill,
         ev.TradesRead: Reconciler._take_trades,
         ev.BalancesRead: Reconciler._take_balances,
         ev.PreflightRead: Reconciler._take_preflight,
-        ev.ReadFailed: Reconciler._take_failure,
+        ev.ReadFailed: lambda self, now_ns, event: self._reads.take_failure(now_ns, event),
         ev.Swept: Reconciler._take_swept,
-        ev.MarketClosed: Reconciler._take_closed,
+        ev.MarketClosed: lambda self, now_ns, event: self._ends.close(now_ns, event.market),
         ev.ClockJumped: Reconciler._take_jump,
         ev.Stalled: Reconciler._take_stall,
         ev.JournalFailed: Reconciler._take_journal,
-        ev.JournalHealed: Reconciler._take_healed,
+        ev.JournalHealed: lambda self, *_: self._alarmed.discard("journal_failed"),
         ev.Kill: Reconciler._take_end,
         ev.Stop: Reconciler._take_end,
     }

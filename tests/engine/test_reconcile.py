@@ -278,6 +278,26 @@ def test_a_foreign_order_that_appears_later_halts() -> None:
     assert scene.finished.code == "halted"
 
 
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_fill_of_an_order_that_nobody_knows_halts(is_read: bool) -> None:
+    scene = Scene()
+    scene.start_ready()
+    fill = scene.fill("0xforeign")
+    scene.run(60) if is_read else scene.tell(fill)
+    assert "halted" in scene.gate.closed_by
+    assert "foreign_order" in scene.alarms()
+    assert scene.fills.position(MARKET, Token.UP).confirmed_e6 == TEN
+
+
+def test_a_fill_of_before_the_start_is_not_foreign_when_it_is_settled_further() -> None:
+    scene = Scene()
+    fill = scene.fill("0xbefore")._replace(status=ev.Settlement.MATCHED)
+    scene.venue.fills[:] = [fill]
+    scene.start_ready()
+    scene.tell(fill._replace(status=ev.Settlement.CONFIRMED))
+    assert "halted" not in scene.gate.closed_by
+
+
 def test_what_the_user_channel_tells_of_an_unknown_order_is_looked_at_at_once() -> None:
     scene = Scene()
     scene.start_ready()
