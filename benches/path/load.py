@@ -28,7 +28,7 @@ from polymm.domain.market import Market
 from polymm.strategy.base import BaseParameters
 from polymm.venues.polymarket.credentials import ApiCredentials, Secret
 from polymm.venues.polymarket.feed_market import FeedMarket
-from polymm.venues.polymarket.market_feed import MarketFeed
+from polymm.venues.polymarket.market_feed import MarketFeed, MarketFeedSettings
 from polymm.venues.polymarket.user_events import UserEvent
 from polymm.venues.polymarket.user_feed import UserFeed
 
@@ -138,7 +138,12 @@ async def feeds(port: int, ear: Ear, engine: str) -> AsyncIterator[Feeds]:
     url = f"ws://127.0.0.1:{port}"
     credentials = ApiCredentials(Secret("key"), Secret("c2VjcmV0"), Secret("phrase"))
     market_feed = MarketFeed(
-        f"{url}/ws/market", read, ear.on_change, rng=random.Random(1), engine=engine
+        f"{url}/ws/market",
+        read,
+        ear.on_change,
+        rng=random.Random(1),
+        settings=MarketFeedSettings(time_ns=0),
+        engine=engine,
     )
     user_feed = UserFeed(
         f"{url}/ws/user",

@@ -35,7 +35,7 @@ from polymm.venues.polymarket.credentials import ApiCredentials, Secret, Signing
 from polymm.venues.polymarket.feed_market import FeedMarket
 from polymm.venues.polymarket.gateway import Gateway, GatewaySettings
 from polymm.venues.polymarket.hosts import Hosts
-from polymm.venues.polymarket.market_feed import MarketFeed
+from polymm.venues.polymarket.market_feed import MarketFeed, MarketFeedSettings
 from polymm.venues.polymarket.results import PlaceResult, SettleResult
 from polymm.venues.polymarket.signing import Wallet
 from polymm.venues.polymarket.wire import SignatureType
@@ -275,6 +275,7 @@ async def trading(
             on_change,
             on_obstacle=lambda market, why: desks[market].on_obstacle(why),
             rng=rng,
+            settings=MarketFeedSettings(time_ns=0),
             clock_ns=clock.now_ns,
         )
         market = _market(clock.now_ns())

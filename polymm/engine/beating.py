@@ -125,7 +125,8 @@ class FeedHealth:
     """Since when the feeds are not well: the user channel, or the books of all open markets.
 
     Attributes:
-        books_ns: Since when no book is heard, 0 where none ever was and `NEVER_NS` where one is.
+        books_ns: Since when no book is heard, 0 where none ever was and `NEVER_NS` where one is;
+            while no window runs it stays as it was.
     """
 
     __slots__ = ("_obstacles", "_open", "_user_ns", "_was_heard", "books_ns")
@@ -170,9 +171,9 @@ class FeedHealth:
         blind = {market for market, _ in self._obstacles}
         if "" in blind or (self._open and self._open <= blind):
             self.books_ns = min(self.books_ns, now_ns if self._was_heard else 0)
-        else:
+        elif self._open:
             self.books_ns = NEVER_NS
-            self._was_heard = self._was_heard or bool(self._open)
+            self._was_heard = True
 
 
 class Beating:

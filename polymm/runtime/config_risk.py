@@ -63,7 +63,7 @@ class RiskSection(Section):
         "ms",
         100.0,
         60_000.0,
-        "After a longer stall of the loop all is pulled, and nothing is sent for a second.",
+        "After a longer stall all is pulled; a book told later than that is not quoted.",
     )
     slow_max_ms: Micro = number(
         1000.0, "ms", 1.0, 60_000.0, "95 of 100 answers to placements must come within this."

@@ -177,6 +177,21 @@ def test_no_beat_while_no_book_is_heard() -> None:
     assert beats_s(scene)[-1] >= 9
 
 
+def test_a_feed_that_is_not_heard_stays_so_where_the_next_window_begins() -> None:
+    scene = opened(Scene())
+    scene.tell(ev.Obstacle(MARKET, "stale_up", stands=True))
+    scene.run(3)
+    scene.tell(ev.MarketClosed(MARKET))
+    scene.run(3)
+    scene.tell(ev.Obstacle("0xnext", "no_book", stands=True))
+    scene.tell(ev.MarketOpened("0xnext"))
+    scene.run(1.5)
+    assert [at_s for at_s in beats_s(scene) if at_s > 2] == []
+    scene.tell(ev.Obstacle("0xnext", "no_book", stands=False))
+    scene.run(1.5)
+    assert beats_s(scene)[-1] >= 7
+
+
 def test_no_beat_before_the_first_book_is_heard() -> None:
     scene = Scene()
     scene.tell(ev.Obstacle(MARKET, "no_line", stands=True))

@@ -46,6 +46,7 @@ class WireFault(StrEnum):
     MARKET_FRAME_GARBLED = "market_frame_garbled"
     MARKET_TOKEN_SILENT = "market_token_silent"
     MARKET_LAGS = "market_lags"
+    MARKET_LATE = "market_late"
     REST_BOOK_STALE = "rest_book_stale"
     CLOSE_UNTOLD = "close_untold"
 
@@ -156,6 +157,7 @@ SWITCHES: Final[Mapping[AnyFault, Switch]] = {
     WireFault.MARKET_FRAME_GARBLED: Switch((7, 10), 0.0005, 0.005),
     WireFault.MARKET_TOKEN_SILENT: Switch((2,), 0.0003, 0.002, (3_000, 20_000)),
     WireFault.MARKET_LAGS: Switch((12, 36), 0.0005, 0.005, (300, 4_000)),
+    WireFault.MARKET_LATE: Switch((1, 12), 0.0003, 0.002, (3_000, 30_000)),
     WireFault.REST_BOOK_STALE: Switch((8,), 0.2, 1.0),
     WireFault.CLOSE_UNTOLD: Switch((50,), 0.5, 1.0),
     # The process's.

@@ -17,14 +17,14 @@ from polymm.domain.market import Market
 from polymm.domain.order import Token
 from polymm.exchange.exchange import Exchange
 from polymm.exchange.faults import Fault
-from polymm.exchange.listing import Listing
 from polymm.venues.polymarket.feed_market import FeedMarket
 from polymm.venues.polymarket.freshness import Cure, MarketFeedSettings, Witness, judge
 from polymm.venues.polymarket.link import Dialling
 from polymm.venues.polymarket.market_line import MarketLine
+from polymm.venues.polymarket.venue_time import VenueTime
 from tests.simulation.faults import MS, WireFault, WireFaults
 from tests.simulation.feed_view import View
-from tests.simulation.light_writer import NO_HASH
+from tests.simulation.light_writer import stale_book
 from tests.simulation.senses import Senses
 from tests.simulation.wire import At
 
@@ -34,6 +34,7 @@ WELL_CHECK_NS = 250 * MS
 # A market is watched from so long before its window.
 BEFORE_NS = 2_000 * MS
 SECOND = 1_000 * MS
+LATE_MS = (300, 8_000)
 
 
 class Feed:
@@ -93,6 +94,9 @@ class Feed:
         self._mute: dict[tuple[str, int], int] = {}
         self._held: tuple[str, Sequence[int], bytes] | None = None
         self._opening = False
+        # By how much everything is late, and until when.
+        self._late = (0, 0)
+        self._time = VenueTime(SETTINGS.time_ns, SETTINGS.lag_ns_max)
         self._witnesses: dict[str, Witness] = {}
         self._rest_books = Decoder()
         self._counts: Counter[str] = Counter()
@@ -114,6 +118,7 @@ class Feed:
             proof_ns_max=SETTINGS.proof_ns_max,
             mismatch_ns_max=SETTINGS.mismatch_ns_max,
             now_ns=self._clock_ns(),
+            time=self._time,
         )
         view = self.views[market.condition_id] = View(feed, self._reference_ns)
         self._witnesses[market.condition_id] = Witness(feed, self._counts, self._rest_books)
@@ -143,6 +148,7 @@ class Feed:
     def heal(self) -> None:
         """Be sound from now on."""
         self._silent_ns = 0
+        self._late = (0, 0)
         self._mute.clear()
 
     def _changed(self, feed: FeedMarket, flags: int, recv_ns: int) -> None:
@@ -279,30 +285,37 @@ class Feed:
         due_ns = now_ns + self._latency_ns
         if self._faults.feed_switches:
             due_ns += self._faults.delay_ns(WireFault.MARKET_LAGS)
+            due_ns += self._lateness_ns(now_ns)
         # A socket keeps its order: what is late makes all that follows as late.
         due_ns = self._due_ns = max(due_ns, self._due_ns)
-        self._at_world(due_ns, partial(self._receive, self._line, market, tokens, frame))
+        self._at_world(due_ns, partial(self._receive, self._line, market, tokens, now_ns, frame))
+
+    def _lateness_ns(self, now_ns: int) -> int:
+        """How late everything is now: the same for each message, on this socket and the next."""
+        faults, fault = self._faults, WireFault.MARKET_LATE
+        if now_ns >= self._late[1] and faults.strikes(fault):
+            late_ns = faults.stream(fault).randint(*LATE_MS) * MS
+            self._late = late_ns, now_ns + faults.duration_ns(fault)
+            self._senses.fault_ns = now_ns
+        return self._late[0] if now_ns < self._late[1] else 0
 
     def _receive(
         self,
         line: MarketLine | None,
         market: str,
         tokens: Sequence[int],
+        sent_ns: int,
         frame: bytes,
         now_ns: int,
     ) -> None:
         if line is None or line is not self._line:
             return
         if self._is_frozen():
-            self._at(now_ns, partial(self._receive, line, market, tokens, frame))
+            self._at(now_ns, partial(self._receive, line, market, tokens, sent_ns, frame))
             return
         senses = self._senses
         senses.heard_ns = now_ns
-        stamps = senses.book_ns.get(market)
-        if stamps is None:
-            stamps = senses.book_ns[market] = [0, 0]
-        for token in tokens:
-            stamps[token] = now_ns
+        self._stamp(market, tokens, sent_ns)
         line.on_message(frame, now_ns)
         line.on_chunk_end()
 
@@ -311,7 +324,7 @@ class Feed:
         if stamps is None:
             stamps = self._senses.book_ns[market] = [0, 0]
         for token in tokens:
-            stamps[token] = ns
+            stamps[token] = max(stamps[token], ns)
 
     # Watching
 
@@ -322,6 +335,8 @@ class Feed:
         """
         is_well = True
         line = self._line
+        if self._time.due(now_ns):
+            self._time.take(200, b"%d" % (now_ns // SECOND), now_ns, now_ns)
         for market, view in list(self.views.items()):
             facts = view.feed.market
             if not facts.start_ns - BEFORE_NS <= now_ns <= facts.end_ns:
@@ -345,7 +360,8 @@ class Feed:
         leader = feed.leader
         if leader is None or self._faults.feed_switches or self._mute or self._obstacles[market]:
             return False
-        is_fresh = now_ns - leader.heard_ns < SETTINGS.quiet_ns // 2
+        feed.look()
+        is_fresh = now_ns - min(feed.proven_ns) < SETTINGS.quiet_ns // 2
         return (
             is_fresh
             and not leader.mismatch_ns
@@ -371,7 +387,7 @@ class Feed:
             return
         body = listing.rest_book(token)
         if self._faults.strikes(WireFault.REST_BOOK_STALE):
-            body = _stale_book(listing, token, self._rng.choice((0, now_ns // MS)))
+            body = stale_book(listing, token, self._rng.choice((0, now_ns // MS)))
         witness.take(token, 200, body.encode(), asked_ns, now_ns)
         if witness.market.proven_ns[token] >= asked_ns:
             self._stamp(market, (int(token),), witness.market.proven_ns[token])
@@ -381,13 +397,3 @@ class Feed:
         if obstacle != self._obstacles[market]:
             self._obstacles[market] = obstacle
             self._tell_obstacle(market, obstacle)
-
-
-def _stale_book(listing: Listing, token: Token, stamp_ms: int) -> str:
-    """The book that REST was seen to show of a market that traded elsewhere."""
-    return (
-        f'{{"market":"{listing.condition_id}","asset_id":"{listing.token_id(token)}",'
-        f'"timestamp":"{stamp_ms}","hash":"{NO_HASH}",'
-        '"bids":[{"price":"0.01","size":"100"}],"asks":[{"price":"0.99","size":"100"}],'
-        '"min_order_size":"5","tick_size":"0.01","neg_risk":false,"last_trade_price":""}'
-    )

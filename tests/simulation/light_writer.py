@@ -86,3 +86,13 @@ class LightWriter(ChannelWriter):
     def _write(self, now_ns: int, text: str, token: Token | None = None) -> None:
         tokens = (0, 1) if token is None else (int(token),)
         self._publish(self._market_text, tokens, text.encode())
+
+
+def stale_book(listing: Listing, token: Token, stamp_ms: int) -> str:
+    """The book that REST was seen to show of a market that traded elsewhere."""
+    return (
+        f'{{"market":"{listing.condition_id}","asset_id":"{listing.token_id(token)}",'
+        f'"timestamp":"{stamp_ms}","hash":"{NO_HASH}",'
+        '"bids":[{"price":"0.01","size":"100"}],"asks":[{"price":"0.99","size":"100"}],'
+        '"min_order_size":"5","tick_size":"0.01","neg_risk":false,"last_trade_price":""}'
+    )

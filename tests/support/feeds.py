@@ -10,6 +10,7 @@ from polymm.strategy.base import BaseParameters
 from polymm.venues.polymarket.feed_market import FeedMarket
 from polymm.venues.polymarket.link import Dialling
 from polymm.venues.polymarket.market_line import MarketLine
+from polymm.venues.polymarket.venue_time import VenueTime
 from tests.support.wire import DOWN, MARKET, OTHER, STAMP, UP, book, compact, entry, price_change
 
 MS = 1_000_000
@@ -70,6 +71,7 @@ class FeedScene:
     counts: Counter[str] = field(default_factory=Counter)
     resolved: list[tuple[FeedMarket, Token]] = field(default_factory=list)
     markets: list[FeedMarket] = field(default_factory=list)
+    time: VenueTime | None = None
 
     def market(self, facts: Market = MARKET_ONE) -> FeedMarket:
         market = FeedMarket(
@@ -80,6 +82,7 @@ class FeedScene:
             proof_ns_max=3 * SECOND,
             mismatch_ns_max=250 * MS,
             now_ns=self.clock.now_ns,
+            time=self.time,
         )
         self.markets.append(market)
         return market

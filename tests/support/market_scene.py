@@ -14,8 +14,9 @@ from tests.support.feed_venue import FeedVenue, Talk, feed_venue
 from tests.support.feeds import MS, Stepped, both_books
 from tests.support.wire import DOWN, STAMP, book, compact
 
-# The settings of every day, a hundred times as fast.
+# The settings of every day, a hundred times as fast; stamps are those of long ago.
 FAST = MarketFeedSettings(
+    time_ns=0,
     ping_ns=30 * MS,
     pong_ns_max=60 * MS,
     quiet_ns=60 * MS,
@@ -29,7 +30,9 @@ FAST = MarketFeedSettings(
     backoff_ns_max=10 * MS,
 )
 # No doubts within the time of a scene.
-CALM = MarketFeedSettings(check_ns=2 * MS, backoff_base_ns=2 * MS, backoff_ns_max=10 * MS)
+CALM = MarketFeedSettings(
+    time_ns=0, check_ns=2 * MS, backoff_base_ns=2 * MS, backoff_ns_max=10 * MS
+)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from polymm._core.layout import CHANGED, DOWN, TOP, UP
 from polymm.domain.market import Market
 from polymm.domain.order import Token
 from polymm.errors import InputError
+from polymm.venues.polymarket.venue_time import VenueTime
 
 if TYPE_CHECKING:
     from polymm._core.quoting import HasFields
@@ -31,10 +32,11 @@ class View:
     Args:
         slot: Of the socket's decoder.
         awaited_ns: Since when a first book is awaited.
+        asked_ns: When its socket first asked for it: nothing that it tells is older.
         frame: The last frame that moved it.
         heard_ns: When that came, 0 before the first.
         odd_ns: When best prices last contradicted a message, ``mismatch_ns`` since when they do;
-            0 where they do not. ``crossed_ns``, ``behind_ns`` likewise.
+            0 where they do not. ``crossed_ns``, ``behind_ns``, ``late_ns`` likewise.
         is_tick_refused: Whether the venue refused an order of ours for this book's grid.
         redrives: How often it was asked for again in a row, ``redriven_ns`` when last.
     """
@@ -44,12 +46,14 @@ class View:
     book: Book
     lane: Lane
     awaited_ns: int
+    asked_ns: int = 0
     frame: bytes = b""
     heard_ns: int = 0
     odd_ns: int = 0
     mismatch_ns: int = 0
     crossed_ns: int = 0
     behind_ns: int = 0
+    late_ns: int = 0
     is_tick_refused: bool = False
     redrives: int = 0
     redriven_ns: int = 0
@@ -69,7 +73,7 @@ class View:
         """End the book's epoch and wait for another first book."""
         self.book.clear()
         self.awaited_ns = now_ns
-        self.mismatch_ns = self.crossed_ns = self.behind_ns = 0
+        self.mismatch_ns = self.crossed_ns = self.behind_ns = self.late_ns = 0
         self.is_tick_refused = False
 
 
@@ -84,6 +88,8 @@ class FeedMarket:
         quoter_address: Likewise.
         proof_ns_max: A token not proven for so long is stale.
         mismatch_ns_max: A book whose best prices contradict the messages for so long is in doubt.
+        time: The venue's clock; None where stamps are not to be believed: then what is heard now
+            is true now.
 
     Attributes:
         market: The market's own facts.
@@ -93,8 +99,8 @@ class FeedMarket:
         epoch: Counts beginnings: a socket's book that leads though the last one cannot any more,
             and changes of the tick.
         settled_tick_e4: The newest grid that any socket has told.
-        proven_ns: By token, when it was last known to be true: an event that names it, or a REST
-            book equal to ours.
+        proven_ns: By token, when it was last known to be true: when the venue told of it, by its
+            own stamp, or when a REST book was asked for that equals ours.
         reference_ns: Of the newest reference price; 0, since none is used.
         audited_ns: When a message's hash was last compared.
         winner: Once the venue has told.
@@ -110,6 +116,7 @@ class FeedMarket:
         proof_ns_max: int,
         mismatch_ns_max: int,
         now_ns: int,
+        time: VenueTime | None = None,
     ) -> None:
         self.market = market
         self.settled_tick_e4 = market.tick_e4
@@ -127,6 +134,7 @@ class FeedMarket:
         self._quoter_address = quoter_address
         self._proof_ns_max = proof_ns_max
         self._mismatch_ns_max = mismatch_ns_max
+        self._time = time
         self._up_e6 = self._down_e6 = 0
         self._working: tuple[int, int, int, int, int] | None = None
         self._fair: float | None = None
@@ -308,13 +316,33 @@ class FeedMarket:
     # Freshness
 
     def look(self) -> None:
-        """Count the leader's last frame as proof of each token it names."""
+        """Count the leader's last frame as proof of each token it names, as of its stamp."""
         leader = self.leader
         if leader is None or not leader.is_usable:
             return
+        told_ns = self._told_ns(leader)
         for token in (UP, DOWN):
-            if leader.heard_ns > self.proven_ns[token] and self.token_bytes[token] in leader.frame:
-                self.proven_ns[token] = leader.heard_ns
+            if told_ns > self.proven_ns[token] and self.token_bytes[token] in leader.frame:
+                self.proven_ns[token] = told_ns
+
+    def _told_ns(self, leader: View) -> int:
+        """When the venue told what was heard last, by our clock; note whether that was late.
+
+        The stamp is that of the newest change: what is told after the socket has asked for it was
+        true then, too (market-ws notes: an idle book has an old stamp).
+        """
+        time, heard_ns = self._time, leader.heard_ns
+        if time is None:
+            return heard_ns
+        stamp_ms = leader.book.timestamp_ms
+        told_ns = time.ours_ns(stamp_ms)
+        # A first book has a stamp of before, and REST may have proven what came late.
+        is_late = told_ns > leader.awaited_ns and time.is_late(stamp_ms, heard_ns)
+        is_late = is_late and min(self.proven_ns) < heard_ns
+        leader.late_ns = (leader.late_ns or heard_ns) if is_late else 0
+        if not time.is_known or told_ns < leader.asked_ns:
+            told_ns = leader.asked_ns
+        return told_ns if told_ns < heard_ns else heard_ns
 
     def stale_tokens(self, now_ns: int) -> tuple[Token, ...]:
         """List the tokens that were not proven recently enough."""
@@ -327,7 +355,7 @@ class FeedMarket:
         """Name what keeps the market from being quoted at this time, "" for nothing.
 
         ``removed``, ``resolved``, ``no_line``, ``no_book``, ``tick_unsettled``, ``crossed``,
-        ``mismatch``, ``stale_up`` or ``stale_down``.
+        ``mismatch``, ``late``, ``stale_up`` or ``stale_down``.
         """
         leader = self.leader
         if self.is_removed:
@@ -344,6 +372,9 @@ class FeedMarket:
             return "crossed"
         if leader.mismatch_ns and now_ns - leader.mismatch_ns > self._mismatch_ns_max:
             return "mismatch"
+        self.look()
+        if leader.late_ns:
+            return "late"
         stale = self.stale_tokens(now_ns)
         return f"stale_{stale[0].name.lower()}" if stale else ""
 

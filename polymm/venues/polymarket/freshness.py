@@ -38,6 +38,8 @@ class MarketFeedSettings:
         crossed_ns_max: A book crossed for so long is asked for again.
         mismatch_ns_max: A book whose best prices contradict those of the messages, likewise.
         audit_ns: How often a hash is compared, which is advisory.
+        lag_ns_max: A message that is later, by its stamp, has its market wait for a better one.
+        time_ns: How often the venue's time is asked for; 0 for never: then stamps are not believed.
         check_ns: How often all this is looked at.
         tokens_max: Most tokens of one socket.
         backoff_base_ns: Bound of the first wait before a socket is opened again.
@@ -55,6 +57,8 @@ class MarketFeedSettings:
     crossed_ns_max: int = 500_000_000
     mismatch_ns_max: int = 250_000_000
     audit_ns: int = 1_000_000_000
+    lag_ns_max: int = 250_000_000
+    time_ns: int = 30_000_000_000
     check_ns: int = 50_000_000
     tokens_max: int = wire.SOCKET_TOKENS_MAX
     backoff_base_ns: int = 250_000_000
@@ -85,7 +89,7 @@ def judge(
     is_mute = now_ns - max(line_recv_ns, view.awaited_ns) > settings.quiet_ns
     if reason in ("behind", "unproven", "contradicted") and is_mute:
         return Cure.REPLACE, "silent"
-    if view.redrives >= settings.redrives_max:
+    if reason == "late" or view.redrives >= settings.redrives_max:
         return Cure.REPLACE, reason
     return Cure.REDRIVE, reason
 
@@ -108,6 +112,8 @@ def _ailment(view: View, now_ns: int, settings: MarketFeedSettings) -> str:
         return "mismatch"
     if view.behind_ns and now_ns - view.behind_ns > settings.quiet_ns:
         return "behind"
+    if view.late_ns and now_ns - view.late_ns > settings.proof_ns_max:
+        return "late"
     if leader is view and now_ns - view.awaited_ns > settings.proof_ns_max:
         return "unproven" if market.stale_tokens(now_ns) else ""
     return ""

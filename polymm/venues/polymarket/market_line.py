@@ -132,7 +132,8 @@ class MarketLine:
         book = self.decoder.book(slot)
         lane = market.make_lane(book)
         self.decoder.attach(slot, lane)
-        view = View(market, slot, book, lane, self._clock_ns())
+        now_ns = self._clock_ns()
+        view = View(market, slot, book, lane, now_ns, now_ns)
         self.views[market] = self._by_slot[slot] = view
         market.views.append(view)
         if self.opened_ns:
@@ -169,7 +170,7 @@ class MarketLine:
     def _greet(self) -> list[bytes]:
         self.opened_ns = self._clock_ns()
         for view in self.views.values():
-            view.awaited_ns = self.opened_ns
+            view.awaited_ns = view.asked_ns = self.opened_ns
         first = {
             "type": "market",
             "assets_ids": _tokens(self.views),

@@ -31,6 +31,7 @@ MS = 1_000_000
 SECOND = 1_000 * MS
 # Patience of every day, ten times as short.
 BRISK = MarketFeedSettings(
+    time_ns=0,
     quiet_ns=200 * MS,
     proof_ns_max=300 * MS,
     doubt_ns_max=100 * MS,

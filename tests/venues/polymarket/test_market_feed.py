@@ -75,7 +75,7 @@ def test_markets_come_and_go_on_open_sockets(stage: Stage) -> None:
 
 def test_more_tokens_than_a_socket_bears_are_refused(stage: Stage) -> None:
     async def scene() -> None:
-        async with opened(MarketFeedSettings(tokens_max=2), on_text=dumping) as it:
+        async with opened(MarketFeedSettings(time_ns=0, tokens_max=2), on_text=dumping) as it:
             it.feed.add(MARKET_ONE, PARAMS)
             with pytest.raises(InputError, match="at most 2 tokens"):
                 it.feed.add(MARKET_TWO, PARAMS)
@@ -103,7 +103,7 @@ def test_a_socket_that_ends_is_opened_again_while_the_other_leads(run: Stage) ->
 
 def test_without_any_socket_the_book_is_empty_and_the_maker_told(stage: Stage) -> None:
     async def scene() -> None:
-        one_line = MarketFeedSettings(lines=1, backoff_base_ns=20 * MS, check_ns=MS)
+        one_line = MarketFeedSettings(time_ns=0, lines=1, backoff_base_ns=20 * MS, check_ns=MS)
         async with opened(one_line, on_text=dumping) as it:
             market = it.feed.add(MARKET_ONE, PARAMS)
             await until(lambda: it.is_fresh(market))
@@ -120,7 +120,8 @@ def test_without_any_socket_the_book_is_empty_and_the_maker_told(stage: Stage) -
 
 def test_the_end_of_the_last_socket_is_told_before_the_next_look(stage: Stage) -> None:
     async def scene() -> None:
-        async with opened(MarketFeedSettings(check_ns=60_000 * MS), on_text=dumping) as it:
+        rarely = MarketFeedSettings(time_ns=0, check_ns=60_000 * MS)
+        async with opened(rarely, on_text=dumping) as it:
             market = it.feed.add(MARKET_ONE, PARAMS)
             await until(lambda: market.has_epoch and len(it.venue.live) == 2)
             it.feed.check(time.monotonic_ns())

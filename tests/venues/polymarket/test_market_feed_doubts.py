@@ -93,7 +93,12 @@ def test_one_silent_socket_of_two_is_replaced_without_a_doubt_in_the_market(stag
 def test_a_first_book_that_never_comes_is_asked_for_then_the_socket_replaced(stage: Stage) -> None:
     async def scene() -> None:
         settings = MarketFeedSettings(
-            lines=1, dump_ns_max=5 * MS, check_ns=MS, backoff_base_ns=MS, backoff_ns_max=MS
+            time_ns=0,
+            lines=1,
+            dump_ns_max=5 * MS,
+            check_ns=MS,
+            backoff_base_ns=MS,
+            backoff_ns_max=MS,
         )
         async with opened(settings) as it:
             it.feed.add(MARKET_ONE, PARAMS)

@@ -79,7 +79,7 @@ class Feeds:
             _no_witness,
             lambda *_: None,
             rng=rng,
-            settings=MarketFeedSettings(**BRISK),
+            settings=MarketFeedSettings(time_ns=0, **BRISK),
             tls=tls,
         )
         self.prices = ReferenceFeed(
