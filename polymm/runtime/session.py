@@ -34,7 +34,7 @@ from polymm.venues.polymarket.catalog import CatalogEntry
 from polymm.venues.polymarket.feed_market import FeedMarket
 from polymm.venues.polymarket.finder import FinderSettings, WindowFinder
 from polymm.venues.polymarket.hosts import Hosts
-from polymm.venues.polymarket.market_feed import MarketFeed
+from polymm.venues.polymarket.market_feed import MarketFeed, MarketFeedSettings
 from polymm.venues.polymarket.replies import shown
 from polymm.venues.polymarket.slugs import Window, window_at
 
@@ -134,6 +134,7 @@ class Session:
             on_obstacle=self._on_obstacle,
             on_resolved=self._on_resolved,
             rng=rng,
+            settings=MarketFeedSettings(lag_ns_max=settings.limits.lag_ns_max),
             clock_ns=clock.now_ns,
         )
 
