@@ -83,6 +83,9 @@ def run(
         Path | None, typer.Option(metavar="PATH", help="Where to write the HTML report.")
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report.")] = False,
+    no_record: Annotated[
+        bool, typer.Option("--no-record", help="Record nothing of a run in real time.")
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, no table: the report's path only.")
     ] = False,
@@ -102,6 +105,7 @@ def run(
         "--spin": spin or None,
         "--exchange": exchange,
         "--state": state,
+        "--no-record": no_record or None,
     }
     if tape is not None:
         refuse("with --tape", {"--seed": seed, "--windows": windows, "--window-s": window_s})
@@ -130,6 +134,7 @@ def run(
         f"{part}.window_s": ("--window-s", window_s),
         "session.coins": ("--coins", coins),
         "session.spin": ("--spin", spin or None),
+        "record.enabled": ("--no-record", False if no_record else None),
         "venue.fills": ("--fills", fills),
         "venue.queue": ("--queue", queue),
     }
@@ -141,7 +146,9 @@ def run(
         refuse_live(loaded)
     config, shows = loaded.config, Shows(as_json=as_json, quiet=quiet)
     if part == "session":
-        page = None if no_report else report_path(config, venue or "exchange", report)
+        place = venue or "exchange"
+        page = None if no_report else report_path(config, place, report)
+        from polymm.runtime.recording_run import recording_folder
         from polymm.runtime.runner import RealTimePlan
 
         plan = RealTimePlan(
@@ -150,6 +157,7 @@ def run(
             exchange_url=exchange or "",
             state=state,
             is_endless=forever,
+            recording=recording_folder(config, place) if config.record.enabled else None,
         )
         trade(plan, page, shows)
     else:

@@ -69,6 +69,7 @@ class AccountSession:
         stages: Latency counters.
         on_finish: Told when the engine is done.
         on_alarm: Told what people should know.
+        tee: Gets the bytes that the journal writes.
 
     Attributes:
         trading: The engine at work, once it is open.
@@ -88,6 +89,7 @@ class AccountSession:
         *,
         on_finish: Callable[[Finished], None],
         on_alarm: Callable[[Alarm], None],
+        tee: Callable[[bytes], None] | None = None,
     ) -> None:
         self.access = access
         self.over = asyncio.Event()
@@ -102,6 +104,7 @@ class AccountSession:
         self._stages = stages
         self._on_finish = on_finish
         self._on_alarm = on_alarm
+        self._tee = tee
         self._money_path: Path | None = None
         self._passing_e6 = 0
         self._is_settled = True
@@ -123,7 +126,9 @@ class AccountSession:
         refuse_killed(self._state.kill_file)
         account = OBSERVED if access is None else access.wallet.funder
         loop = asyncio.get_running_loop()
-        journal = open_journal(self._state.journal, account, settings.journal, loop=loop)
+        journal = open_journal(
+            self._state.journal, account, settings.journal, loop=loop, tee=self._tee
+        )
         stack.callback(journal.close)
         began_ns = clock.now_ns()
         journal.begin(RunBegun(__version__, settings.digest, account, began_ns, boot_id()))

@@ -1,7 +1,8 @@
 """What can be configured: every value with its unit, its range and its documented default.
 
 The sections mirror docs/strategy.md: ``strategy`` holds the values of section 2, ``cycle`` the acts
-around them, ``venue`` the rules of section 4, ``run`` what is run, ``report`` what is left behind.
+around them, ``venue`` the rules of section 4, ``run`` what is run, ``record`` and ``report`` what
+is left behind.
 ``risk`` holds what docs/engine.md calls limits.
 Where values come from is the business of ``config_source``, how they are shown of ``config_text``.
 """
@@ -202,6 +203,19 @@ class SessionSection(Section):
     )
 
 
+class RecordSection(Section):
+    """What a run in real time keeps of all it receives and does. Not part of the hash."""
+
+    enabled: bool = choice(True, "Record every run in real time.")
+    directory: str = choice("polymm-runs/recordings", "Folder for the recordings, one a run.")
+    keep_gib: float = number(
+        10.0, "GiB", 0.1, 1e6, "When the files of a run hold more, its oldest ones go."
+    )
+    reserve_mib: int = number(
+        256, "MiB", 0, 1_000_000, "Of the disk so much is left to the journal and to others."
+    )
+
+
 class ReportSection(Section):
     """What a run leaves behind. Not part of the configuration hash."""
 
@@ -219,11 +233,12 @@ class Config(Section):
     session: SessionSection = SessionSection()
     risk: RiskSection = RiskSection()
     safety: SafetySection = SafetySection()
+    record: RecordSection = RecordSection()
     report: ReportSection = ReportSection()
 
     def digest(self) -> str:
         """First 12 hex digits of SHA-256 over all values that can change a result."""
-        values = self.model_dump(exclude={"report": True, "safety": {"kill_file"}})
+        values = self.model_dump(exclude={"report": True, "record": True, "safety": {"kill_file"}})
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -67,6 +67,7 @@ class SegmentFiles:
         JournalError: The directory cannot be used.
 
     Attributes:
+        tee: Gets the bytes of what was written, a segment's beginning too; None for nobody.
         journal: Told when a segment is safe, when the disk fails, and when to try again.
         syncer: The thread, once there is a loop.
     """
@@ -74,6 +75,7 @@ class SegmentFiles:
     def __init__(self, directory: Path, account: str, settings: JournalSettings) -> None:
         make_directory(directory)
         self._lock = AccountLock(directory, account)
+        self.tee: Callable[[bytes], None] | None = None
         self.journal: Journal | None = None
         self.syncer: Syncer | None = None
         self._directory = directory
@@ -137,6 +139,8 @@ class SegmentFiles:
             path.unlink(missing_ok=True)
             raise JournalError(f"{path}: {error.strerror}") from error
         self._segment = number, fd
+        if self.tee is not None:
+            self.tee(head)
         if before >= 0:
             self._retired.append(before)
         if self.syncer is not None:
@@ -159,6 +163,8 @@ class SegmentFiles:
                 _sync(fd)
         except OSError as error:
             raise JournalError(f"the journal cannot be written: {error.strerror}") from error
+        if self.tee is not None:
+            self.tee(frames)
         if self.syncer is not None:
             self.syncer.soon()
 
@@ -254,11 +260,12 @@ def open_journal(
     *,
     looks: LookLog | None = None,
     loop: asyncio.AbstractEventLoop | None = None,
+    tee: Callable[[bytes], None] | None = None,
 ) -> Journal:
     """Lock an account, read what its journal told, and go on with it in a new segment.
 
     Nothing is written before `Journal.begin`. Until there is a ``loop``, only `close` puts
-    anything but a segment's beginning on the disk.
+    anything but a segment's beginning on the disk. A ``tee`` gets the bytes of all that is written.
 
     Raises:
         LockedError: Another engine runs this account.
@@ -278,6 +285,7 @@ def open_journal(
         segment_bytes_max=settings.segment_bytes_max,
     )
     files.journal = journal
+    files.tee = tee
     if loop is not None:
         files.start(loop)
     return journal

@@ -140,7 +140,7 @@ class Recorder:
             name = None if winner is None else winner.name.lower()
             self.note("outcome", market=market.condition_id, winner=name)
 
-    def begin_window(self, start_ns: int) -> None:
+    def _begin_window(self, start_ns: int) -> None:
         """Go on in a new file when another window than the last one has begun."""
         before, self._window_ns = self._window_ns, max(start_ns, self._window_ns)
         if not before or start_ns <= before:
@@ -163,8 +163,16 @@ class Recorder:
         """Frames that are missing, so far."""
         return self.blocks.lost_frames + self.writer.lost_frames
 
-    def look(self) -> str:
-        """What people should be told since the last look, "" for nothing."""
+    def look(self, window_ns: int = 0) -> str:
+        """Look after everything that time alone brings.
+
+        Args:
+            window_ns: Start of the window that is open: a later one than before begins a file.
+
+        Returns:
+            What people should be told since the last look, "" for nothing.
+        """
+        self._begin_window(window_ns)
         lost, failure = self.lost_frames, self.writer.failure
         is_failing = bool(failure) or lost > self._told_lost
         was_failing, self._was_failing = self._was_failing, is_failing

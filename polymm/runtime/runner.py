@@ -25,6 +25,8 @@ from polymm.runtime.journal_files import JournalSettings
 from polymm.runtime.kill_switch import refuse_killed
 from polymm.runtime.moments import Watch
 from polymm.runtime.public_reads import PublicReads
+from polymm.runtime.recorder import Channel
+from polymm.runtime.recording_run import prices_recorded, recording
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.session import Session
 from polymm.runtime.session_parts import SessionSettings
@@ -57,6 +59,7 @@ class RealTimePlan:
         state: Folder of what outlives the run; None for one that passes with it.
         is_endless: Until a signal comes.
         exchange: Further flags of the embedded exchange.
+        recording: Folder for this run's recording; None records nothing.
     """
 
     config: Config
@@ -66,6 +69,7 @@ class RealTimePlan:
     state: Path | None = None
     is_endless: bool = False
     exchange: tuple[str, ...] = ()
+    recording: Path | None = None
 
     @property
     def seconds_max(self) -> float | None:
@@ -148,7 +152,10 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
             facts["venue"] = f"{hosts.clob}, observed: nothing was sent"
             facts["seed"] = "none drawn"
         reads = PublicReads(hosts, rng, clock_ns=clock.now_ns)
-        access = None
+        recorder = stack.enter_context(
+            recording(plan.recording, config, facts["venue"], clock.now_ns)
+        )
+        access = credentials = None
         if not plan.is_observed:
             wallet = Wallet(key=state.signing_key(), signature_type=WALLETS[config.session.wallet])
             refuse_killed(state.kill_file)
@@ -163,6 +170,7 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
                 clock_ns=clock.now_ns,
                 ahead_ticks=config.session.sign_ahead,
                 user_age_ns_max=to_ns(config.risk.user_age_max_ms),
+                tap=None if recorder is None else recorder.tap(Channel.USER),
             )
             kept = "a throw-away key" if plan.state is None else f"key kept in {plan.state}"
             facts["wallet"] = f"{config.session.wallet}, {kept}"
@@ -178,6 +186,12 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
             on_quiet=tidy,
             watch=watch,
             note=note,
+            recorder=recorder,
+            beside=None
+            if recorder is None
+            else prices_recorded(
+                recorder, hosts, credentials, config.session.coins.split(","), rng, clock.now_ns
+            ),
         )
         if child is not None:
             await stack.enter_async_context(_minding(child, session))
@@ -187,6 +201,10 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
         from polymm.runtime.live_report import assemble, facts_of
 
         facts |= end.facts | facts_of(config, end)
+        if recorder is not None:
+            if told := recorder.close():
+                note(f"alarm {told}")
+            facts |= recorder.facts()
         run = assemble(store, end, facts, is_observed=plan.is_observed)
         return RealTimeEnd(run, tuple(end.faults), signalled[0], end.halted)
 

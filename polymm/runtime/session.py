@@ -7,7 +7,7 @@ which is gone again when its window is settled. What an earlier process left is 
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from functools import cache
 
 from polymm.domain.market import NS, Market
@@ -23,6 +23,7 @@ from polymm.runtime.clock import Clock
 from polymm.runtime.desk import Desk
 from polymm.runtime.moments import Watch, moment_of
 from polymm.runtime.public_reads import PublicReads
+from polymm.runtime.recorder import Channel, Recorder
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.session_parts import SessionEnd, SessionSettings, window_of
 from polymm.runtime.soak import Footprints
@@ -62,6 +63,8 @@ class Session:
         on_quiet: Called when nothing of ours rests anywhere: the moment to tidy up.
         watch: Called a few times a second.
         note: Gets a line for people now and then.
+        recorder: Records what is received and done; the caller's to open and close.
+        beside: What lives while all is heard, such as a feed for the recorder alone.
 
     Attributes:
         account: The engine and what stands around it.
@@ -82,6 +85,8 @@ class Session:
         on_quiet: Callable[[], None],
         watch: Watch | None = None,
         note: Callable[[str], None] | None = None,
+        recorder: Recorder | None = None,
+        beside: AbstractAsyncContextManager[None] | None = None,
     ) -> None:
         self.settings = settings
         self.end = SessionEnd(stages=new_stages())
@@ -92,6 +97,8 @@ class Session:
         self._on_quiet = on_quiet
         self._watch = watch
         self._note = note
+        self._recorder = recorder
+        self._beside = beside or nullcontext()
         self._watching: asyncio.TimerHandle | None = None
         self._footprints = Footprints()
         self.end.footprints = self._footprints.found
@@ -122,6 +129,7 @@ class Session:
             self.end.stages,
             on_finish=self._on_finish,
             on_alarm=self._on_alarm,
+            tee=None if recorder is None else recorder.journal,
         )
         self._is_started = False
         self._stopped = False
@@ -136,6 +144,7 @@ class Session:
             rng=rng,
             settings=MarketFeedSettings(lag_ns_max=settings.limits.lag_ns_max),
             clock_ns=clock.now_ns,
+            tap=None if recorder is None else recorder.tap(Channel.MARKET),
         )
 
     @property
@@ -188,6 +197,7 @@ class Session:
             await account.start(stack)
             await self.feed.open()
             stack.push_async_callback(self.feed.close)
+            await stack.enter_async_context(self._beside)
             finder = self._make_finder()
             await finder.open()
             stack.push_async_callback(finder.close)
@@ -233,10 +243,13 @@ class Session:
 
     def _on_alarm(self, alarm: Alarm) -> None:
         self.end.counts[f"alarm_{alarm.name}"] += 1
+        # Both may hold words of the venue's.
+        subject = f" {shown(alarm.subject)}" if alarm.subject else ""
+        self._say(f"alarm {alarm.name}{subject}: {shown(alarm.text)}")
+
+    def _say(self, text: str) -> None:
         if self._note is not None:
-            # Both may hold words of the venue's.
-            subject = f" {shown(alarm.subject)}" if alarm.subject else ""
-            self._note(f"alarm {alarm.name}{subject}: {shown(alarm.text)}")
+            self._note(text)
 
     def _make_shared(self) -> RunShared:
         access = self._access
@@ -295,6 +308,8 @@ class Session:
 
     def _seat(self, market: Market) -> None:
         """Give a market its feed, its seat at the engine and its desk, and lead it to its end."""
+        if self._recorder is not None:
+            self._recorder.add_market(market)
         parameters = _raised(self.settings.parameters, market.order_min_e6)
         try:
             feed = self.feed.add(market, parameters, quoter_address=self.settings.quoter_address)
@@ -322,6 +337,8 @@ class Session:
         if before_ns and first_ns:
             record.roll_gap_s = (first_ns - before_ns) / NS
         self.end.faults += end.faults
+        if self._recorder is not None:
+            self._recorder.remove_market(desk.market, desk.winner)
         self.account.settle(desk, end)
         self._by_feed.pop(desk.feed)
         self.feed.remove(desk.feed)
@@ -354,6 +371,9 @@ class Session:
             self._watch([moment_of(desk, now_ns) for desk in self.desks])
         window = window_at(self.settings.coins[0], self.settings.window_s, now_ns)
         self._footprints.look(window.start_s, now_ns)
+        if self._recorder is not None and (told := self._recorder.look(window.start_ns)):
+            self.end.counts["alarm_recorder"] += 1
+            self._say(f"alarm {told}")
 
     def _look_away(self) -> None:
         if self._watching is not None:

@@ -14,6 +14,7 @@ import pytest
 
 import polymm as package
 from polymm.research.records import Run
+from polymm.research.run_recording import Channel, open_run
 from polymm.runtime import runner
 from polymm.runtime.live_gate import CONFIRMATION, CONFIRMATION_VARIABLE
 from polymm.runtime.runner import RealTimeEnd, RealTimePlan
@@ -64,6 +65,13 @@ def test_signal_ends_in_order_with_the_report_of_what_ran(
     assert "does not add up" not in run["facts"]
     assert {market["exclusion"] for market in run["markets"]} == {"stopped"}
     assert len(list(tmp_path.glob("polymm-runs/exchange-*.html"))) == 1
+    (folder,) = tmp_path.glob("polymm-runs/recordings/exchange-*")
+    recording = open_run(folder)
+    assert recording.is_closed
+    assert recording.gaps == []
+    heard = {frame.channel for frame in recording.frames()}
+    assert heard >= {Channel.NOTE, Channel.MARKET, Channel.USER, Channel.JOURNAL}
+    assert folder.name in run["facts"]["recording"]
 
 
 def test_a_second_signal_ends_at_once_and_leaves_no_exchange(tmp_path: Path) -> None:

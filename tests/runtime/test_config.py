@@ -153,7 +153,8 @@ def test_unknown_section_names_the_nearest_or_all(tmp_path: Path) -> None:
     told = fault(tmp_path, "[stratgy]\norder_size = 3")
     assert told.endswith("unknown section stratgy; the nearest is strategy")
     told = fault(tmp_path, "[wallet]\norder_size = 3")
-    assert told.endswith("there are strategy, cycle, venue, run, session, risk, safety, report")
+    every = "strategy, cycle, venue, run, session, risk, safety, record, report"
+    assert told.endswith(f"there are {every}")
 
 
 @pytest.mark.parametrize(

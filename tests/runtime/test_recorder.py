@@ -77,14 +77,14 @@ def test_each_window_begins_a_file_that_says_what_the_run_knows(recorder: Record
     later = {"start_ns": first.end_ns, "end_ns": first.end_ns + 300 * NS}
     second = market(slug="btc-updown-5m-1776323700", condition_id="0xc2", **later)
     socket = recorder.tap(Channel.MARKET).begin(lambda frame, ns: None)
-    recorder.begin_window(first.start_ns)
+    recorder.look(first.start_ns)
     recorder.add_market(first)
     socket.opened("ws://a")
     recorder.add_market(second)
-    recorder.begin_window(second.start_ns)
-    recorder.begin_window(second.start_ns)  # told by another coin
+    recorder.look(second.start_ns)
+    recorder.look(second.start_ns)  # told by another coin
     recorder.remove_market(first, Token.UP)
-    recorder.begin_window(second.end_ns)
+    recorder.look(second.end_ns)
     recorder.close()
     files = [open_run(path) for path in paths(recorder.folder)]
     assert [[note["note"] for note in file.notes()] for file in files] == [
