@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from polymm._core.book import Book
 from polymm._core.decode import Decoder
 from polymm._core.layout import ASK, BID
 from polymm.domain.order import Token
@@ -38,6 +39,7 @@ class MarketFeedSettings:
         crossed_ns_max: A book crossed for so long is asked for again.
         mismatch_ns_max: A book whose best prices contradict those of the messages, likewise.
         audit_ns: How often a hash is compared, which is advisory.
+        rest_audit_ns: How often a book is held against REST, however busy it is; 0 for never.
         lag_ns_max: A message that is later, by its stamp, has its market wait for a better one.
         time_ns: How often the venue's time is asked for; 0 for never: then stamps are not believed.
         check_ns: How often all this is looked at.
@@ -57,6 +59,7 @@ class MarketFeedSettings:
     crossed_ns_max: int = 500_000_000
     mismatch_ns_max: int = 250_000_000
     audit_ns: int = 1_000_000_000
+    rest_audit_ns: int = 30_000_000_000
     lag_ns_max: int = 250_000_000
     time_ns: int = 30_000_000_000
     check_ns: int = 50_000_000
@@ -208,18 +211,25 @@ class Witness:
         self._doubt = None
         return True
 
+    def read(self, status: int, body: bytes) -> Book | None:
+        """Read a REST book of either token, Up terms; it is valid until the next is read."""
+        told = self._decoder.book(self._slot)
+        told.clear()
+        if status != 200:
+            return None
+        try:
+            self._decoder.feed(body)
+        except DecodeError:
+            return None
+        return told if told.has_epoch else None
+
     def _judge(self, status: int, body: bytes) -> str:
         if status == 404:
             return "unknown"
         if status != 200:
             return "unanswered"
-        told = self._decoder.book(self._slot)
-        told.clear()
-        try:
-            self._decoder.feed(body)
-        except DecodeError:
-            return "unreadable"
-        if not told.has_epoch:
+        told = self.read(status, body)
+        if told is None:
             return "unreadable"
         ours = self.market.book
         if told.timestamp_ms < ours.timestamp_ms:

@@ -26,6 +26,7 @@ from polymm.venues.polymarket.freshness import Cure, MarketFeedSettings, Witness
 from polymm.venues.polymarket.link import Dialling, SocketTap
 from polymm.venues.polymarket.market_line import MarketLine
 from polymm.venues.polymarket.reading import Read
+from polymm.venues.polymarket.rest_audit import RestAudit
 from polymm.venues.polymarket.venue_time import VenueTime
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class MarketFeed:
         self._timer: asyncio.TimerHandle | None = None
         self._has_markets = asyncio.Event()
         self._witnesses: dict[FeedMarket, Witness] = {}
+        self._rest_audits: dict[FeedMarket, RestAudit] = {}
         self._rest_books = Decoder()
         self._obstacles: dict[FeedMarket, str] = {}
         self._time: VenueTime | None = None
@@ -181,7 +183,8 @@ class MarketFeed:
             now_ns=self._clock_ns(),
             time=self._time,
         )
-        self._witnesses[found] = Witness(found, self.counts, self._rest_books)
+        witness = self._witnesses[found] = Witness(found, self.counts, self._rest_books)
+        self._rest_audits[found] = RestAudit(witness, self._clock_ns())
         for line in self._lines:
             line.add(found)
         self.markets.append(found)
@@ -196,6 +199,7 @@ class MarketFeed:
         market.is_removed = True
         self.markets.remove(market)
         self._witnesses.pop(market).end()
+        del self._rest_audits[market]
         del self._obstacles[market]
         for line in self._lines:
             line.remove(market)
@@ -291,6 +295,7 @@ class MarketFeed:
                 self._tasks.start(self._ask(witness, token, now_ns), "market witness")
             self._doubt(market, witness, now_ns)
             self._audit(market, now_ns)
+            self._audit_by_rest(market, now_ns)
             self._tell_obstacle(market, now_ns)
         for line in list(self._lines):
             self._cure(line, now_ns)
@@ -317,6 +322,24 @@ class MarketFeed:
             market.audited_ns = now_ns
             self.counts[f"hash_{verdict}"] += 1
 
+    def _audit_by_rest(self, market: FeedMarket, now_ns: int) -> None:
+        """Hold a book against REST now and then; ask for one again that is wrong for certain."""
+        audit_by_rest = self._rest_audits[market]
+        token = audit_by_rest.due(now_ns, self.settings)
+        if token is not None:
+            self._tasks.start(self._ask_audit(market, audit_by_rest, token), "market audit")
+        verdict = audit_by_rest.look(now_ns)
+        if not verdict:
+            return
+        self.counts[f"audit_{verdict}"] += 1
+        if verdict != "wrong":
+            return
+        for line in list(self._lines):
+            view = line.views.get(market)
+            if view is not None and view is market.leader:
+                self.counts["resync_audit"] += 1
+                line.redrive(view, now_ns)
+
     def _cure(self, line: MarketLine, now_ns: int) -> None:
         if not line.opened_ns:
             return
@@ -340,10 +363,18 @@ class MarketFeed:
         if self._on_obstacle is not None:
             self._on_obstacle(market, obstacle)
 
-    async def _ask(self, witness: Witness, token: Token, now_ns: int) -> None:
-        facts = witness.market.market
+    async def _read_book(self, market: FeedMarket, token: Token) -> tuple[int, bytes]:
+        facts = market.market
         token_id = facts.down_token if token else facts.up_token
-        status, body = await self._read(wire.BOOK_PATH.format(token_id=token_id))
+        return await self._read(wire.BOOK_PATH.format(token_id=token_id))
+
+    async def _ask_audit(self, market: FeedMarket, asking: RestAudit, token: Token) -> None:
+        status, body = await self._read_book(market, token)
+        if not market.is_removed:
+            asking.take(status, body, self._clock_ns())
+
+    async def _ask(self, witness: Witness, token: Token, now_ns: int) -> None:
+        status, body = await self._read_book(witness.market, token)
         if not witness.market.is_removed:
             witness.take(token, status, body, now_ns, self._clock_ns())
 
