@@ -353,7 +353,7 @@ class Reconciler:
 
     def _take_stall(self, now_ns: int, event: ev.Stalled) -> None:
         settings = self.settings
-        if event.stall_ns <= settings.stall_pull_ns:
+        if event.stall_ns <= min(settings.stall_pull_ns, settings.stall_resync_ns):
             return
         self.actions.append(Alarm("stalled", "", f"for {event.stall_ns // MS} ms"))
         if event.stall_ns > settings.stall_resync_ns:

@@ -330,6 +330,19 @@ def test_jumps_and_long_stalls_prove_everything_again(event: ev.Event, is_again:
     scene.run_until(lambda: ready(scene) and scene.gate.is_open, 20)
 
 
+def test_what_the_gate_forgives_a_stall_for_does_not_forgive_what_was_missed() -> None:
+    """A pull may be put off by the configuration; after a second all is read anew all the same."""
+    scene = Scene(ReconcileSettings(stall_pull_ns=1_500 * MS))
+    scene.start_ready()
+    order = scene.post("0xa")
+    scene.run(1)
+    scene.tell(ev.Stalled(900 * MS))
+    assert scene.phase is Phase.READY
+    assert not order.is_cancel_wanted
+    scene.tell(ev.Stalled(1_200 * MS))
+    assert scene.phase is Phase.RECONCILING
+
+
 def test_a_second_reason_while_everything_is_proven_begins_anew() -> None:
     scene = Scene()
     scene.start_ready()
