@@ -134,6 +134,15 @@ class TradesKnown(NamedTuple):
 
 
 @final
+class MergeFound(NamedTuple):
+    """Write down what became of a merge that an earlier process had asked for."""
+
+    market: str
+    pairs_e6: int
+    is_done: bool
+
+
+@final
 class ResultKnown(NamedTuple):
     """Write down what a market is worth to us, and what the day has come to with that.
 
@@ -174,7 +183,7 @@ class LimitReached(NamedTuple):
 
 
 # Nothing else is to be done about these: the journal takes them out of what a step answered.
-Memo = OrderEnded | TradesKnown | Correction | ResultKnown | Counted | LimitReached
+Memo = OrderEnded | TradesKnown | Correction | MergeFound | ResultKnown | Counted | LimitReached
 
 Read = ReadOpen | ReadOrder | ReadTrades | ReadBalances | ReadPreflight | ReadKeys
 
@@ -195,6 +204,7 @@ Action = (
     | OrderEnded
     | TradesKnown
     | Correction
+    | MergeFound
     | ResultKnown
     | Counted
     | LimitReached

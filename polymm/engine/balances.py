@@ -12,13 +12,12 @@ from polymm.domain.order import Token
 from polymm.engine.actions import Action, Alarm
 from polymm.engine.evidence import BalancesRead, Correction
 from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.left_merges import CASH, Key, LeftMerges
 from polymm.engine.proving import ReconcileSettings
 from polymm.engine.reads import ReadClock
 from polymm.engine.risk import RiskGate
 
-CASH: Final = ("", None)
 BALANCE_DIFFERS: Final = "balance_differs"
-_Key = tuple[str, Token | None]
 
 
 class Held(NamedTuple):
@@ -66,9 +65,10 @@ class Comparison:
         self._settings = settings
         self._clock = clock
         self._actions = actions
+        self._left = LeftMerges(fills, gate, settings, actions)
         self._is_opened = False
-        self._last: dict[_Key, int] = {}
-        self._differences: dict[_Key, Difference] = {}
+        self._last: dict[Key, int] = {}
+        self._differences: dict[Key, Difference] = {}
 
     def begin(self) -> None:
         """Forget what was read before: everything is to be compared anew."""
@@ -115,10 +115,11 @@ class Comparison:
         """
         settings = self._settings
         patience_ns = settings.patience_ns if is_start else settings.patience_later_ns
-        shares: dict[_Key, int] = {(market, token): size for market, token, size in read.shares}
+        shares: dict[Key, int] = {(market, token): size for market, token, size in read.shares}
         shares[CASH] = read.cash_e6
+        self._left.settle(read, shares, self._last, is_cash_known=self._is_opened)
         for market in ("", *markets):
-            keys: list[_Key] = [(market, token) for token in Token] if market else [CASH]
+            keys: list[Key] = [(market, token) for token in Token] if market else [CASH]
             if any(key not in shares for key in keys):
                 continue
             is_agreed = not (is_start and self._may_hide_merge(market))
@@ -135,8 +136,10 @@ class Comparison:
                 self.agreed_ns[market] = read.began_ns
         if any(market not in self.agreed_ns for market in markets):
             self._clock.want(read.began_ns + settings.apart_ns)
+        elif self._left.are_left:
+            self._clock.want(read.began_ns + settings.open_ns)
 
-    def _is_missing(self, key: _Key) -> bool:
+    def _is_missing(self, key: Key) -> bool:
         """Whether a balance differs in a way that forbids to trade: not so more cash than ours."""
         known = self._differences.get(key)
         return known is not None and (key != CASH or known.balance_e6 < known.before_e6)
@@ -161,7 +164,7 @@ class Comparison:
             for position in positions
         )
 
-    def _held(self, key: _Key) -> Held:
+    def _held(self, key: Key) -> Held:
         """What the ledger holds; pairs on their way into a merge may have become cash or not."""
         market, token = key
         merging = self._gate.merging_e6
@@ -174,7 +177,7 @@ class Comparison:
         low_e6 = position.low_e6 - merging.get(market, 0)
         return Held(low_e6, position.confirmed_e6, position.high_e6)
 
-    def _differs(self, key: _Key, read: BalancesRead, balance_e6: int, patience_ns: int) -> bool:
+    def _differs(self, key: Key, read: BalancesRead, balance_e6: int, patience_ns: int) -> bool:
         """Whether a balance differs for long enough, while the ledger did not move."""
         held = self._held(key)
         tolerance_e6 = self._settings.tolerance_e6
@@ -189,7 +192,7 @@ class Comparison:
         is_settled = held.high_e6 - held.low_e6 <= 1
         return is_settled and read.began_ns - known.since_ns >= patience_ns
 
-    def _take_over(self, now_ns: int, key: _Key, read: BalancesRead, balance_e6: int) -> None:
+    def _take_over(self, now_ns: int, key: Key, read: BalancesRead, balance_e6: int) -> None:
         """Believe the venue, and tell people unless it only has more cash."""
         before_e6 = self._differences.pop(key).before_e6
         self._correct(key, before_e6, balance_e6, read)
@@ -200,7 +203,7 @@ class Comparison:
         self._actions.append(Alarm(BALANCE_DIFFERS, market, text))
         self._gate.restrict(now_ns, BALANCE_DIFFERS, market)
 
-    def _correct(self, key: _Key, before_e6: int, after_e6: int, read: BalancesRead) -> None:
+    def _correct(self, key: Key, before_e6: int, after_e6: int, read: BalancesRead) -> None:
         market, token = key
         what = "cash" if token is None else f"{market}:{token.name}"
         name = f"{what}:{read.began_ns}:{before_e6}:{after_e6}"

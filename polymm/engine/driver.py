@@ -18,6 +18,7 @@ from polymm.engine.actions import (
     Counted,
     Finished,
     LimitReached,
+    MergeFound,
     MergePairs,
     OrderEnded,
     Post,
@@ -119,14 +120,14 @@ class Driver:
             case Sweep(market):
                 venue.sweep(market)
             case MergePairs(market, pairs_e6):
-                venue.merge(market, pairs_e6)
+                self._merge(now_ns, market, pairs_e6)
             case Beat():
                 venue.beat()
             case Alarm():
                 venue.alarm(action)
             case Finished():
                 venue.finish(action)
-            case OrderEnded() | TradesKnown() | ev.Correction():
+            case OrderEnded() | TradesKnown() | ev.Correction() | MergeFound():
                 pass  # the journal finds it in what the step answered
             case ResultKnown() | Counted() | LimitReached():
                 pass  # likewise
@@ -163,6 +164,16 @@ class Driver:
             self._inbox.append(ev.JournalFailed(str(error)))
             return "no_journal"
         return ""
+
+    def _merge(self, now_ns: int, market: str, pairs_e6: int) -> None:
+        """Write a merge down and ask for it; one that nobody would know of is not asked for."""
+        try:
+            self._journal.ask_merge(now_ns, market, pairs_e6)
+        except JournalError as error:
+            self._inbox.append(ev.JournalFailed(str(error)))
+            self._inbox.append(ev.MergeFailed(market, pairs_e6, "no_journal"))
+        else:
+            self._venue.merge(market, pairs_e6)
 
     def _withhold(self, now_ns: int, signed: SignedOrder, reason: str) -> None:
         """Tell the engine that no byte of an order has left, nor ever will."""

@@ -16,7 +16,7 @@ from polymm.domain.market import Market
 from polymm.domain.order import Cancel, Fill, Merge, Place, Rejected, Reply
 from polymm.domain.order import Merged as MakerMerged
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Action, MergePairs, Post, turn
+from polymm.engine.actions import Action, MergeFound, MergePairs, Post, turn
 from polymm.engine.beating import Beating, BeatSettings
 from polymm.engine.events import NEVER_NS, BookChanged, Closing, Timer
 from polymm.engine.fill_ledger import FillLedger
@@ -114,7 +114,7 @@ class Engine:
                 order,
                 planned_ns=kept.plan.planned_ns,
                 written_ns=kept.sent_ns,
-                cancels=(kept.cancel_ns,) if kept.cancel_ns else (),
+                cancels=kept.cancels,
                 how=kept.how,
                 matched_e6=kept.matched_e6,
             )
@@ -158,7 +158,7 @@ class Engine:
         )
         self._first_id += IDS_A_MARKET
         seat = self.seats[market.condition_id] = Seat(market, maker, sight, view)
-        seat.show_inventory(self.fills)
+        seat.correct(self.fills, self.gate.merging_e6.get(market.condition_id, 0))
         sight.put(GATE, stands=True)
         self.reconciler.add_market(now_ns, market, self.settings.close_margin_ns)
         return maker
@@ -398,7 +398,7 @@ class Engine:
                 part.actions.clear()
         actions += told
         for action in told:
-            if isinstance(action, ev.Correction) and action.market in self.seats:
+            if isinstance(action, ev.Correction | MergeFound) and action.market in self.seats:
                 merging_e6 = self.gate.merging_e6.get(action.market, 0)
                 self.seats[action.market].correct(self.fills, merging_e6)
         if len(actions) > 1:

@@ -139,11 +139,15 @@ class JournalPort(Protocol):
     """Where a driver writes everything down; what is told first stands first.
 
     Raises:
-        JournalError: Nothing can be written; `plan` then guarantees that its order is not sent.
+        JournalError: Nothing can be written; what was to be sent is not.
     """
 
     def plan(self, now_ns: int, market: str, place: Place, order: str) -> None:
         """Write an order down before its first byte leaves."""
+        ...
+
+    def ask_merge(self, now_ns: int, market: str, pairs_e6: int) -> None:
+        """Write a merge down before its first byte leaves."""
         ...
 
     def note(self, now_ns: int, event: Event, actions: Sequence[Action]) -> None: ...

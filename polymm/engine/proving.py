@@ -28,6 +28,7 @@ class ReconcileSettings:
         tolerance_e6: Balances may differ so much from the ledger, 1e-6 shares or dollars.
         patience_ns: A difference is corrected when it stood so long: at a start this, later
             ``patience_later_ns``, since balances come late.
+        merge_late_ns: A merge that an earlier process asked for does not land so long after that.
         ready_ns_max: A start that takes longer raises an alarm.
         hurry_ns: At an end a list is waited for no longer than this.
         stop_ns_max: A stop ends after so long, proven or not.
@@ -58,6 +59,7 @@ class ReconcileSettings:
     tolerance_e6: int = 10_000
     patience_ns: int = 2 * SECOND
     patience_later_ns: int = 60 * SECOND
+    merge_late_ns: int = 120 * SECOND
     ready_ns_max: int = 20 * SECOND
     hurry_ns: int = SECOND
     stop_ns_max: int = 4_500 * MS

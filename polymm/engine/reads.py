@@ -215,7 +215,7 @@ class Reads:
 
     def tick(self, now_ns: int) -> None:
         """Ask for what is due."""
-        wants_keys = self._gate.wants_keys
+        wants_keys = self._gate.watch.wants_keys
         if wants_keys and not self._wants_keys:
             self.keys.want(now_ns)
         elif self._wants_keys and not wants_keys:

@@ -1,7 +1,7 @@
 """What the journal keeps beside the evidence itself.
 
 Items of `polymm.engine.evidence` are kept as they are where they say all there is to say: Written,
-CancelWritten, FillTold, Merged, MarketSettled, BalancesRead, Correction.
+CancelWritten, FillTold, Merged, MergeFailed, MarketSettled, BalancesRead, Correction.
 """
 
 from typing import NamedTuple, final
@@ -13,6 +13,7 @@ from polymm.engine.actions import (
     Action,
     Counted,
     LimitReached,
+    MergeFound,
     OrderEnded,
     ResultKnown,
     TradesKnown,
@@ -63,16 +64,25 @@ class OrderKept(NamedTuple):
 
     Args:
         sent_ns: When its bytes were handed over, 0 where that is not known: they may have been.
-        cancel_ns: When a cancel of it was last handed over, 0 where none was.
+        cancels: When each cancel of it was handed over, in order.
         how: Name of its final state, "" while it may be live.
         matched_e6: What was matched when it ended.
     """
 
     plan: OrderPlanned
     sent_ns: int
-    cancel_ns: int
+    cancels: tuple[int, ...]
     how: str
     matched_e6: int
+
+
+@final
+class MergeAsked(NamedTuple):
+    """Pairs are about to be merged; no byte of the request had left when this was written."""
+
+    market: str
+    pairs_e6: int
+    at_ns: int
 
 
 @final
@@ -104,6 +114,7 @@ class Checkpoint(NamedTuple):
 
     Args:
         merged: Pairs that became cash, by market.
+        asked: Merges of which it is not known what became of them.
         trades_known_ns: Every trade matched before is in here; 0 where that was never proven.
         next_order_id: Above every number used so far.
     """
@@ -114,6 +125,7 @@ class Checkpoint(NamedTuple):
     orders: tuple[OrderKept, ...]
     fills: tuple[ev.FillTold, ...]
     merged: tuple[tuple[str, int], ...]
+    asked: tuple[MergeAsked, ...]
     corrections: tuple[ev.Correction, ...]
     balances: ev.BalancesRead | None
     trades_known_ns: int
@@ -156,7 +168,10 @@ Kept = (
     | ev.CancelWritten
     | ev.FillTold
     | OrderEnded
+    | MergeAsked
     | ev.Merged
+    | ev.MergeFailed
+    | MergeFound
     | ev.MarketSettled
     | ev.BalancesRead
     | TradesKnown

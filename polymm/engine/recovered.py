@@ -10,12 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Counted, LimitReached, OrderEnded, ResultKnown, TradesKnown
+from polymm.engine.actions import (
+    Counted,
+    LimitReached,
+    MergeFound,
+    OrderEnded,
+    ResultKnown,
+    TradesKnown,
+)
 from polymm.engine.kept_losses import KeptLosses, unpack
 from polymm.engine.records import (
     Checkpoint,
     LimitsLifted,
     MarketKnown,
+    MergeAsked,
     OrderKept,
     OrderPlanned,
     Record,
@@ -41,6 +49,7 @@ class Recovered:
         orders: By hash, in the order of their planning.
         fills: By key, each with the highest status it was seen with.
         merged_e6: Pairs that became cash, by market.
+        asked: The merge of each market of which it is not known what became of it.
         corrections: By id.
         balances: What the venue said last.
         trades_known_ns: Every trade matched before is in `fills`; 0 where that was never proven.
@@ -57,6 +66,7 @@ class Recovered:
     orders: dict[str, OrderKept] = field(default_factory=dict)
     fills: dict[tuple[str, str, int], ev.FillTold] = field(default_factory=dict)
     merged_e6: dict[str, int] = field(default_factory=dict)
+    asked: dict[str, MergeAsked] = field(default_factory=dict)
     corrections: dict[str, ev.Correction] = field(default_factory=dict)
     balances: ev.BalancesRead | None = None
     trades_known_ns: int = 0
@@ -91,6 +101,7 @@ class Recovered:
             tuple(self.orders.values()),
             tuple(self.fills.values()),
             tuple(self.merged_e6.items()),
+            tuple(self.asked.values()),
             tuple(self.corrections.values()),
             self.balances,
             self.trades_known_ns,
@@ -106,7 +117,7 @@ class Recovered:
         gone -= {kept.plan.market for kept in self.open_orders}
         if not gone:
             return
-        for by_market in (self.markets, self.settled, self.merged_e6):
+        for by_market in (self.markets, self.settled, self.merged_e6, self.asked):
             for market in gone:
                 by_market.pop(market, None)
         orders, fills, corrections = self.orders, self.fills, self.corrections
@@ -138,6 +149,7 @@ class Recovered:
         self.orders = {kept.plan.order: kept for kept in record.orders}
         self.fills = {fill.key: fill for fill in record.fills}
         self.merged_e6 = dict(record.merged)
+        self.asked = {asked.market: asked for asked in record.asked}
         self.corrections = {item.correction: item for item in record.corrections}
         self.balances = record.balances
         self.trades_known_ns = record.trades_known_ns
@@ -153,7 +165,7 @@ class Recovered:
         if record.order in self.orders:
             self.faults["planned_twice"] += 1
             return
-        self.orders[record.order] = OrderKept(record, 0, 0, "", 0)
+        self.orders[record.order] = OrderKept(record, 0, (), "", 0)
         order_id = record.place.order_id
         if order_id >= self.next_order_id:
             self.next_order_id = order_id + 1
@@ -169,8 +181,9 @@ class Recovered:
     def _cancel_written(self, record: ev.CancelWritten) -> None:
         for order in record.orders:
             kept = self._kept(order)
-            if kept is not None:
-                self.orders[order] = kept._replace(cancel_ns=max(kept.cancel_ns, record.sent_ns))
+            if kept is not None and record.sent_ns not in kept.cancels:
+                cancels = tuple(sorted((*kept.cancels, record.sent_ns)))
+                self.orders[order] = kept._replace(cancels=cancels)
 
     def _ended(self, record: OrderEnded) -> None:
         kept = self._kept(record.order)
@@ -191,11 +204,34 @@ class Recovered:
             # Amounts are those that were told first, as in the ledger.
             self.fills[record.key] = known._replace(status=record.status)
 
+    def _asked(self, record: MergeAsked) -> None:
+        before = self.asked.get(record.market)
+        left_e6 = 0 if before is None else before.pairs_e6
+        self.asked[record.market] = record._replace(pairs_e6=record.pairs_e6 + left_e6)
+        self.last_ns = max(self.last_ns, record.at_ns)
+
     def _merged(self, record: ev.Merged) -> None:
         self.merged_e6[record.market] = self.merged_e6.get(record.market, 0) + record.pairs_e6
+        self._answered(record.market, record.pairs_e6)
+
+    def _unmerged(self, record: ev.MergeFailed) -> None:
+        self._answered(record.market, record.pairs_e6)
+
+    def _found(self, record: MergeFound) -> None:
+        if record.is_done:
+            self._merged(ev.Merged(record.market, record.pairs_e6))
+        else:
+            self._answered(record.market, record.pairs_e6)
+
+    def _answered(self, market: str, pairs_e6: int) -> None:
+        """Know what became of pairs that were to be merged."""
+        asked = self.asked.pop(market, None)
+        if asked is not None and asked.pairs_e6 > pairs_e6:
+            self.asked[market] = asked._replace(pairs_e6=asked.pairs_e6 - pairs_e6)
 
     def _settled(self, record: ev.MarketSettled) -> None:
         self.settled[record.market] = record
+        self.asked.pop(record.market, None)
         self.losses.forget((record.market,))
         self.forget_settled()
 
@@ -231,7 +267,10 @@ _APPLY: Final[dict[type, Callable[[Recovered, Any], None]]] = {
     ev.CancelWritten: Recovered._cancel_written,
     OrderEnded: Recovered._ended,
     ev.FillTold: Recovered._fill,
+    MergeAsked: Recovered._asked,
     ev.Merged: Recovered._merged,
+    ev.MergeFailed: Recovered._unmerged,
+    MergeFound: Recovered._found,
     ev.MarketSettled: Recovered._settled,
     ev.BalancesRead: Recovered._balances,
     TradesKnown: Recovered._trades_known,

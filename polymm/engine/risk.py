@@ -20,6 +20,7 @@ from polymm.engine.exposure import NO_LOAD, Load, OrdersView, difference_e6, kin
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.limits import RiskLimits
 from polymm.engine.ports import BudgetView, MarketView
+from polymm.engine.records import MergeAsked
 from polymm.engine.recovered import Recovered
 from polymm.engine.refusals import CLOSINGS, HALTS, REFUSALS, RESTRICTIONS
 from polymm.engine.room import Room
@@ -46,6 +47,7 @@ class RiskGate:
         actions: Alarms, to be drained after each step.
         watch: What of the venue and of the past speaks against orders.
         merging_e6: Pairs by market that are on their way into a merge: they are not for sale.
+        left_merges: Those of an earlier process among them, by market; nobody tells of them.
         next_timer_ns: When `tick` is due.
     """
 
@@ -57,6 +59,7 @@ class RiskGate:
         self.actions: list[Action] = []
         self.watch = Watch(limits, orders, fills)
         self.merging_e6: dict[str, int] = {}
+        self.left_merges: dict[str, MergeAsked] = {}
         self.next_timer_ns = NEVER_NS
         self._orders = orders
         self._fills = fills
@@ -91,11 +94,6 @@ class RiskGate:
     def wants_balances(self) -> bool:
         """Whether balances should be read: the venue refused an order for lack of them."""
         return self.watch.wants_balances
-
-    @property
-    def wants_keys(self) -> bool:
-        """Whether the keys should be derived anew: the venue refuses them."""
-        return self.watch.wants_keys
 
     def close(
         self, now_ns: int, reason: str, market: str = "", *, until_ns: int = NEVER_NS
@@ -141,6 +139,9 @@ class RiskGate:
         for kept in known.orders.values():
             if kept.plan.planned_ns > now_ns - MINUTE:
                 self._rate.passed(kept.plan.planned_ns)
+        for asked in known.asked.values():
+            self.left_merges[asked.market] = asked
+            self.merge_sent(asked.market, asked.pairs_e6)
         self.watch.restore(known)
         self._follow(now_ns)
 
@@ -179,8 +180,13 @@ class RiskGate:
         self.merging_e6[market] = self.merging_e6.get(market, 0) + pairs_e6
         self._rooms.clear()
 
+    def merge_found(self, market: str) -> None:
+        """Know what became of the merge of an earlier process."""
+        self._merge_ended(market, self.left_merges.pop(market).pairs_e6)
+
     def forget(self, market: str) -> None:
         """Drop what is known of a market that is over."""
+        self.left_merges.pop(market, None)
         self._stopped.pop(market, None)
         self._reduced.pop(market, None)
         self.merging_e6.pop(market, None)

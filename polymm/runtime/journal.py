@@ -18,6 +18,7 @@ from polymm.engine.actions import (
     Action,
     Counted,
     LimitReached,
+    MergeFound,
     OrderEnded,
     ResultKnown,
     TradesKnown,
@@ -28,6 +29,7 @@ from polymm.engine.records import (
     Kept,
     LimitsLifted,
     MarketKnown,
+    MergeAsked,
     OrderPlanned,
     RunBegun,
 )
@@ -38,11 +40,19 @@ from polymm.runtime.journal_format import Cut, make_header
 
 SEGMENT_BYTES_MAX: Final = 64 << 20
 # Events and actions that are kept as they are.
-_KEPT_EVENTS: Final = (ev.Written, ev.CancelWritten, ev.Merged, ev.MarketSettled, ev.BalancesRead)
+_KEPT_EVENTS: Final = (
+    ev.Written,
+    ev.CancelWritten,
+    ev.Merged,
+    ev.MergeFailed,
+    ev.MarketSettled,
+    ev.BalancesRead,
+)
 _KEPT_ACTIONS: Final = (
     OrderEnded,
     TradesKnown,
     ev.Correction,
+    MergeFound,
     ResultKnown,
     Counted,
     LimitReached,
@@ -161,6 +171,24 @@ class Journal:
             raise
         self._segment_bytes += len(frame)
         self._planned.append((order, market, place, now_ns))
+
+    def ask_merge(self, now_ns: int, market: str, pairs_e6: int) -> None:
+        """Write a merge down before its first byte leaves.
+
+        Raises:
+            JournalError: It may not be asked for.
+        """
+        if self.failure:
+            raise JournalError(self.failure)
+        asked = MergeAsked(market, pairs_e6, now_ns)
+        try:
+            frame = encode(asked)
+            self.disk.write(frame, is_plan=True)
+        except JournalError as error:
+            self._fail(str(error))
+            raise
+        self._segment_bytes += len(frame)
+        self.state.apply(asked)
 
     def market(self, now_ns: int, market: Market) -> None:
         """Write down that a market is taken in; before the engine is told.

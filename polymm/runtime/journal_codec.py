@@ -19,6 +19,7 @@ from polymm.engine.actions import (
     Action,
     Counted,
     LimitReached,
+    MergeFound,
     OrderEnded,
     ResultKnown,
     TradesKnown,
@@ -30,6 +31,7 @@ from polymm.engine.records import (
     LimitsLifted,
     Look,
     MarketKnown,
+    MergeAsked,
     OrderPlanned,
     Record,
     RunBegun,
@@ -61,6 +63,9 @@ RECORDS: Final[Mapping[Kind, type]] = MappingProxyType(
         Kind.COUNTED: Counted,
         Kind.LIMIT: LimitReached,
         Kind.LIFTED: LimitsLifted,
+        Kind.ASKED: MergeAsked,
+        Kind.UNMERGED: ev.MergeFailed,
+        Kind.FOUND: MergeFound,
     }
 )
 _KIND_OF: Final = {record: kind for kind, record in RECORDS.items()}
@@ -225,8 +230,8 @@ def _decoder(hint: Any) -> Decoder:
     origin, args = get_origin(hint), get_args(hint)
     if hint in (ev.Event, Action):
         return _tagged(hint)
-    if hint == Look:
-        return _look
+    if hint == tuple[Look, ...]:
+        return _many(_look)
     if hint in (int, str, bool):
         return _exactly(hint)
     if origin is tuple and args[1:] == (...,):

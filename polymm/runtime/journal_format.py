@@ -46,6 +46,9 @@ class Kind(IntEnum):
     COUNTED = 18
     LIMIT = 19
     LIFTED = 20
+    ASKED = 21
+    UNMERGED = 22
+    FOUND = 23
 
 
 _KINDS: Final = {int(kind): kind for kind in Kind}

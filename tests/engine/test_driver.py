@@ -111,6 +111,11 @@ class Stage:
             raise JournalError("no space left on the disk")
         self.log.append(f"plan {order}")
 
+    def ask_merge(self, now_ns: int, market: str, pairs_e6: int) -> None:
+        if "plan" in self.failing:
+            raise JournalError("no space left on the disk")
+        self.log.append(f"ask merge {pairs_e6}")
+
     def note(self, now_ns: int, event: ev.Event, actions: Sequence[act.Action]) -> None:
         if "note" in self.failing:
             raise JournalError("no space left on the disk")
@@ -231,6 +236,7 @@ def test_every_action_is_carried_out_and_memos_are_for_the_journal_alone() -> No
     assert stage.log == [
         "sweep ",
         "beat",
+        "ask merge 5",
         "merge 5",
         "read ReadPreflight",
         "read ReadOpen",
@@ -242,6 +248,13 @@ def test_every_action_is_carried_out_and_memos_are_for_the_journal_alone() -> No
         "note Started 11",
     ]
     assert stage.driver.next_timer_ns == 7
+
+
+def test_a_merge_that_cannot_be_written_down_is_not_asked_for() -> None:
+    stage = Stage(failing={"plan"})
+    stage.engine.answers[ev.Timer] = [act.MergePairs(MARKET, 5)]
+    stage.driver.take(ev.Timer())
+    assert stage.log == ["note Timer 1", "note JournalFailed 0", "note MergeFailed 0"]
 
 
 def test_a_step_that_fails_leaves_the_driver_able_to_go_on() -> None:

@@ -7,11 +7,11 @@ from polymm.domain.order import Side, Token
 from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.engine import IDS_A_MARKET
-from polymm.engine.records import MarketKnown, OrderPlanned
+from polymm.engine.records import MarketKnown, MergeAsked, OrderPlanned
 from polymm.engine.recovered import Recovered
 from tests.support.engine_scene import EngineScene
 from tests.support.fake_lane import FakeQuote
-from tests.support.proving_scene import make_market
+from tests.support.proving_scene import START_NS, make_market
 from tests.support.proving_venue import MARKET, TEN
 
 
@@ -229,6 +229,30 @@ def test_a_merge_that_failed_is_tried_again_later() -> None:
     scene.run(15 * NS)
     assert len(scene.asked(act.MergePairs)) == 2
     inventory = scene.engine.seats[MARKET].maker.inventory
+    assert (inventory.up_e6, inventory.merging_e6) == (0, 0)
+
+
+def test_pairs_that_an_earlier_process_asked_to_merge_are_not_merged_again_meanwhile() -> None:
+    known = Recovered(
+        corrections={
+            token.name: ev.Correction(token.name, MARKET, token, 0, TEN, START_NS)
+            for token in Token
+        },
+        asked={MARKET: MergeAsked(MARKET, TEN, START_NS - NS)},
+    )
+    scene = EngineScene(known, merge_enabled=True)
+    for token in Token:
+        scene.held_e6[MARKET, token] = TEN
+    scene.add()
+    scene.begin()
+    scene.open()
+    scene.views[MARKET].lane.quote = FakeQuote(merge_e6=TEN, bid_e6=0, ask_buy_e6=0)
+    scene.run(20 * NS)
+    inventory = scene.engine.seats[MARKET].maker.inventory
+    assert inventory.merging_e6 == TEN
+    assert not scene.asked(act.MergePairs)
+    scene.run(120 * NS)
+    assert scene.asked(act.MergePairs) == [act.MergePairs(MARKET, TEN)], "it never landed"
     assert (inventory.up_e6, inventory.merging_e6) == (0, 0)
 
 

@@ -283,18 +283,18 @@ def test_keys_that_are_refused_again_much_later_are_a_new_spell(scene: Scene) ->
 def test_refused_keys_are_derived_anew_once_and_halt_where_that_does_not_help() -> None:
     scene = Scene()
     scene.tell(ev.BeatAnswered(False, "unauthorized", NOW, NOW))
-    assert scene.gate.wants_keys
+    assert scene.gate.watch.wants_keys
     scene.wait(1)
     renewed_ns = scene.now_ns
     scene.tell(ev.KeysRead(NOW + 1, renewed_ns))
-    assert not scene.gate.wants_keys
+    assert not scene.gate.watch.wants_keys
     assert not scene.gate.is_open
     # What was sent with the keys from before says nothing of the new ones.
     scene.tell(ev.BeatAnswered(False, "unauthorized", renewed_ns, NOW))
     assert "halted" not in scene.gate.closed_by
     scene.tell(ev.BeatAnswered(False, "unauthorized", renewed_ns + 1, NOW))
     assert {"keys_refused_again", "halted"} <= set(scene.gate.closed_by)
-    assert not scene.gate.wants_keys
+    assert not scene.gate.watch.wants_keys
 
 
 def test_new_keys_that_the_venue_takes_open_the_gate() -> None:
@@ -304,7 +304,7 @@ def test_new_keys_that_the_venue_takes_open_the_gate() -> None:
     scene.tell(ev.KeysRead(NOW + 1, scene.now_ns))
     scene.tell(good(scene.now_ns + 1)[0])
     assert scene.gate.is_open
-    assert not scene.gate.wants_keys
+    assert not scene.gate.watch.wants_keys
 
 
 @pytest.mark.parametrize(("reason", "is_over"), [("refused", True), ("timeout", False)])
@@ -315,7 +315,7 @@ def test_a_venue_that_knows_of_no_keys_halts_and_a_silent_one_is_asked_again(
     scene.tell(ev.BeatAnswered(False, "unauthorized", NOW, NOW))
     scene.tell(ev.ReadFailed(ev.ReadKind.KEYS, "", reason, NOW + 1, NOW + 2))
     assert ("keys_refused_again" in scene.gate.closed_by) is is_over
-    assert scene.gate.wants_keys is not is_over
+    assert scene.gate.watch.wants_keys is not is_over
 
 
 @pytest.mark.parametrize("reason", sorted(SERVER_ERRORS))

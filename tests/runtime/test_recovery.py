@@ -7,7 +7,8 @@ import pytest
 
 from polymm.domain.market import NS
 from polymm.engine import evidence as ev
-from polymm.engine.actions import OrderEnded, TradesKnown
+from polymm.engine.actions import MergeFound, OrderEnded, TradesKnown
+from polymm.engine.records import MergeAsked
 from polymm.engine.recovered import REMEMBER_NS, Recovered
 from polymm.errors import JournalError
 from polymm.runtime.journal_codec import decode, encode
@@ -149,11 +150,48 @@ def test_an_order_ends_and_may_turn_out_to_live() -> None:
     assert [kept.plan.order for kept in state.open_orders] == ["0xb"]
     assert state.orders["0xa"].how == "FILLED"
     assert state.orders["0xa"].matched_e6 == 5 * SHARE
-    assert (state.orders["0xb"].sent_ns, state.orders["0xb"].cancel_ns) == (T0 + 5, T0 + 6)
+    assert (state.orders["0xb"].sent_ns, state.orders["0xb"].cancels) == (T0 + 5, (T0 + 6,))
 
     journal.note(T0, ev.Timer(), [OrderEnded("0xa", "", 0)])
     state = recover(disk.end_process()).state
     assert [kept.plan.order for kept in state.open_orders] == ["0xa", "0xb"]
+
+
+def test_each_cancel_of_an_order_is_known_and_a_repeat_is_the_same() -> None:
+    disk = MemoryDisk()
+    journal = memory_journal(disk)
+    journal.begin(RUN)
+    journal.plan(T0, "0xc1", place(1), "0xa")
+    for sent_ns in (T0 + 6, T0 + 9, T0 + 6):
+        journal.note(T0, ev.CancelWritten(("0xa",), sent_ns), ())
+    state = recover(disk.end_process()).state
+    assert state.orders["0xa"].cancels == (T0 + 6, T0 + 9)
+
+
+@pytest.mark.parametrize(
+    ("event", "actions"),
+    [
+        (ev.Merged("0xc1", 3 * SHARE), ()),
+        (ev.MergeFailed("0xc1", 3 * SHARE, "reverted"), ()),
+        (ev.Timer(), (MergeFound("0xc1", 3 * SHARE, is_done=True),)),
+        (ev.Timer(), (MergeFound("0xc1", 3 * SHARE, is_done=False),)),
+    ],
+)
+def test_a_merge_is_left_until_it_is_known_what_became_of_it(
+    event: ev.Event, actions: tuple[MergeFound, ...]
+) -> None:
+    disk = MemoryDisk()
+    journal = memory_journal(disk)
+    journal.begin(RUN)
+    journal.ask_merge(T0 + 7, "0xc1", 3 * SHARE)
+    state = recover(disk.end_process()).state
+    assert state.asked == {"0xc1": MergeAsked("0xc1", 3 * SHARE, T0 + 7)}
+    assert state.last_ns >= T0 + 7
+    journal.note(T0 + 8, event, actions)
+    state = recover(disk.end_process()).state
+    assert state.asked == {}
+    is_done = isinstance(event, ev.Merged) or any(found.is_done for found in actions)
+    assert state.merged_e6 == ({"0xc1": 3 * SHARE} if is_done else {})
 
 
 def test_an_order_that_nobody_planned_is_counted_not_believed() -> None:
