@@ -33,6 +33,7 @@ from tests.simulation.holding import QUIET_NS, BeliefChecks, TruthChecks, check_
 from tests.simulation.journaling import DiskView, check_fates, check_plan, check_replay
 from tests.simulation.sending import BEAT_DEADLINE_NS, SECOND, Sends
 from tests.simulation.senses import NEVER, Senses
+from tests.simulation.strangers import Strangers
 from tests.simulation.timing import MS, Timing
 from tests.simulation.told import Told
 from tests.simulation.truth import Truth
@@ -70,6 +71,8 @@ class Checker:
     ) -> None:
         self.steps = 0
         self.truth = Truth(exchange, owner, wallet)
+        self.truth.foreign = senses.foreign
+        self._strangers = Strangers(exchange, senses)
         self.sends = Sends(self.truth, limits, senses)
         self._held = TruthChecks(self.truth, limits)
         self.timing = Timing(self.truth, self.sends, limits, senses, self._held.total_cost_e6)
@@ -92,6 +95,7 @@ class Checker:
         self.truth.on_arrive = self._arrived
         self.truth.on_enter = self._entered
         self.truth.on_close = self._closing
+        self.truth.on_exceed = self._held.check_exposure
 
     # The process
 
@@ -119,6 +123,7 @@ class Checker:
         self._finished = None
         self._journal_fails = False
         self.sends.began()
+        self._strangers.began()
         self.timing.started(now_ns)
 
     def crashed(self, now_ns: int, *, lost_tail: bool) -> None:
@@ -157,6 +162,7 @@ class Checker:
                 assert self._belief is not None
                 self._belief.ready()
                 self._lost_tail = False
+                self._strangers.post(sent.ns)
                 self.sends.post(sent.ns, sent, self._told, engine, self._life)
                 for order in sent.orders:
                     check_plan(sent.ns, order, self._disk)
@@ -202,6 +208,7 @@ class Checker:
         """The engine is about to take an event."""
         if type(event) is not ev.BookChanged:
             self._told.apply(now_ns, event)
+            self._strangers.tell(now_ns, event)
 
     def after_step(self, now_ns: int, event: ev.Event) -> None:
         """The engine took an event, and what it answered was carried out."""

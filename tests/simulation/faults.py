@@ -62,6 +62,7 @@ class ProcessFault(StrEnum):
     POWER_LOST = "power_lost"
     KILL_SWITCH = "kill_switch"
     STOPPED = "stopped"
+    FOREIGN_ORDER = "foreign_order"
 
 
 AnyFault = Fault | WireFault | ProcessFault
@@ -169,6 +170,7 @@ SWITCHES: Final[Mapping[AnyFault, Switch]] = {
     ProcessFault.POWER_LOST: Switch((53,), 1, 3, (1_000, 20_000)),
     ProcessFault.KILL_SWITCH: Switch((56,), 1, 1, (1_000, 10_000)),
     ProcessFault.STOPPED: Switch((56,), 1, 2, (1_000, 10_000)),
+    ProcessFault.FOREIGN_ORDER: Switch((54,), 1, 1),
 }
 
 assert set(SCENES) <= set(SWITCHES)

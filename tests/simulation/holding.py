@@ -1,8 +1,8 @@
 """What must hold of truth and belief at every step: I1, I2, I3, I5, I8, I9, I11 and I17.
 
-Truth is looked at when an order enters the book, since nothing else widens what may come of it;
-belief after each step. The sums here are written anew, case by case, and share nothing with
-`polymm.engine.exposure`.
+Truth is looked at when an order enters the book or is filled beyond its size, since nothing else
+widens what may come of it; belief after each step. The sums here are written anew, case by case,
+and share nothing with `polymm.engine.exposure`.
 """
 
 from collections import defaultdict
@@ -45,11 +45,16 @@ class TruthChecks:
         self._check_meeting(now_ns, mine)
         if not listing.accepting or now_ns >= listing.market.end_ns:
             raise Violated("I5", f"{order.order_id} entered after the close", now_ns)
+        self.check_exposure(now_ns, market)
+
+    def check_exposure(self, now_ns: int, market: str) -> None:
+        """I1: what may come of a market, and what all of them may cost."""
         low_e6, high_e6 = self._truth.exposure_e6(market)
-        if max(-low_e6, high_e6) > self._limits.max_market_e6:
+        is_ours = market not in self._truth.trespassed
+        if is_ours and max(-low_e6, high_e6) > self._limits.max_market_e6:
             text = f"T: Up - Down of {market} may become {low_e6}..{high_e6}"
             raise Violated("I1", f"{text}, limit {self._limits.max_market_e6}", now_ns)
-        cost_e6 = self.total_cost_e6()
+        cost_e6 = self.total_cost_e6() - self._truth.foreign_e6
         if cost_e6 > self._limits.max_total_cost_e6:
             text = f"T: cost may become {cost_e6}, limit {self._limits.max_total_cost_e6}"
             raise Violated("I1", text, now_ns)
@@ -232,6 +237,8 @@ class BeliefChecks:
             if booked_e6 != told_e6[token]:
                 text = f"{token.name} of {market}: told of {told_e6[token]}, booked {booked_e6}"
                 raise Violated("I9", text, now_ns)
+        if market in truth.trespassed:
+            return  # what somebody else did there is known once it is told of
         for order in orders:
             place = order.place
             if place.side is Side.BUY:

@@ -88,7 +88,8 @@ class Run:
 
     def _finished(self, life: Life) -> None:
         assert life.finished is not None
-        self._ends[f"{life.finished.code}: {life.finished.reason}"] += 1
+        reason, _, _ = life.finished.reason.partition(" 0x")
+        self._ends[f"{life.finished.code}: {reason}"] += 1
 
     def _ended(self, life: Life, lost_tail: bool) -> None:
         self._alarms.update(alarm.name for alarm in life.alarms)

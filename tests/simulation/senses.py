@@ -35,6 +35,7 @@ class Senses:
         restarting_ns: When the venue last said that its engine restarts.
         feed_closed_ns: When the market feed was last closed with the close told, 0 while it is up.
         fault_ns: When anything was last disturbed.
+        foreign: Orders that somebody else placed on the account, with when.
         is_beating_enforced: The venue cancels all without a beat.
     """
 
@@ -57,4 +58,5 @@ class Senses:
     restarting_ns: int = NEVER
     feed_closed_ns: int = 0
     fault_ns: int = NEVER
+    foreign: dict[str, int] = field(default_factory=dict)
     is_beating_enforced: bool = True

@@ -38,6 +38,27 @@ def test_i8_holds_while_the_fill_is_not_told_and_its_reserve_is_kept(moment):
     moment.tick()
 
 
+def test_i1_fires_on_a_fill_beyond_the_size_for_which_no_limit_had_room(moment):
+    first = moment.post(48, 20)
+    moment.take_fill(first, 20)
+    moment.orders.by_hash[first].life = Life.FILLED
+    second = moment.post(48, 10)
+    moment.venue.exchange.faults.set(Fault.FILL_EXCEEDED, 1)
+    text = fires("I1", lambda: moment.fill(second, 12))
+    assert "30010000" in text
+
+
+def test_i9_fires_where_a_fill_beyond_the_size_is_cut_off(moment):
+    bid = moment.post(48, 10)
+    moment.venue.exchange.faults.set(Fault.FILL_EXCEEDED, 1)
+    moment.fill(bid, 12)
+    moment.orders.by_hash[bid].reserve_e6 = 0
+    told = moment.told_fill(bid, 10.01)
+    moment.engine.fills.apply(told._replace(size_e6=10 * SHARE))
+    text = fires("I9", lambda: moment.tell(told))
+    assert "told of 10010000, booked 10000000" in text
+
+
 def test_i8_fires_when_quiet_and_not_equal(moment):
     bid = moment.post(48, 10)
     moment.take_fill(bid, 10)

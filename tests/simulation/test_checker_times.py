@@ -9,7 +9,7 @@ from polymm.engine import evidence as ev
 from polymm.engine.actions import Finished
 from polymm.engine.order_life import Life
 from polymm.engine.recovered import Recovered
-from tests.simulation.scenes import LIMITS, SECOND, Moment, fires
+from tests.simulation.scenes import LIMITS, MARKET_ID, SECOND, Moment, beat, fires
 from tests.simulation.timing import Timing
 from tests.simulation.wire import Sent
 from tests.support.exchange_scene import MS, SHARE
@@ -133,6 +133,38 @@ def test_i28_fires_on_a_second_engine(moment):
 def test_i28_fires_on_bytes_of_no_engine(moment):
     moment.checker.crashed(moment.now_ns, lost_tail=True)
     fires("I28", lambda: moment.send(moment.place(48)))
+
+
+def test_i28_fires_on_whoever_posts_though_it_was_told_of_a_foreign_order(moment):
+    moment.post()
+    moment.senses.foreign["0xf0"] = moment.now_ns
+    seen = ev.OpenSeen("0xf0", MARKET_ID, 0, SHARE)
+    moment.tell(ev.OpenListed("", (seen,), moment.now_ns, moment.now_ns))
+    text = fires("I28", lambda: moment.send(moment.place(49, token=DOWN)))
+    assert "told of 0xf0" in text
+
+
+def test_i28_fires_on_whoever_posts_beside_a_foreign_order_for_long(moment):
+    moment.senses.foreign["0xf0"] = moment.now_ns
+    moment.arrive(moment.place(10), "0xf0")
+    moment.post()
+    moment.wait(9_000)
+    beat(moment, moment.now_ns)
+    moment.wait(9_000)
+    moment.post(49, token=DOWN)
+    beat(moment, moment.now_ns)
+    moment.wait(3_000)
+    text = fires("I28", lambda: moment.send(moment.place(47)))
+    assert "beside 0xf0" in text
+
+
+def test_i28_lets_a_start_sweep_away_what_somebody_else_left():
+    moment = Moment(is_ready=False)
+    moment.senses.foreign["0xf0"] = moment.now_ns
+    seen = ev.OpenSeen("0xf0", MARKET_ID, 0, SHARE)
+    moment.tell(ev.OpenListed("", (seen,), moment.now_ns, moment.now_ns))
+    moment.make_ready()
+    moment.post()
 
 
 def test_i29_fires_on_an_engine_without_limits(moment):

@@ -6,7 +6,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from polymm.domain.market import NS
+from polymm.domain.order import Side, Token
 from polymm.engine import evidence as ev
+from polymm.exchange.entry import OrderRequest
 from tests.simulation.faults import MS, ProcessFault
 from tests.simulation.life import Life
 from tests.simulation.scenario import Trouble
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 # A supervisor waits so long for the end that it asked for, then kills.
 STOP_NS_MAX = 30 * NS
 RESTART_NS = 1_000 * MS
+# Shares of an order that somebody else places, 1e-6.
+FOREIGN_E6 = 5_000_000
 
 
 class Troubles:
@@ -30,6 +34,7 @@ class Troubles:
         self.struck: Counter[str] = Counter()
         self._world = world
         self._rng = Random(f"{world.scenario.seed} restarts")
+        self._foreign_rng = Random(f"{world.scenario.seed} foreign")
         self._jump_ns = 0
         self._restart_ns = 0
 
@@ -73,6 +78,8 @@ class Troubles:
                 self._ask_to_end(now_ns, life, ev.Kill("file"))
             case ProcessFault.STOPPED:
                 self._ask_to_end(now_ns, life, ev.Stop("SIGTERM"))
+            case ProcessFault.FOREIGN_ORDER:
+                self._trespass(now_ns)
 
     def _jump_back(self, delta_ns: int, _: int) -> None:
         if not self._world.is_healed:
@@ -90,6 +97,33 @@ class Troubles:
     def _ask_to_end(self, now_ns: int, life: Life, event: ev.Event) -> None:
         life.take(event)
         self._world.at(now_ns + STOP_NS_MAX, lambda ns: self._lose_patience(ns, life))
+
+    def _trespass(self, now_ns: int) -> None:
+        """Let somebody else bid with this account's key, where it may be filled or not."""
+        world, rng = self._world, self._foreign_rng
+        running = [
+            one for one in world.exchange.listings.values()
+            if one.accepting and one.market.start_ns <= now_ns < one.market.end_ns
+        ]  # fmt: skip
+        if not running:
+            return
+        listing = rng.choice(running)
+        token = rng.choice(tuple(Token))
+        tick_e4 = listing.ladder.tick_e4
+        price_e4 = rng.choice((tick_e4, max(listing.touch(token)[0], tick_e4)))
+        order = f"0xf0{rng.getrandbits(248):062x}"
+        request = OrderRequest(
+            order_id=order,
+            wallet=world.wire.wallet,
+            owner=world.wire.owner,
+            token_id=listing.token_id(token),
+            side=Side.BUY,
+            maker_amount_e6=price_e4 * FOREIGN_E6 // 10_000,
+            taker_amount_e6=FOREIGN_E6,
+            post_only=True,
+        )
+        world.senses.foreign[order] = now_ns
+        world.exchange.place(now_ns, request)
 
     def _lose_patience(self, now_ns: int, life: Life) -> None:
         if not life.is_dead:

@@ -7,7 +7,7 @@ adds them up anew and compares.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -82,11 +82,15 @@ class Truth:
         changed_ns: When something of ours last happened.
         settled_ns: When a trade of ours was last matched or settled, by market.
         exceeded_e6: Shares by which orders were filled beyond their size, (Up, Down) by market.
+        foreign: Orders of the account that somebody else placed; they are in no sum but ``net_e6``.
+        foreign_e6: Dollars that their fills cost.
+        trespassed: Markets in which such an order was filled.
         touched: Markets something happened in since this was last cleared.
         histories: True touches by market.
         on_arrive: Called when a request of ours reaches the venue's engine.
         on_enter: Called when an order of ours came into the book.
         on_close: Called before a market is closed.
+        on_exceed: Called with a market in which an order was filled beyond its size.
     """
 
     def __init__(self, exchange: Exchange, owner: str, wallet: Wallet) -> None:
@@ -106,11 +110,15 @@ class Truth:
         self.changed_ns = 0
         self.settled_ns: dict[str, int] = {}
         self.exceeded_e6: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self.foreign: Container[str] = ()
+        self.foreign_e6 = 0
+        self.trespassed: set[str] = set()
         self.touched: set[str] = set()
         self.histories: dict[str, TouchHistory] = {}
         self.on_arrive: Callable[[int, OrderRequest, Listing], None] = _ignore
         self.on_enter: Callable[[int, BookOrder, Listing], None] = _ignore
         self.on_close: Callable[[int, Listing], None] = _ignore
+        self.on_exceed: Callable[[int, str], None] = _ignore
         self._mined: set[str] = set()
         _listen(exchange.dealing, "enter", self._entered)
         _listen(exchange.dealing, "_tell_change", self._changed)
@@ -145,8 +153,11 @@ class Truth:
 
     @property
     def cash_confirmed_e6(self) -> int:
-        """Cash less all that open trades may cost, without proceeds that may still be undone."""
-        return self.wallet.balances[CASH] - self.cash_pending_e6
+        """Cash less all that open trades may cost, without proceeds that may still be undone.
+
+        As if nobody else had spent any: the engine cannot know that in time.
+        """
+        return self.wallet.balances[CASH] - self.cash_pending_e6 + self.foreign_e6
 
     def shares_confirmed_e6(self, token_id: str) -> int:
         """Shares owned for good, less those that open trades sell."""
@@ -202,7 +213,7 @@ class Truth:
         if order.owner != self.owner:
             return
         order_id, market = order.order_id, listing.condition_id
-        if order_id not in self.exchange.dealing.open:
+        if order_id not in self.exchange.dealing.open or order_id in self.foreign:
             return
         mine = self.open[market]
         mine[order_id] = order
@@ -243,9 +254,17 @@ class Truth:
             for order, size_e6, price_e4 in orders
             if order.owner == self.owner
         ]
-        for order, _, _ in orders:
-            if order.owner == self.owner and order.matched_e6 > order.size_e6:
-                self.exceeded_e6[market][order.token] += order.matched_e6 - order.size_e6
+        exceeded = [
+            order
+            for order, _, _ in orders
+            if order.owner == self.owner and order.matched_e6 > order.size_e6
+        ]
+        for order in exceeded:
+            self.exceeded_e6[market][order.token] += order.matched_e6 - order.size_e6
+        strange_e6 = sum(leg.cash_e6 for leg in legs if leg.order in self.foreign)
+        if strange_e6:
+            self.foreign_e6 += strange_e6
+            self.trespassed.add(market)
         net = self.net_e6[market]
         for leg in legs:
             net[leg.token] += leg.sign * leg.size_e6
@@ -253,6 +272,8 @@ class Truth:
         self.pending[market][trade.trade_id] = trade
         self.settled_ns[market] = now_ns
         self._touch(market)
+        if exceeded:
+            self.on_exceed(now_ns, market)
 
     def _settled(self, _: None, trade: Trade, step: Step, now_ns: int) -> None:
         legs = self.legs.get(trade.trade_id)
@@ -295,7 +316,8 @@ class Truth:
 
     def _arriving(self, now_ns: int, request: OrderRequest) -> None:
         listing = self.exchange.find(request.token_id)
-        if request.owner == self.owner and listing is not None:
+        is_ours = request.owner == self.owner and request.order_id not in self.foreign
+        if is_ours and listing is not None:
             self.on_arrive(now_ns, request, listing)
 
     def _closing(self, listing: Listing, now_ns: int) -> None:
@@ -312,7 +334,7 @@ class Truth:
         found = {
             order_id: order
             for order_id, (order, _) in self.exchange.dealing.open.items()
-            if order.owner == self.owner
+            if order.owner == self.owner and order_id not in self.foreign
         }
         mine = {order.order_id: order for order in self.orders()}
         if found != mine:
