@@ -358,6 +358,7 @@ class Session:
         self._closed_ns[window.slug] = at_ns
         if all(desk.is_flat for desk in self.desks):
             self._clock.follow()
+            self.account.trading.journal.renew()
             self._on_quiet()
 
     def _look(self) -> None:

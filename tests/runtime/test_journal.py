@@ -300,3 +300,26 @@ def test_steps_stand_whole_in_one_segment() -> None:
         assert inputs == [type(record) for record in records].count(StepOutput)
         pairs += inputs
     assert pairs == 100
+
+
+def test_between_two_windows_a_segment_that_is_half_full_is_left() -> None:
+    disk = MemoryDisk(kept=9)
+    journal = memory_journal(disk, segment_bytes_max=4_000)
+    journal.begin(RUN)
+    journal.renew()
+    assert len(disk.segments) == 1
+    while len(disk.segments[-1].content) <= 2_000:
+        journal.note(T0, ev.Timer(), ())
+    journal.renew()
+    journal.renew()
+    assert len(disk.segments) == 2
+    # A disk that fails with it is told like any other.
+    told: list[ev.Event] = []
+    journal.tell = told.append
+    while len(disk.segments[-1].content) <= 2_000:
+        journal.note(T0, ev.Timer(), ())
+    disk.failure = "No space left on device"
+    journal.renew()
+    journal.renew()
+    assert told == [ev.JournalFailed("No space left on device")]
+    assert disk.wants_retry
