@@ -1,12 +1,16 @@
-"""Build the compiled core: extensions side by side, without debug information.
+"""Build the compiled core and the compiled engine, without debug information.
+
+The core is Cython. The engine is plain Python that mypyc translates: the same files run without it.
 
 Environment switches, for people who work on the core:
     POLYMM_DEBUG=1     -O0 -g, with bounds and overflow checks
     POLYMM_SANITIZE=1  address and undefined-behaviour sanitizers (see tests/README.md)
+    POLYMM_PURE=1      the engine interpreted; its compiled modules are removed from the tree
 """
 
 import os
 import platform
+from hashlib import sha256
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -15,9 +19,19 @@ from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("POLYMM_DEBUG") == "1"
 SANITIZE = os.environ.get("POLYMM_SANITIZE") == "1"
+PURE = os.environ.get("POLYMM_PURE") == "1" or SANITIZE
 MODE = "sanitize" if SANITIZE else "debug" if DEBUG else "release"
 CORE = Path("polymm/_core")
 HEADERS = sorted(map(str, CORE.glob("*.h")))
+ENGINE, DOMAIN = Path("polymm/engine"), Path("polymm/domain")
+# What only holds data or names types would gain nothing: tuples, settings, protocols.
+DATA = """
+__init__ actions events evidence findings host_events life limits order_settings ports proving
+records refusals settings
+"""
+TRANSLATED = [str(p) for p in sorted(ENGINE.glob("*.py")) if p.stem not in DATA.split()]
+TRANSLATED.append(str(DOMAIN / "inventory.py"))
+STAMP = ENGINE / "compiled.txt"
 JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 DIRECTIVES = {
@@ -60,6 +74,37 @@ def flags_stamp(flags: object) -> str:
     return str(stamp)
 
 
+def translate_engine() -> list[Extension]:
+    """Have mypyc write the engine as C: one library, and a module for each file that loads it."""
+    from mypyc.build import mypycify
+
+    # A build has not the libraries that types of other modules name, and needs none of them.
+    folder = f"build/mypyc-{MODE}"
+    options = ["--config-file=", "--no-site-packages", "--ignore-missing-imports"]
+    extensions = mypycify(
+        [*options, "--cache-dir=build/mypy", *TRANSLATED],
+        only_compile_paths=TRANSLATED,
+        opt_level="0" if DEBUG else "1",
+        debug_level="0",
+        multi_file=True,
+        target_dir=folder,
+        group_name="polymm.engine.compiled",
+    )
+    for extension in extensions:
+        # Files of the group include its header as if it stood beside them.
+        extension.include_dirs.append(f"{folder}/{ENGINE}")
+        # What another compiler warns of is no reason not to install.
+        flags = extension.extra_compile_args
+        extension.extra_compile_args = [flag for flag in flags if flag != "-Werror"]
+    return extensions
+
+
+def engine_stamp() -> str:
+    """Name the sources that were translated, and what they held (`polymm.runtime.built`)."""
+    digests = [f"{sha256(Path(path).read_bytes()).hexdigest()} {path}" for path in TRANSLATED]
+    return "".join(f"{line}\n" for line in digests)
+
+
 class BuildExt(build_ext):
     """Translate and compile all extensions in parallel."""
 
@@ -67,18 +112,34 @@ class BuildExt(build_ext):
         super().finalize_options()
         self.parallel = self.parallel or JOBS
 
+    def run(self) -> None:
+        """Build the core and, but for POLYMM_PURE, the engine; of that nothing old is left."""
+        if self.inplace:
+            for module in (*ENGINE.glob("*.so"), *DOMAIN.glob("*.so"), STAMP):
+                module.unlink(missing_ok=True)
+        if not PURE:
+            # The longest first.
+            stamp = engine_stamp()
+            self.distribution.ext_modules = [*translate_engine(), *CORE_MODULES]
+            self.swig_opts = None  # the one option that is not finalized twice
+            super().finalize_options()
+        super().run()
+        if not PURE:
+            (STAMP if self.inplace else Path(self.build_lib) / STAMP).write_text(stamp)
+
     def build_extensions(self) -> None:
+        core = [extension for extension in self.extensions if extension in CORE_MODULES]
         compiler, linker = compile_flags() if self.compiler.compiler_type == "unix" else ([], [])
         stamp = flags_stamp((compiler, linker))
         translated = cythonize(
-            self.extensions,
+            core,
             build_dir=f"build/cython-{MODE}",
             compiler_directives=DIRECTIVES,
             nthreads=self.parallel,
             force=self.force,
         )
         sources = {extension.name: extension.sources for extension in translated}
-        for extension in self.extensions:
+        for extension in core:
             extension.sources = sources[extension.name]
             extension.extra_compile_args = compiler
             extension.extra_link_args = linker
@@ -86,10 +147,8 @@ class BuildExt(build_ext):
         super().build_extensions()
 
 
-setup(
-    ext_modules=[
-        Extension(".".join(path.with_suffix("").parts), [str(path)], include_dirs=[str(CORE)])
-        for path in sorted(CORE.glob("*.pyx"))
-    ],
-    cmdclass={"build_ext": BuildExt},
-)
+CORE_MODULES = [
+    Extension(".".join(path.with_suffix("").parts), [str(path)], include_dirs=[str(CORE)])
+    for path in sorted(CORE.glob("*.pyx"))
+]
+setup(ext_modules=CORE_MODULES, cmdclass={"build_ext": BuildExt})

@@ -201,7 +201,9 @@ def test_wheel_holds_stubs_declarations_and_no_sources_in_c(wheel: Path) -> None
     modules = [path.stem for path in ROOT.glob("polymm/_core/*.pyx")]
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert {f"polymm/_core/{name}{suffix}" for name in modules} <= names
-    assert "polymm/py.typed" in names
+    engine = {name.partition(".")[0] for name in names if name.endswith(suffix)}
+    assert {"polymm/engine/engine", "polymm/engine/maker", "polymm/domain/inventory"} <= engine
+    assert {"polymm/py.typed", "polymm/engine/compiled.txt"} <= names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"polymm"}
     assert not [name for name in names if name.endswith((".c", ".pyx", ".h"))]
 
@@ -220,7 +222,9 @@ def test_wheel_installs_and_runs_without_a_compiler(wheel: Path, tmp_path: Path)
     place = run(fresh, "-c", f"{MAKE_A_BOOK}; print(polymm.__file__)", cwd=tmp_path)
     assert place.startswith(str(tmp_path))
     command = str(tmp_path / "venv" / "bin" / "polymm")
-    assert polymm.__version__ in run(command, "version", cwd=tmp_path, environment=no_compiler)
+    told = run(command, "version", cwd=tmp_path, environment=no_compiler)
+    assert polymm.__version__ in told
+    assert "engine compiled" in told
 
 
 def pythons() -> list[Path]:

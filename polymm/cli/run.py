@@ -98,6 +98,9 @@ def run(
     models, or where no trades were recorded in both fill forms, unless told otherwise. Ctrl-C ends
     in order: orders are pulled, what ran is reported.
     """
+    from polymm.runtime.built import engine_form
+
+    engine_form()
     real_time: dict[str, object | None] = {
         "--coins": coins,
         "--venue": venue,

@@ -13,9 +13,11 @@ def version(
     import platform
 
     from polymm import __version__
+    from polymm.runtime.built import engine_form
 
     facts = {
         "polymm": __version__,
+        "engine": engine_form(),
         "python": platform.python_version(),
         "platform": f"{platform.system().lower()}-{platform.machine()}",
     }

@@ -8,6 +8,7 @@ the clock that stand around this.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from polymm.engine import evidence as ev
 from polymm.engine.actions import (
@@ -26,9 +27,31 @@ from polymm.engine.actions import (
     Sweep,
     TradesKnown,
 )
-from polymm.engine.engine import Engine
 from polymm.engine.ports import JournalPort, SignedOrder, Venue
 from polymm.errors import InputError, JournalError
+
+
+class GateView(Protocol):
+    """What a driver asks once more between an order's hash and its first byte."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+
+class Stepped(Protocol):
+    """What a driver steps: `polymm.engine.engine.Engine`, or whoever stands before it."""
+
+    @property
+    def gate(self) -> GateView: ...
+
+    @property
+    def next_timer_ns(self) -> int: ...
+
+    def start(self, now_ns: int) -> Sequence[Action]: ...
+
+    def step(self, now_ns: int, event: ev.Event) -> Sequence[Action]: ...
+
+    def rest(self) -> None: ...
 
 
 class Driver:
@@ -45,7 +68,7 @@ class Driver:
     """
 
     def __init__(
-        self, engine: Engine, venue: Venue, journal: JournalPort, clock_ns: Callable[[], int]
+        self, engine: Stepped, venue: Venue, journal: JournalPort, clock_ns: Callable[[], int]
     ) -> None:
         self.engine = engine
         self.on_step: Callable[[int, ev.Event], None] | None = None

@@ -235,7 +235,7 @@ class Reconciler:
         """End where the gate is closed for good; prove anew where the venue is not itself."""
         closed_by = self._gate.closed_by
         if self.phase is not Phase.ENDING:
-            reasons = sorted(HALTS & closed_by.keys())
+            reasons = sorted(HALTS.intersection(closed_by))
             if reasons:
                 code = "stopped" if reasons == [STOPPING] else "halted"
                 causes = [reason for reason in reasons if reason != HALTED] or reasons

@@ -49,6 +49,8 @@ class RiskGate:
         merging_e6: Pairs by market that are on their way into a merge: they are not for sale.
         left_merges: Those of an earlier process among them, by market; nobody tells of them.
         next_timer_ns: When `tick` is due.
+        is_thorough: Whether each order is looked at in detail, though there is room for it.
+        closer_looks: Orders that were.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class RiskGate:
         self.merging_e6: dict[str, int] = {}
         self.left_merges: dict[str, MergeAsked] = {}
         self.next_timer_ns = NEVER_NS
+        self.is_thorough = False
+        self.closer_looks = 0
         self._orders = orders
         self._fills = fills
         self._budget = budget
@@ -247,6 +251,8 @@ class RiskGate:
         tokens = self._budget.tokens(now_ns)
         is_sure = self._has_room(market, places, bid_e4, ask_e4, tick_e4, tokens)
         for place in places:
+            if not is_sure:
+                self.closer_looks += 1
             refusal = (
                 ("" if is_sure else self._form(market, place, bid_e4, ask_e4, tick_e4))
                 or self._rate.refusal(now_ns)
@@ -288,7 +294,8 @@ class RiskGate:
         left, cancels = tokens
         n = len(places)
         return (
-            left >= room.planned + n
+            not self.is_thorough
+            and left >= room.planned + n
             and cancels >= self._budget.reserve(room.live + n)
             and room.holds(places, bid_e4, ask_e4, tick_e4)
         )

@@ -24,6 +24,7 @@ class Pump:
         after: Called after each of them, once everything it set off is done.
 
     Attributes:
+        driver: As given.
         recv_ns: When the frame was received that is being acted on, 0 where it is none.
         began_ns: When the event was taken that is being acted on.
     """
@@ -37,7 +38,7 @@ class Pump:
     ) -> None:
         self.recv_ns = 0
         self.began_ns = 0
-        self._driver = driver
+        self.driver = driver
         self._clock_ns = clock_ns
         self._before = before
         self._after = after
@@ -52,7 +53,7 @@ class Pump:
         self._is_open = True
         self._is_taking = True
         try:
-            self._driver.start()
+            self.driver.start()
         finally:
             self._is_taking = False
         self._after(_TIMER)
@@ -79,7 +80,7 @@ class Pump:
         if self._is_broken:
             return
         if self._is_taking:
-            self._driver.take(event)
+            self.driver.take(event)
             return
         began_ns = self._clock_ns()
         self._before(began_ns)
@@ -87,7 +88,7 @@ class Pump:
         self.recv_ns = recv_ns
         self.began_ns = began_ns
         try:
-            self._driver.take(event)
+            self.driver.take(event)
         finally:
             self._is_taking = False
         self._after(event)
@@ -95,7 +96,7 @@ class Pump:
         self._arm()
 
     def _arm(self) -> None:
-        at_ns = self._driver.next_timer_ns if self._is_open else NEVER_NS
+        at_ns = self.driver.next_timer_ns if self._is_open else NEVER_NS
         if at_ns == self._timer_ns:
             return
         if self._timer is not None:

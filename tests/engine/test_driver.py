@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -10,7 +10,6 @@ from polymm.domain.order import Place, Side, Token
 from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.driver import Driver
-from polymm.engine.engine import Engine
 from polymm.engine.ports import SignedOrder
 from polymm.errors import InputError, JournalError
 
@@ -62,7 +61,7 @@ class Stage:
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
 
     def __post_init__(self) -> None:
-        self.driver = Driver(cast(Engine, self.engine), self, self, lambda: NOW_NS)
+        self.driver = Driver(self.engine, self, self, lambda: NOW_NS)
         self.on_sign: Any = lambda: None
 
     def told(self, kind: type) -> list[Any]:

@@ -112,7 +112,8 @@ class Walk:
 
 
 def sums(load: Load) -> dict[str, object]:
-    return {name: getattr(load, name) for name in Load.__slots__}
+    names = [name for name in dir(load) if not name.startswith("_")]
+    return {name: value for name in names if not callable(value := getattr(load, name))}
 
 
 def up_e4(trade: Trade) -> int:

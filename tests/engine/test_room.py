@@ -9,7 +9,6 @@ import pytest
 from polymm.domain.order import Place, Side, Token
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import Settlement
-from polymm.engine.room import Room
 from tests.support.gates import BUY, DOWN, MARKET, SELL, SHARE, UP, Scene, limits, market
 
 MARKETS = (MARKET, "0xbb")
@@ -81,10 +80,11 @@ def drawn_places(scene: Scene, rng: Random) -> tuple[Place, ...]:
     return tuple(scene.place(*drawn(rng)) for _ in range(rng.randrange(1, 4)))
 
 
-def refusals(seed: int) -> list[str]:
+def refusals(seed: int, looks: Counter[bool], *, is_thorough: bool) -> list[str]:
     """What is refused of some orders, each that passes being planned before the next."""
     rng = Random(seed)
     scene = drawn_scene(rng)
+    scene.gate.is_thorough = is_thorough
     places = drawn_places(scene, rng)
     found = []
     for place, refusal in zip(
@@ -95,55 +95,44 @@ def refusals(seed: int) -> list[str]:
             scene.orders.plan(scene.now_ns, MARKET, place)
     for name, times in Counter(filter(None, found)).items():
         assert scene.gate.counts[name] == times
+    looks[scene.gate.closer_looks > 0] += 1
     return found
 
 
-def test_a_look_ahead_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: Counter[bool] = Counter()
-
-    def holds(self: Room, *args: object) -> bool:
-        is_sure = HOLDS(self, *args)  # type: ignore[arg-type]
-        told[is_sure] += 1
-        return is_sure
-
+def test_a_look_ahead_changes_no_answer() -> None:
+    looks: Counter[bool] = Counter()
     for seed in range(1_500):
-        monkeypatch.setattr(Room, "holds", holds)
-        found = refusals(seed)
-        monkeypatch.setattr(Room, "holds", lambda *_: False)
-        assert found == refusals(seed), f"seed {seed}"
+        found = refusals(seed, looks, is_thorough=False)
+        assert found == refusals(seed, Counter(), is_thorough=True), f"seed {seed}"
     # Neither answer is rare, or this would say little.
-    assert min(told.values()) > 150, told
-
-
-HOLDS = Room.holds
+    assert min(looks[True], looks[False]) > 150, looks
 
 
 @pytest.mark.parametrize("seed", range(80))
-def test_one_order_has_room_up_to_its_last_share(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_order_has_room_up_to_its_last_share(seed: int) -> None:
     print(f"seed {seed}")
     scene = drawn_scene(Random(seed), rate=10_000)
     scene.budget.orders = scene.budget.cancels = 1_000
     room, view = scene.gate.prepare(FACTS), scene.view
-    monkeypatch.setattr(Room, "holds", lambda *_: False)
+    scene.gate.is_thorough = True
     for token, side in product(Token, Side):
         price = 0.44 if (side is BUY) else 0.56
         for hundredths in range(500, 3_000, 41):
             place = scene.place(token, side, price, hundredths / 100)
-            has_room = HOLDS(room, (place,), view.best_bid_e4, view.best_ask_e4, view.tick_e4)
+            has_room = room.holds((place,), view.best_bid_e4, view.best_ask_e4, view.tick_e4)
             refusal = scene.gate.check(scene.now_ns, FACTS, place, view)
             assert has_room is not bool(refusal), (place, refusal)
 
 
-def test_what_has_room_needs_no_closer_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_room_needs_no_closer_look() -> None:
     scene = Scene()
-    monkeypatch.setattr(type(scene.gate), "_worst", lambda *_: "looked")
     quote = scene.place(UP, BUY, 0.40, 10), scene.place(DOWN, BUY, 0.50, 10)
     assert [*scene.gate.check_each(scene.now_ns, FACTS, quote, scene.view)] == ["", ""]
+    assert scene.gate.closer_looks == 0
     # Two of one side are looked at one by one.
     pair = scene.place(UP, BUY, 0.40, 10), scene.place(UP, BUY, 0.39, 10)
-    assert [*scene.gate.check_each(scene.now_ns, FACTS, pair, scene.view)] == ["looked"] * 2
+    assert [*scene.gate.check_each(scene.now_ns, FACTS, pair, scene.view)] == ["", ""]
+    assert scene.gate.closer_looks == 2
 
 
 def test_a_room_is_measured_anew_when_anything_has_changed() -> None:

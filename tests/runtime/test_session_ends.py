@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -20,6 +20,7 @@ from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.wire import SignatureType
 from tests.support.live_sessions import Bot, configured, make_bot, stored
 from tests.support.loopback import until
+from tests.support.stepping import Stepping
 
 pytestmark = pytest.mark.waits
 
@@ -80,15 +81,13 @@ def played(act: Callable[[Scene], Any]) -> None:
     asyncio.run(play())
 
 
-def test_a_defect_of_ours_ends_in_an_error_and_an_empty_book(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_defect_of_ours_ends_in_an_error_and_an_empty_book() -> None:
     async def act(scene: Scene) -> None:
-        def broken(*_: object) -> None:
+        def broken(*_: object) -> NoReturn:
             raise RuntimeError("a defect")
 
-        engine = scene.bot.session.account.trading.engine
-        monkeypatch.setattr(engine, "step", broken)
+        trading = scene.bot.session.account.trading
+        trading.pump.driver.engine = Stepping(trading.engine, broken)
         with pytest.raises(RuntimeError, match="a defect"):
             await scene.running
         assert scene.resting == 0
