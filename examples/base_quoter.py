@@ -108,7 +108,7 @@ def set_sizes(state, params, quote):
             quote.reasons |= ASK_TOO_SHORT
         else:
             if params.ask_mode == 1:
-                quote.ask_sell_e6 = order_size(params.order_size_e6, state.up_e6, state)
+                quote.ask_sell_e6 = order_size(params.order_size_e6, state.sellable_up_e6, state)
             room_e6 = position_limit(-quote.skew, params) - state.down_e6
             rest_e6 = params.order_size_e6 - quote.ask_sell_e6
             quote.ask_buy_e6 = order_size(rest_e6, room_e6, state)

@@ -103,8 +103,11 @@ cdef class Lane:
         """
         self.lane.params = params_of(params)
 
-    def set_inventory(self, whole_t up_e6, whole_t down_e6):
+    def set_inventory(self, whole_t up_e6, whole_t down_e6, whole_t unsellable_up_e6=0):
         """Set the shares held, 1e-6 shares.
+
+        Args:
+            unsellable_up_e6: Of the Up shares, those that are not settled or are being merged.
 
         Raises:
             InputError: A position is negative or above 1e15. The lane then quotes nothing
@@ -114,6 +117,7 @@ cdef class Lane:
         check_held(up_e6, down_e6)
         self.lane.state.up_e6 = up_e6
         self.lane.state.down_e6 = down_e6
+        self.lane.state.sellable_up_e6 = max(up_e6 - max(unsellable_up_e6, 0), 0)
 
     def set_working(
         self, whole_t bid_e4, whole_t bid_e6, whole_t ask_e4, whole_t ask_e6, whole_t now_ns

@@ -66,6 +66,7 @@ cdef struct State:
     int64_t order_min_e6
     int64_t up_e6                # inventory, shares
     int64_t down_e6
+    int64_t sellable_up_e6       # of up_e6: settled, and on its way into no merge
     int64_t usable               # 1: filtered book has two levels a side and is not crossed
     int64_t reasons              # NO_BOOK, THIN_BOOK, BOOK_CROSSED when not usable
     int64_t bid_e4               # filtered best bid and ask, second levels (0 / 10000 absent)

@@ -124,6 +124,7 @@ STATE_FIELDS = (
     ("order_min_e6", "i8"),
     ("up_e6", "i8"),
     ("down_e6", "i8"),
+    ("sellable_up_e6", "i8"),
     ("usable", "i8"),
     ("reasons", "i8"),
     ("bid_e4", "i8"),

@@ -143,7 +143,10 @@ cdef inline void size_bid(const State* state, const Params* params, Quote* quote
 
 
 cdef inline void size_ask(const State* state, const Params* params, Quote* quote) noexcept nogil:
-    """Steps 11 to 13 for the ask: Down bought at 1 - ask, under sell_first held Up sold first."""
+    """Steps 11 to 13 for the ask: Down bought at 1 - ask, under sell_first held Up sold first.
+
+    Up that cannot be sold yet is made up for by more Down: it flattens as well (FAILURES 25).
+    """
     cdef int64_t limit_e6
     if not quote.skew >= -params.skip_skew:
         quote.reasons |= ASK_TOO_SHORT
@@ -151,7 +154,8 @@ cdef inline void size_ask(const State* state, const Params* params, Quote* quote
     if params.ask_mode == SELL_FIRST:
         # Reducing knows no limit. Held shares below the minimum cannot be sold at all.
         quote.ask_sell_e6 = orderable(
-            room_c(params.order_size_e6, state.up_e6, 0, state.lot_e6), state.order_min_e6
+            room_c(params.order_size_e6, state.sellable_up_e6, 0, state.lot_e6),
+            state.order_min_e6,
         )
     limit_e6 = limit_c(
         -quote.skew, params.max_position_e6,

@@ -411,7 +411,10 @@ class Maker:
 
     def _tell_shares(self) -> None:
         # It refuses shares below 0, after taking note, and then quotes nothing: `bad_inventory`.
-        try:  # noqa: SIM105, suppress() takes longer than the call
-            self._lane.set_inventory(self.inventory.up_e6, self.inventory.down_e6)
+        try:
+            inventory = self.inventory
+            self._lane.set_inventory(
+                inventory.up_e6, inventory.down_e6, inventory.unsettled_up_e6 + inventory.merging_e6
+            )
         except InputError:
             pass

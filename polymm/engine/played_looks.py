@@ -134,7 +134,7 @@ class PlayedView:
         """As noted."""
         return bool(self._seen()[9])
 
-    def set_inventory(self, up_e6: int, down_e6: int) -> None:
+    def set_inventory(self, up_e6: int, down_e6: int, unsellable_up_e6: int = 0) -> None:
         """Do nothing: what follows from it was noted."""
 
     def set_working(self, bid_e4: int, bid_e6: int, ask_e4: int, ask_e6: int, now_ns: int) -> None:

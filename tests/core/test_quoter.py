@@ -72,6 +72,7 @@ def random_states(rng: np.random.Generator, n: int) -> np.ndarray:
     states["best_ask_e4"] = np.minimum(middle + gap + rng.choice([0, 0, -1], n) * tick, 10_000)
     states["imbalance"] = rng.uniform(-1, 1, n)
     states["up_e6"] = rng.choice([0, 1, 1], n) * rng.integers(-1, 250 * SHARE, n)
+    states["sellable_up_e6"] = states["up_e6"] * rng.choice([0, 1, 1], n)
     states["down_e6"] = rng.choice([0, 1, 1], n) * rng.integers(0, 250 * SHARE, n)
     states["last_price_e4"] = rng.choice([0, 1], n) * rng.integers(0, 10_000, n)
     states["reasons"] = rng.choice([0, 0, 0, 0, 0, 0, 1, 2, 4], n)

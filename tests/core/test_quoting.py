@@ -260,6 +260,25 @@ def test_sell_first_sells_held_up_and_buys_down_for_the_rest(
     assert (found.ask_sell_e6, found.ask_buy_e6) == (round(sell * SHARE), round(buy * SHARE))
 
 
+@pytest.mark.parametrize(
+    ("up", "down", "unsellable", "sell", "buy"),
+    [
+        (20, 12, 8, 12, 8),  # what is not settled is flattened by Down
+        (20, 12, 20, 0, 20),
+        (20, 12, 17, 0, 20),  # 3 shares that could be sold are too few
+        (20, 12, 99, 0, 20),
+        (60, 195, 60, 0, 5),  # up to the limit of Down
+    ],
+)
+def test_sell_first_buys_down_for_what_cannot_be_sold_yet(
+    up: float, down: float, unsellable: float, sell: float, buy: float
+) -> None:
+    params = replace(LIMITED, ask_mode="sell_first", skip_skew=1.0, scale1=1.0, scale2=1.0)
+    found = quote_of(*book_at(5_000), params, up=up, down=down, unsellable=unsellable)
+
+    assert (found.ask_sell_e6, found.ask_buy_e6) == (sell * SHARE, buy * SHARE)
+
+
 def test_sizes_are_floored_to_the_lot() -> None:
     params = replace(LIMITED, max_position_e6=19_999_999)
 

@@ -43,7 +43,7 @@ class FakeMarket:
     evaluated: int = 0
     told: list[tuple[int, ...]] = field(default_factory=list)
 
-    def set_inventory(self, up_e6: int, down_e6: int) -> None:
+    def set_inventory(self, up_e6: int, down_e6: int, unsellable_up_e6: int = 0) -> None:
         self.told.append((up_e6, down_e6))
 
     def set_working(self, bid_e4: int, bid_e6: int, ask_e4: int, ask_e6: int, now_ns: int) -> None:

@@ -207,6 +207,15 @@ def test_shares_on_their_way_into_a_merge_are_not_sold() -> None:
     assert [sell.size_e6 for sell in sells] == [6_000_000]
 
 
+def test_the_lane_knows_which_shares_cannot_be_sold() -> None:
+    stage = Stage()
+    inventory = stage.maker.inventory
+    inventory.up_e6, inventory.unsettled_up_e6, inventory.merging_e6 = 12_000_000, 4_000_000, 3
+    stage.frame()
+    assert stage.lane.inventory == (12_000_000, 0)
+    assert stage.lane.unsellable_up_e6 == 4_000_003
+
+
 def test_shares_behind_an_open_sell_are_not_merged() -> None:
     stage = Stage(merge_enabled=True)
     stage.maker.inventory.up_e6 = TEN

@@ -38,8 +38,8 @@ class View(FakeBook):
     def evaluate(self, now_ns: int) -> int:
         return self.lane.evaluate(now_ns)
 
-    def set_inventory(self, up_e6: int, down_e6: int) -> None:
-        self.lane.set_inventory(up_e6, down_e6)
+    def set_inventory(self, up_e6: int, down_e6: int, unsellable_up_e6: int = 0) -> None:
+        self.lane.set_inventory(up_e6, down_e6, unsellable_up_e6)
 
     def set_working(self, *working: int) -> None:
         self.lane.set_working(*working)

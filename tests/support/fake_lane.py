@@ -73,10 +73,12 @@ class FakeLane:
     cycle_ns: int = 1_000 * MS
     working: tuple[int, int, int, int, int] | None = None
     inventory: tuple[int, int] = (0, 0)
+    unsellable_up_e6: int = 0
     evaluated: int = 0
 
-    def set_inventory(self, up_e6: int, down_e6: int) -> None:
+    def set_inventory(self, up_e6: int, down_e6: int, unsellable_up_e6: int = 0) -> None:
         self.inventory = (up_e6, down_e6)
+        self.unsellable_up_e6 = unsellable_up_e6
         if min(self.inventory) < 0:
             raise InputError("shares held must be at least 0")
 

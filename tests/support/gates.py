@@ -77,7 +77,7 @@ class FakeView:
     is_contradicted: bool = False
     quote: Any = None
 
-    def set_inventory(self, up_e6: int, down_e6: int) -> None: ...
+    def set_inventory(self, up_e6: int, down_e6: int, unsellable_up_e6: int = 0) -> None: ...
 
     def set_working(
         self, bid_e4: int, bid_e6: int, ask_e4: int, ask_e6: int, now_ns: int

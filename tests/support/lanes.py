@@ -16,6 +16,7 @@ def quote_of(
     *,
     up: float = 0,
     down: float = 0,
+    unsellable: float = 0,
     last_e4: int = 0,
     tick_e4: int = 100,
 ) -> QuoteRecord:
@@ -23,7 +24,7 @@ def quote_of(
     book = Book(tick_e4)
     book.replace(bids, asks)
     lane = Lane(book, params)
-    lane.set_inventory(round(up * SHARE), round(down * SHARE))
+    lane.set_inventory(round(up * SHARE), round(down * SHARE), round(unsellable * SHARE))
     lane.set_last_price(last_e4)
     lane.evaluate(1)
     return lane.quote

@@ -135,7 +135,7 @@ class FeedMarket:
         self._proof_ns_max = proof_ns_max
         self._mismatch_ns_max = mismatch_ns_max
         self._time = time
-        self._up_e6 = self._down_e6 = 0
+        self._held = (0, 0, 0)
         self._working: tuple[int, int, int, int, int] | None = None
         self._fair: float | None = None
         self._last_price_e4 = 0
@@ -193,18 +193,19 @@ class FeedMarket:
         """Let the leader's lane form its quote; REQUOTE or 0."""
         return self.lane.evaluate(now_ns)
 
-    def set_inventory(self, up_e6: int, down_e6: int) -> None:
+    def set_inventory(self, up_e6: int, down_e6: int, unsellable_up_e6: int = 0) -> None:
         """Tell all lanes the shares held.
 
         Raises:
             InputError: A position is below 0; all lanes then quote nothing.
         """
-        if up_e6 == self._up_e6 >= 0 <= down_e6 == self._down_e6:
+        held = (up_e6, down_e6, unsellable_up_e6)
+        if held == self._held and min(up_e6, down_e6) >= 0:
             return  # as with most steps of a maker
-        self._up_e6, self._down_e6 = up_e6, down_e6
+        self._held = held
         for lane in self._others():
-            tell_inventory(lane, up_e6, down_e6)
-        self.lane.set_inventory(up_e6, down_e6)
+            tell_inventory(lane, held)
+        self.lane.set_inventory(up_e6, down_e6, unsellable_up_e6)
 
     def set_working(self, bid_e4: int, bid_e6: int, ask_e4: int, ask_e6: int, now_ns: int) -> None:
         """Tell all lanes what works now."""
@@ -252,7 +253,7 @@ class FeedMarket:
             order_min_e6=market.order_min_e6,
             quoter_address=self._quoter_address,
         )
-        tell_inventory(lane, self._up_e6, self._down_e6)
+        tell_inventory(lane, self._held)
         lane.set_last_price(self._last_price_e4)
         if self._working is not None:
             lane.set_working(*self._working)
@@ -383,7 +384,7 @@ class FeedMarket:
         return not self.obstacle(now_ns)
 
 
-def tell_inventory(lane: Lane, up_e6: int, down_e6: int) -> None:
+def tell_inventory(lane: Lane, held: tuple[int, int, int]) -> None:
     """Tell a lane the shares held; one that refuses them quotes nothing, as it should."""
     with suppress(InputError):
-        lane.set_inventory(up_e6, down_e6)
+        lane.set_inventory(*held)
