@@ -28,6 +28,7 @@ from polymm.engine.order_settings import OrderSettings
 from polymm.engine.ports import BudgetView, MarketView
 from polymm.engine.reconcile import Reconciler, ReconcileSettings
 from polymm.engine.recovered import Recovered
+from polymm.engine.restoring import restore
 from polymm.engine.risk import RiskGate
 from polymm.engine.seat import Seat
 from polymm.engine.settings import SECOND, MakerSettings
@@ -106,28 +107,7 @@ class Engine:
 
     def restore(self, now_ns: int, known: Recovered) -> None:
         """Believe what a journal tells, before the start; orders not final are in doubt."""
-        for order, kept in known.orders.items():
-            self.orders.restore(
-                now_ns,
-                kept.plan.market,
-                kept.plan.place,
-                order,
-                planned_ns=kept.plan.planned_ns,
-                written_ns=kept.sent_ns,
-                cancels=kept.cancels,
-                how=kept.how,
-                matched_e6=kept.matched_e6,
-            )
-        for fill in known.fills.values():
-            self.orders.restore_fill(now_ns, fill)
-        for market, pairs_e6 in known.merged_e6.items():
-            self.fills.merge(market, pairs_e6)
-        for correction in known.corrections.values():
-            self.fills.correct(correction)
-        for settled in known.settled.values():
-            self.fills.settle(settled.market, settled.cash_e6)
-            self.orders.forget(settled.market)
-            self.fills.forget(settled.market)
+        restore(now_ns, known, self.orders, self.fills)
         self.gate.restore(now_ns, known)
         self._first_id = max(self._first_id, known.next_order_id)
         self._trades_known_ns = known.trades_known_ns

@@ -18,7 +18,6 @@ from polymm.domain.order import (
     Cancelled,
     CancelRefused,
     Fill,
-    Merge,
     Merged,
     Rejected,
     Reply,
@@ -26,6 +25,7 @@ from polymm.domain.order import (
 )
 from polymm.engine.cycle import BOTH, Cycle
 from polymm.engine.events import NEVER_NS, NOTHING, BookChanged, Closing, Event, Timer, says_closed
+from polymm.engine.holdings import Holdings
 from polymm.engine.placing import SELF_MATCH, Placer
 from polymm.engine.planning import is_safe, price_exit, reference_price, silence_reason, wanted_legs
 from polymm.engine.ports import BookView, LaneView, QuoteView
@@ -87,6 +87,9 @@ class Maker:
             proof_wait_ns=settings.proof_wait_ns,
             cancels_max=settings.cancels_max,
         )
+        self._holdings = Holdings(
+            market.slug, self.inventory, self.orders, self.counts, merges=settings.merge_enabled
+        )
         self._book = book
         self._lane = lane
         self._per_side = settings.requote == "diff"
@@ -114,8 +117,7 @@ class Maker:
 
     def adopt(self, fill: Fill) -> None:
         """Book a fill of an order that an earlier run placed."""
-        self.inventory.apply_fill(fill)
-        self.counts["adopted_fill"] += 1
+        self._holdings.adopt(fill)
 
     @property
     def is_suspended(self) -> bool:
@@ -207,17 +209,8 @@ class Maker:
         return actions
 
     def _on_reply(self, now_ns: int, reply: Reply) -> Sequence[Action]:
-        if isinstance(reply, Fill):
-            if self.orders.apply_fill(reply):
-                self.inventory.apply_fill(reply)
-                self._check_inventory()
-        elif isinstance(reply, Voided):
-            if self.orders.apply_void(reply.fill):
-                self.inventory.revert_fill(reply.fill)
-                self._check_inventory()
-        elif isinstance(reply, Merged):
-            if reply.slug != self.market.slug or not self.inventory.apply_merged(reply.pairs_e6):
-                self.counts["merge_unasked"] += 1
+        if isinstance(reply, Fill | Voided | Merged):
+            self._holdings.take(reply)
         else:
             self._apply(now_ns, reply)
             if not self._closing and says_closed(reply):
@@ -230,10 +223,6 @@ class Maker:
         if isinstance(reply, Accepted | Rejected):
             return NOTHING
         return self._on_book(now_ns)
-
-    def _check_inventory(self) -> None:
-        if min(self.inventory.up_e6, self.inventory.down_e6) < 0:
-            self.counts["bad_inventory"] += 1
 
     def _apply(self, now_ns: int, reply: Accepted | Rejected | Cancelled | CancelRefused) -> None:
         order = self.orders.get(reply.order_id)
@@ -325,26 +314,12 @@ class Maker:
             self.portfolio.mark(self.market.slug, self.inventory.value_e6(self._price_x2_e4))
         if self.portfolio.value_e6 >= settings.max_total_position_e6:
             return "max_total_position"
-        if merges is not None:
-            self._merge(quote, merges)
+        if merges is not None and (merge := self._holdings.merge(quote)) is not None:
+            merges.append(merge)
         outcome = price.missing or price_exit(price, settings)
         if not outcome and not is_safe(price, settings):
             self.counts["safe_range_warning"] += 1
         return outcome
-
-    def _merge(self, quote: QuoteView, actions: list[Action]) -> None:
-        """Step b: report an opportunity, and act on what backs no open sell, one at a time."""
-        if not quote.merge_e6:
-            return
-        self.counts["merge_opportunity"] += 1
-        if not self.settings.merge_enabled or self.inventory.merging_e6:
-            return
-        free_e6 = self.inventory.mergeable_e6(selling_up_e6=self.orders.selling_up_e6)
-        pairs_e6 = min(quote.merge_e6, free_e6)
-        if pairs_e6 > 0:
-            self.inventory.begin_merge(pairs_e6)
-            self.counts["merge_sent"] += 1
-            actions.append(Merge(self.market.slug, pairs_e6))
 
     def _advance(
         self, now_ns: int, cycle: Cycle, legs: tuple[Leg, ...], actions: list[Action]
