@@ -1,6 +1,7 @@
-"""Recordings of other people's making, opened as tapes: one market each, in venue order.
+"""Recordings opened as tapes: one market each, in venue order.
 
-The layouts are those of the recorded-data folder (its README describes them). Nothing is dropped
+The layouts are those of the recorded-data folder (its README describes them), and that of our own
+runs. Nothing is dropped
 in silence: what is wrong in a source is counted on the tape, and what cannot be used is an error
 of one line that says what was expected and what was found.
 """
@@ -11,9 +12,11 @@ from typing import Literal
 
 from polymm.domain.tape import Tape
 from polymm.errors import RecordingError
+from polymm.research.recording_format import SUFFIX
 from polymm.research.recording_l2 import open_l2
 from polymm.research.recording_layouts import open_book_only, open_raw_capture, open_session
 from polymm.research.recording_lines import read_first_object
+from polymm.research.recording_own import open_recorded
 
 TokenAs = Literal["up", "down"]
 
@@ -32,8 +35,8 @@ _LINE_LAYOUTS: tuple[tuple[frozenset[str], _Opener], ...] = (
     ),
 )
 _EXPECTED = (
-    "a raw capture, a book-only capture, session frames (.jsonl or .jsonl.gz) or an L2 folder"
-    f" with {BOOKS_FILE} and {MARKETS_FILE}"
+    f"a recorded run (*{SUFFIX}), a raw capture, a book-only capture, session frames (.jsonl or"
+    f" .jsonl.gz) or an L2 folder with {BOOKS_FILE} and {MARKETS_FILE}"
 )
 
 
@@ -72,7 +75,11 @@ def open_tapes(path: str | Path, *, token_as: TokenAs | None = None) -> list[Tap
 
 def _recordings(root: Path) -> Iterator[Path]:
     for file in sorted(root.rglob("*")):
-        if file.name == BOOKS_FILE or (file.is_file() and file.name.endswith(LINE_SUFFIXES)):
+        if file.name.endswith(SUFFIX):
+            # All files of a folder are one run's.
+            if file == min(file.parent.glob(f"*{SUFFIX}")):
+                yield file.parent
+        elif file.name == BOOKS_FILE or (file.is_file() and file.name.endswith(LINE_SUFFIXES)):
             yield file
 
 
@@ -83,6 +90,8 @@ def _open_file(file: Path, token_as: TokenAs | None) -> list[Tape]:
 
 def _opener(file: Path) -> _Opener | None:
     """Tell the layout by name and first line; None for a file of another kind."""
+    if file.is_dir() or file.name.endswith(SUFFIX):
+        return lambda path, token_as: open_recorded(path)
     if file.name in (BOOKS_FILE, MARKETS_FILE):
         return lambda path, token_as: open_l2(path.parent)
     if file.name.endswith(LINE_SUFFIXES):

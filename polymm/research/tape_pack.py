@@ -17,6 +17,7 @@ from polymm._core.packing import Packer
 from polymm.domain.market import Market
 from polymm.domain.tape import Tape
 from polymm.errors import DecodeError, RecordingError
+from polymm.research.tape_hashes import HashCheck
 
 # Where a receipt was not recorded frames are put in order as if each had taken this long.
 FEED_NS: Final = 100_000_000
@@ -53,8 +54,11 @@ class PackedTape:
     truth: Sequence[tuple[int, float]] = ()
 
 
-def pack(tape: Tape) -> PackedTape:
+def pack(tape: Tape, hashes: HashCheck | None = None) -> PackedTape:
     """Decode a tape once, for any number of runs.
+
+    Args:
+        hashes: Checks those that its frames carry, on the way.
 
     Raises:
         RecordingError: A frame is malformed.
@@ -63,9 +67,12 @@ def pack(tape: Tape) -> PackedTape:
     decoder = Decoder()
     slot = decoder.add_market(market.up_token, market.down_token, tick_e4=market.tick_e4)
     packer = Packer(decoder, slot)
+    hashes = hashes or HashCheck(market, "none")
+    hashes.begin(decoder.book(slot))
     duplicates = backward = last_recv_ns = 0
     last: tuple[int, bytes] | None = None
     for number, (exch_ns, recv_ns, frame) in enumerate(tape.frames, 1):
+        hashes.take(frame)
         try:
             packer.feed(frame, exch_ns, recv_ns)
         except DecodeError as error:
@@ -76,6 +83,7 @@ def pack(tape: Tape) -> PackedTape:
         last = exch_ns, frame
         backward += 0 < recv_ns < last_recv_ns
         last_recv_ns = recv_ns or last_recv_ns
+    hashes.finish()
     counters = decoder.counters()
     found = {name: counters[name] for name in _DEFECTS}
     found |= {"duplicate_frames": duplicates, "receipts_backwards": backward}

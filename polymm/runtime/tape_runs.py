@@ -106,16 +106,20 @@ def plan_recorded(config: Config, path: Path) -> Plan:
 def plan_synthetic(config: Config) -> Plan:
     """Plan to run seeded synthetic windows, generated one after the other."""
     run = config.run
-    lookback_s = min(LOOKBACK_S_MAX, run.window_s // LOOKBACK_SHARE)
-    flow = FlowSettings(window_s=run.window_s, lookback_s=lookback_s)
     return Plan(
-        tapes=iter_windows(run.seed, run.windows, flow),
+        tapes=synthetic_tapes(run.seed, run.windows, run.window_s),
         tapes_n=run.windows,
         seconds=float(run.windows * run.window_s),
         variants=tuple(Variant(queue, "none") for queue in queues(config)),
         facts=_facts(config) | {"tape": "synthetic", "seed": str(run.seed)},
         is_synthetic=True,
     )
+
+
+def synthetic_tapes(seed: int, n: int, window_s: int) -> Iterator[Tape]:
+    """Generate windows of a length, each when it is asked for."""
+    lookback_s = min(LOOKBACK_S_MAX, window_s // LOOKBACK_SHARE)
+    return iter_windows(seed, n, FlowSettings(window_s=window_s, lookback_s=lookback_s))
 
 
 def run_plan(
