@@ -1,8 +1,8 @@
 """Which row of the order table may be met in which state, by hand from FAILURES.
 
 Every pair of state and row is either in REACHABLE or has a reason in EXCLUDED. The test of this
-table drives each reachable cell once; the simulation must visit all of them but those in
-UNIT_ONLY, which need more bad luck than its faults draw.
+table drives each reachable cell once; the seeds of the simulation must visit all of them but those
+in SCRIPTED, which its scripted runs must.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ REACHABLE: Final[Mapping[Life, frozenset[Row]]] = {
     | ENDS
     | DOUBTS
     | rows("cancel_wanted absence trades quarantine"),
-    Life.QUARANTINED: SIGNS | CANCELS | ENDS | DOUBTS | rows("cancel_wanted absence trades"),
+    Life.QUARANTINED: SIGNS | CANCELS | ENDS | DOUBTS | rows("absence trades"),
     Life.FILLED: ANSWERS | SIGNS | CANCELS | ENDS,
     Life.CANCELLED: ANSWERS | SIGNS | CANCELS | ENDS,
     Life.REJECTED: SIGNS | CANCELS | ENDS,
@@ -99,7 +99,11 @@ _BY_CELL: Final[Mapping[Life, Mapping[Row, str]]] = {
         Row.QUARANTINE: _RESTS,
     },
     Life.CANCEL_INFLIGHT: {Row.ABSENCE: _YOUNG, Row.TRADES: _YOUNG},
-    Life.QUARANTINED: {**dict.fromkeys(ANSWERS, _OVER), Row.QUARANTINE: "it is"},
+    Life.QUARANTINED: {
+        **dict.fromkeys(ANSWERS, _OVER),
+        Row.QUARANTINE: "it is",
+        Row.CANCEL_WANTED: "whatever is in doubt for so long was pulled when the doubt came",
+    },
     Life.FILLED: dict.fromkeys(Row, _FINAL),
     Life.CANCELLED: dict.fromkeys(Row, _FINAL),
     Life.REJECTED: {**dict.fromkeys(Row, _FINAL), **dict.fromkeys(ANSWERS, _OVER)},
@@ -113,6 +117,47 @@ EXCLUDED: Final[Mapping[Cell, str]] = {
 }
 
 _SIZED = "the venue always tells the final size, but of an order it refused at once"
-UNIT_ONLY: Final[Mapping[Cell, str]] = {
-    (life, Row.CANCELLATION_BARE): _SIZED for life in Life if life is not Life.REJECTED
+_LIES = "the venue would have to contradict what it told before"
+_EARLY = "a market closes at its time, and its orders are cancelled before that"
+_BETWEEN = "signing, journal and bytes are one step: only what comes meanwhile finds it planned"
+_FIRST = "it must be the first word of an order, and that of all others is lost"
+_SOON = "a settlement takes seconds to fail, and the order must be in doubt just then"
+_HEARD = "whatever is quarantined was heard of long before, and is seen by every list"
+_TWICE = "two answers must come late, the one after the other was believed"
+_UNREAD = "lists must fail for half a minute while other reads succeed"
+# What seeds meet by rare luck, or never, since the exchange keeps its word and its times: scripted
+# runs must (`tests.simulation.contradictions`), each with the reason why seeds may not.
+SCRIPTED: Final[Mapping[Cell, str]] = {
+    **{(life, Row.CANCELLATION_BARE): _SIZED for life in Life if life is not Life.PLANNED},
+    **{(Life.PLANNED, row): _BETWEEN for row in rows("discarded doubt closed")},
+    **{
+        (Life.NEW_INFLIGHT, row): _FIRST
+        for row in rows("update cancellation void canceled not_canceled")
+    },
+    **{(Life.UNKNOWN_NEW, row): _FIRST for row in rows("update trade void")},
+    **{
+        (life, Row.VOID): _SOON
+        for life in (Life.LIVE, Life.CANCEL_INFLIGHT, Life.UNKNOWN_CANCEL, Life.CLOSING)
+    },
+    **{
+        (life, Row.CLOSED): _EARLY
+        for life in (Life.NEW_INFLIGHT, Life.LIVE, Life.CANCEL_INFLIGHT, Life.UNKNOWN_CANCEL)
+    },
+    **{
+        (life, Row.REJECTED): _LIES
+        for life in REACHABLE
+        if life not in (Life.PLANNED, Life.NEW_INFLIGHT) and Row.REJECTED in REACHABLE[life]
+    },
+    **{(Life.REJECTED, row): _LIES for row in SIGNS | CANCELS | ENDS},
+    **{(Life.FILLED, row): _LIES for row in rows("canceled cancellation trade")},
+    (Life.CANCELLED, Row.TRADE): _LIES,
+    (Life.LIVE, Row.NOT_CANCELED): _LIES,
+    (Life.UNKNOWN_CANCEL, Row.AMBIGUOUS): _TWICE,
+    (Life.UNKNOWN_NEW, Row.QUARANTINE): _UNREAD,
+    (Life.UNKNOWN_CANCEL, Row.QUARANTINE): _UNREAD,
+    (Life.UNKNOWN_CANCEL, Row.TRADES): _UNREAD,
+    **{
+        (Life.QUARANTINED, row): _HEARD
+        for row in rows("placement update trade void canceled not_canceled closed") | ENDS
+    },
 }

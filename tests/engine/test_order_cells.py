@@ -7,7 +7,7 @@ import pytest
 from polymm.engine.evidence import Event, MarketClosed, PlaceVerdict, Settlement, Written
 from polymm.engine.order_evidence import Row
 from polymm.engine.order_life import Life
-from tests.engine.order_cells import EXCLUDED, REACHABLE, UNIT_ONLY, Cell
+from tests.engine.order_cells import EXCLUDED, REACHABLE, SCRIPTED, Cell
 from tests.support.order_scene import (
     CANCELLATION,
     GONE,
@@ -194,8 +194,9 @@ def test_a_reachable_cell_is_met(life: Life, row: Row) -> None:
 def test_every_cell_is_reachable_or_has_a_reason() -> None:
     assert {*EXCLUDED, *cells()} == {(life, row) for life in Life for row in Row}
     assert not set(EXCLUDED) & set(cells())
-    assert set(UNIT_ONLY) <= {*EXCLUDED, *cells()}
+    assert set(SCRIPTED) <= set(cells())
     assert all(EXCLUDED.values())
+    assert all(SCRIPTED.values())
 
 
 def test_driving_all_cells_meets_none_that_is_excluded() -> None:

@@ -2,7 +2,9 @@
 
 ``python -m tests.simulation --seeds 0..299 --minutes 3 --jobs 2`` runs many and sums them up;
 ``--seed 17 --until 4711`` runs one up to a step and says how it stands; ``--permanent NAME`` (or
-``all``) lasts one fault through each run. The exit status is 1 where anything failed.
+``all``) lasts one fault through each run. The exit status is 1 where anything failed, where a cell
+was visited that the table of cells has not, or where as many ordinary seeds as the tests run, or
+more, left one of it unvisited.
 """
 
 import argparse
@@ -15,6 +17,8 @@ from multiprocessing import get_context
 
 from polymm.domain.market import NS
 from polymm.exchange.faults import Fault
+from tests.engine.order_cells import SCRIPTED
+from tests.simulation.cells import RUNS_MIN, SEEDED, VIRTUAL_S_MIN, unexpected, unvisited
 from tests.simulation.faults import SWITCHES, AnyFault, ProcessFault, WireFault
 from tests.simulation.runs import Run, Tally, commit
 from tests.simulation.scenario import Scenario, draw, permanent
@@ -76,7 +80,26 @@ def main(arguments: Sequence[str]) -> int:
     began_s = time.perf_counter()
     total = sum_up(play_jobs(jobs, options.jobs), len(jobs))
     print_tally(total, time.perf_counter() - began_s)
-    return 1 if total.failures else 0
+    is_table_met = print_cells(total, is_large=not options.permanent and is_large(total))
+    return 0 if is_table_met and not total.failures else 1
+
+
+def is_large(tally: Tally) -> bool:
+    """Whether so much was run that every cell must have been visited."""
+    return tally.runs >= RUNS_MIN and tally.virtual_ns >= VIRTUAL_S_MIN * NS
+
+
+def print_cells(tally: Tally, *, is_large: bool) -> bool:
+    """Hold the visited cells against the table; whether they are as they must be."""
+    missed, strange = unvisited(tally.cells), unexpected(tally.cells)
+    word = "" if is_large else " (too little was run for all)"
+    print(
+        f"cells visited: {len(SEEDED) - len(missed)} of {len(SEEDED)} in the table{word};"
+        f" {len(SCRIPTED)} more are left to scripted runs"
+    )
+    print(f"cells of the table not visited ({len(missed)}): {', '.join(missed)}")
+    print(f"cells visited and not in the table ({len(strange)}): {', '.join(strange)}")
+    return not strange and not (is_large and missed)
 
 
 def play_one(seed: int, minutes: float, fault: str, until: int | None) -> int:

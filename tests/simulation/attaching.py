@@ -28,6 +28,8 @@ class CheckedWorld:
         checker = self.checker = Checker(
             world.exchange, OWNER, wallet, limits_of(scenario), world.senses
         )
+        if scenario.maker["cycle"] == "timer":
+            checker.sends.losing.price_age_ns += scenario.maker["cycle_ns"]
         world.on_step = checker.after_step
         world.wire.on_send = checker.at_send
         world.wire.on_gone = checker.gone

@@ -105,7 +105,10 @@ class Checker:
             raise Violated("I28", "a second engine has begun on this account", now_ns)
         self._life += 1
         self._engine, self._disk = engine, disk
-        self._told = Told(now_ns, self._side_of, state.settled)
+        # Whatever was written down of losses binds the next process as well.
+        failures = {} if self._lost_tail else self._told.failures
+        self._told = Told(now_ns, self._side_of, state.settled, failures)
+        self.sends.losing.began(now_ns, lost_tail=self._lost_tail)
         check_limits(now_ns, engine.gate.limits)
         if self._lost_tail:
             known = engine.orders.by_hash
@@ -224,6 +227,7 @@ class Checker:
         if not is_book:
             news = self._told.news
             if news:
+                self.sends.losing.take(now_ns, (fill for fill, _ in news))
                 markets.update(fill.market for fill, _ in news)
                 belief.book()
             self._note(event, belief)
@@ -258,20 +262,24 @@ class Checker:
         match event:
             case ev.Merged(market, pairs_e6):
                 belief.merged(market, pairs_e6)
+                self.sends.losing.merged(market, pairs_e6)
                 merging_e6 = self.truth.merging_e6
                 merging_e6[market] = max(merging_e6[market] - pairs_e6, 0)
             case ev.JournalFailed():
                 self._journal_fails = True
             case ev.JournalHealed():
                 self._journal_fails = False
-            case ev.MarketSettled(market):
+            case ev.MarketSettled(market, paid_e6):
                 self._bounds.rolled += 1
+                self.sends.losing.settled(market, paid_e6)
                 self._settled.add(market)
 
     def _look_at_clocks(self, now_ns: int, engine: "Engine", belief: BeliefChecks) -> None:
         told, timing = self._told, self.timing
         for market in engine.seats:
             timing.check_inputs(now_ns, market, told)
+        self.sends.losing.look(now_ns, engine)
+        timing.check_pulled(now_ns)
         timing.check_killed(now_ns, told)
         timing.check_resolved(now_ns, engine)
         timing.check_quoting(now_ns, told, engine, belief.corrected)

@@ -22,7 +22,7 @@ CHECKED: Final[Mapping[str, str]] = MappingProxyType(
         "I13": "sending: confirmed shares at each sell",
         "I14": "sending: hashes and intents at each POST",
         "I15": "sending: number, gaps and sense of each cancel; rejections before each POST",
-        "I16": "sending: own mirror of the venue's buckets, reserve and rates at each POST",
+        "I16": "rates: own mirror of the venue's buckets, reserve and rates at each POST",
         "I17": "sending: health at each beat; holding: nothing is LIVE after a missed deadline",
         "I18": "sending: the engine's book against the true touches of the last seconds",
         "I19": "sending: the token of each order as it reaches the venue",
@@ -31,7 +31,8 @@ CHECKED: Final[Mapping[str, str]] = MappingProxyType(
         "I22": "journaling: the plan at each POST; recovery at each crash and at the end",
         "I26": "sending: no POST between a jump and the next look at the clock; checker: time"
         " never falls",
-        "I27": "sending: what an order does to the position after a limit was reached",
+        "I27": "losing: which limits of losses are broken; sending: where an order then leads;"
+        " timing: what stood is pulled",
         "I28": "checker: one engine between its start and its end",
         "I29": "sending: the limits of an engine that posts",
         "L1": "timing: what rests after an input was lost",

@@ -1,4 +1,4 @@
-"""Runs the planted defects of `tests.simulation.defects`: each in a copy of the package."""
+"""Plants a defect of `tests.simulation.defect_list` in a copy of the package, and runs seeds."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from polymm.errors import InputError
 from tests.simulation.attaching import CheckedWorld
-from tests.simulation.defects import Defect
+from tests.simulation.defect_list import Defect
 from tests.simulation.scenario import draw
 from tests.simulation.violations import Violated
 
@@ -43,6 +43,8 @@ def planted(defect: Defect | None) -> Iterator[Path]:
         root = Path(folder)
         shutil.copytree(ROOT / "polymm", root / "polymm", ignore=_LEFT_OUT)
         for compiled in (ROOT / "polymm").rglob("*.so"):
+            if not compiled.with_name(compiled.name.partition(".")[0] + ".pyx").exists():
+                continue  # made of a Python file, which must be interpreted here
             (root / compiled.relative_to(ROOT)).symlink_to(compiled)
         (root / "tests").symlink_to(ROOT / "tests")
         if defect is not None:
@@ -75,11 +77,10 @@ def run(defect: Defect, n_seeds: int, *, minutes: float, wait_s: float) -> Outco
 
 
 def telling_seeds(n_seeds: int, minutes: float, faults: Sequence[str]) -> list[int]:
-    """Put the seeds first that draw one of these faults."""
+    """Put the seeds first whose scenario has one of these traits."""
 
     def lacks(seed: int) -> bool:
-        scenario = draw(seed, minutes)
-        return not any(one.fault in faults for one in (*scenario.episodes, *scenario.troubles))
+        return draw(seed, minutes).traits.isdisjoint(faults)
 
     return sorted(range(n_seeds), key=lacks) if faults else list(range(n_seeds))
 

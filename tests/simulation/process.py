@@ -29,11 +29,11 @@ def limits_of(scenario: Scenario) -> RiskLimits:
         max_market_e6=3 * order_e6 if is_limited else 2 * position_e6 + 10_000_000,
         max_total_cost_e6=4 * order_e6 if is_limited else 6 * position_e6 + 20_000_000,
         order_size_max_e6=20_000_000,
-        loss_max_e6=1_000_000_000,
-        markout_loss_max_e6=1_000_000_000,
+        loss_max_e6=scenario.loss_max_e6,
+        markout_loss_max_e6=scenario.markout_max_e6,
         reference_age_ns_max=3_000_000_000,
         close_margin_ns=scenario.close_margin_ns,
-        levels_max=2,
+        levels_max=scenario.levels_max,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from polymm.domain.market import NS, Market
 from polymm.exchange.faults import Fault
 from tests.simulation.faults import MS, SWITCHES, AnyFault, ProcessFault, WireFault
+from tests.simulation.mixes import MIXES, Mix
 
 START_NS = 1_800_000_000 * NS
 HEAL_NS = 65 * NS
@@ -29,8 +30,16 @@ COMPANIONS: dict[AnyFault, tuple[AnyFault, ...]] = {
     Fault.USER_POST_ONLY_EVENT: (WireFault.MARKET_LAGS, WireFault.REQUEST_LATE),
     WireFault.REST_BOOK_STALE: (WireFault.MARKET_TOKEN_SILENT,),
 }
-# So many switches are turned in one run.
+# So many switches are turned in one run; a share of the runs has a mix beside them.
 FAULTS_USUAL = (0, 1, 2, 3, 5, 8, 12, 18, 30)
+MIXED_SHARE = 0.3
+# Limits of losses where none is meant to bind, and where one is, 1e-6 dollars.
+LOSS_NEVER_E6 = 1_000_000_000
+LOSSES_E6 = (300_000, 1_000_000, 3_000_000)
+LOSING_SHARE = 0.3
+LOSS_IS_NEAR, MARKOUTS_ARE_NEAR = "loss is near", "mark-outs are near"
+SLOWNESS = 0.3
+UNMIXED = Mix({}, takes=0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,16 @@ class Scenario:
         acts_per_s: Of the crowd, in each market.
         latency_ms: Least and mean time of one way of a request.
         feed_ms: Of a frame.
+        levels_max: Of the gate: orders that may live for a token and side.
         resolve_ns: From a window's end to its resolution.
         is_roomy: No limit of the strategy's, and no lack of cash, is ever near.
         is_limited: The gate's own limits are narrower than the strategy's wishes, so that they
             bind.
         close_margin_ns: From then on before a window's end nothing is quoted.
         permanent: The fault that lasts from the beginning to the end, "" for none.
+        mix: Name of what is on beside the drawn faults, "" for nothing.
+        takes: Share of the crowd's acts that take from the top of the book; most shares of each.
+        loss_max_e6, markout_max_e6: Dollars from which on exposure may not be added.
         maker, lane: Settings of the maker and of its quote, where they are not the usual ones.
     """
 
@@ -80,6 +93,7 @@ class Scenario:
     acts_per_s: float
     latency_ms: tuple[float, float]
     feed_ms: int
+    levels_max: int
     resolve_ns: int
     maker: dict[str, Any]
     lane: dict[str, Any]
@@ -90,6 +104,20 @@ class Scenario:
     episodes: tuple[Episode, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     permanent: str = ""
+    mix: str = ""
+    takes: tuple[float, int] = (UNMIXED.takes, UNMIXED.take_shares)
+    loss_max_e6: int = LOSS_NEVER_E6
+    markout_max_e6: int = LOSS_NEVER_E6
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """Name all that may go wrong, and which limits of losses are near."""
+        names = {str(one.fault) for one in (*self.episodes, *self.troubles)}
+        if self.loss_max_e6 < LOSS_NEVER_E6:
+            names.add(LOSS_IS_NEAR)
+        if self.markout_max_e6 < LOSS_NEVER_E6:
+            names.add(MARKOUTS_ARE_NEAR)
+        return frozenset(names | {self.mix})
 
     def describe(self) -> str:
         """Say in a few lines what the run was made of."""
@@ -99,6 +127,8 @@ class Scenario:
             f" {self.acts_per_s:.1f} acts/s each, latency {self.latency_ms} ms,"
             f" maker {self.maker}, lane {self.lane}"
             + (", the gate's limits bind" if self.is_limited else "")
+            + (f", mix {self.mix}" if self.mix else "")
+            + f", losses up to {self.loss_max_e6} and {self.markout_max_e6} by mark-outs"
         ]
         for one in self.episodes:
             lines.append(
@@ -121,7 +151,9 @@ def draw(seed: int, minutes: float = 3.0) -> Scenario:
     how_many = rng.choice(FAULTS_USUAL)
     names: list[AnyFault] = sorted(SWITCHES)
     chosen = sorted(rng.sample(names, how_many))
-    return _draw(seed, minutes, chosen, heals=True)
+    mixes = Random(f"{seed} mix")
+    mix = mixes.choice(sorted(MIXES)) if mixes.random() < MIXED_SHARE else ""
+    return _draw(seed, minutes, chosen, mix, heals=True)
 
 
 def permanent(seed: int, fault: AnyFault, minutes: float = 3.0) -> Scenario:
@@ -129,7 +161,9 @@ def permanent(seed: int, fault: AnyFault, minutes: float = 3.0) -> Scenario:
     return _draw(seed, minutes, [fault, *COMPANIONS.get(fault, ())], heals=False)
 
 
-def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool) -> Scenario:
+def _draw(
+    seed: int, minutes: float, faults: Sequence[AnyFault], mix: str = "", *, heals: bool
+) -> Scenario:
     end_ns = START_NS + int(minutes * 60) * NS
     heal_ns = max(end_ns - HEAL_NS, START_NS + (end_ns - START_NS) // 3) if heals else end_ns
     # A long run is as rich in faults as a short one.
@@ -141,8 +175,12 @@ def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool)
     markets = _markets(rng, seed, coins, length_s, end_ns)
     episodes: list[Episode] = []
     troubles: list[Trouble] = []
+    crowd = MIXES.get(mix, UNMIXED)
+    mixed = _mixed(seed, mix, spans, heal_ns)
     for fault in faults:
         own = Random(f"{seed} {fault} plan")
+        if any(fault is one.fault for one in mixed):
+            continue
         if isinstance(fault, ProcessFault):
             troubles += _troubles(own, fault, spans, heal_ns)
         elif heals:
@@ -153,6 +191,8 @@ def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool)
     troubles.sort(key=lambda one: one.at_ns)
     settings = Random(f"{seed} settings")
     is_roomy = settings.random() < 0.7
+    losses = Random(f"{seed} losses")
+    loss_e6, markout_e6 = _losses(losses, spans) if heals else (LOSS_NEVER_E6, LOSS_NEVER_E6)
     return Scenario(
         seed=seed,
         start_ns=START_NS,
@@ -160,9 +200,11 @@ def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool)
         end_ns=end_ns,
         markets=markets,
         acts_per_s=rng.choice((9.0, 12.0, 16.0))
+        * (SLOWNESS if crowd.is_slow else 1.0)
         / len({one.slug.partition("-")[0] for one in markets}),
         latency_ms=rng.choice(((2.0, 3.0), (10.0, 10.0), (30.0, 40.0))),
         feed_ms=rng.choice((2, 10, 40)),
+        levels_max=Random(f"{seed} levels").choice((1, 2)),
         resolve_ns=rng.randint(2, 25) * NS,
         is_roomy=is_roomy,
         is_limited=Random(f"{seed} limits").random() < 0.25,
@@ -170,9 +212,13 @@ def _draw(seed: int, minutes: float, faults: Sequence[AnyFault], *, heals: bool)
         lane=_lane(settings, is_roomy=is_roomy),
         cash_e6=ROOM_E6 if is_roomy else settings.choice((60, 200)) * 1_000_000,
         close_margin_ns=settings.choice((2, 5)) * NS,
-        episodes=tuple(episodes),
+        episodes=(*episodes, *mixed),
         troubles=tuple(troubles),
         permanent="" if heals else str(faults[0]),
+        mix=mix,
+        takes=(crowd.takes, crowd.take_shares),
+        loss_max_e6=loss_e6,
+        markout_max_e6=markout_e6,
     )
 
 
@@ -198,6 +244,25 @@ def _markets(rng: Random, seed: int, coins: int, length_s: int, end_ns: int) -> 
             )
         start_ns += length_ns
     return tuple(markets)
+
+
+def _mixed(seed: int, mix: str, spans: int, heal_ns: int) -> list[Episode]:
+    """Turn all switches of a mix on together for one span, which is most of a short run."""
+    if not mix:
+        return []
+    lasts_ns = min(SPAN_S * NS, heal_ns - START_NS)
+    from_ns = Random(f"{seed} {mix}").randint(START_NS, heal_ns - lasts_ns)
+    rates = MIXES[mix].rates
+    return [Episode(fault, rates[fault], from_ns, from_ns + lasts_ns) for fault in sorted(rates)]
+
+
+def _losses(rng: Random, spans: int) -> tuple[int, int]:
+    """Limits of loss and mark-outs: one of them is near in a share of the runs."""
+    near_e6 = spans * rng.choice(LOSSES_E6)
+    kind = rng.random() / LOSING_SHARE
+    if kind < 0.5:
+        return near_e6, LOSS_NEVER_E6
+    return LOSS_NEVER_E6, near_e6 if kind < 1.0 else LOSS_NEVER_E6
 
 
 def _episodes(rng: Random, fault: Fault | WireFault, spans: int, heal_ns: int) -> list[Episode]:

@@ -140,7 +140,11 @@ class Moment:
             orders=self.orders,
             fills=FillLedger(),
             gate=SimpleNamespace(
-                is_open=True, closed_by={}, limits=LIMITS, may_quote=lambda market: True
+                is_open=True,
+                closed_by={},
+                limits=LIMITS,
+                may_quote=lambda market: True,
+                is_reduce_only=lambda market: False,
             ),
             seats={MARKET_ID: seat},
         )

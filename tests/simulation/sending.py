@@ -4,9 +4,8 @@ Everything is worked out from the truth, from what was sent before, from what th
 and from what the engine was told; of the engine itself only its book and its gate are read.
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from polymm.domain.order import Place, Side
@@ -14,11 +13,13 @@ from polymm.engine.limits import RiskLimits
 from polymm.exchange.entry import OrderRequest
 from polymm.exchange.listing import Listing
 from polymm.exchange.matching import OrderKind
+from tests.simulation.losing import Losing
+from tests.simulation.rates import Rates
 from tests.simulation.senses import NEVER, Senses
 from tests.simulation.told import Told
 from tests.simulation.truth import Truth
 from tests.simulation.violations import Violated
-from tests.simulation.wire import CANCEL_BURST, CANCEL_RATE, ORDER_BURST, ORDER_RATE, Sent
+from tests.simulation.wire import Sent
 
 if TYPE_CHECKING:
     from polymm.engine.engine import Engine
@@ -52,23 +53,6 @@ class Sending(NamedTuple):
         return self.place.price_e4 * self.place.size_e6 // 10_000
 
 
-@dataclass(slots=True)
-class Bucket:
-    """One of the venue's token buckets, as it would stand there."""
-
-    rate: float
-    burst: float
-    tokens: float
-    at_ns: int
-
-    def take(self, now_ns: int, cost: float) -> float:
-        """Take tokens and answer what is left, below 0 where there were not as many."""
-        earned = (now_ns - self.at_ns) * self.rate / SECOND
-        self.tokens = min(self.burst, self.tokens + earned) - cost
-        self.at_ns = now_ns
-        return self.tokens
-
-
 class Sends:
     """All requests of one account so far, and the checks at each.
 
@@ -78,6 +62,7 @@ class Sends:
         cancels: Times of cancels by id, by hash, of the engine process that runs.
         tried: Orders for which any cancel or sweep was ever written.
         posts: Placements so far.
+        losing: What was lost, and what limits that breaks.
     """
 
     def __init__(self, truth: Truth, limits: RiskLimits, senses: Senses) -> None:
@@ -86,14 +71,12 @@ class Sends:
         self.cancels: defaultdict[str, list[int]] = defaultdict(list)
         self.tried: set[str] = set()
         self.posts = 0
+        self.losing = Losing(truth, limits, senses)
         self._truth = truth
         self._limits = limits
         self._senses = senses
         self._intents: dict[tuple[int, int], str] = {}
-        self._second: deque[int] = deque()
-        self._minute: deque[int] = deque()
-        self._orders = Bucket(ORDER_RATE, ORDER_BURST, ORDER_BURST, 0)
-        self._cancels = Bucket(CANCEL_RATE, CANCEL_BURST, CANCEL_BURST, 0)
+        self._rates = Rates(limits)
 
     def began(self) -> None:
         """A new engine process: what it repeats of an earlier one's cancels counts anew."""
@@ -115,7 +98,7 @@ class Sends:
 
     def cancel(self, now_ns: int, sent: Sent, told: Told, engine: "Engine") -> None:
         """Hold I15 and count what the cancel costs."""
-        self._cancels.take(now_ns, len(sent.orders))
+        self._rates.cancel(now_ns, len(sent.orders))
         for order in sent.orders:
             self.tried.add(order)
             times = self.cancels[order]
@@ -136,7 +119,7 @@ class Sends:
     def sweep(self, now_ns: int, market: str) -> None:
         """Count what a cancel of all costs."""
         swept = list(self._truth.orders(market))
-        self._cancels.take(now_ns, 1 + len(swept))
+        self._rates.cancel(now_ns, 1 + len(swept))
         self.tried.update(order.order_id for order in swept)
         self.tried.update(key for key, one in self.flying.items() if market in ("", one.market))
 
@@ -187,7 +170,8 @@ class Sends:
             self.sent[order] = self.flying[order] = sending
             self._intents[life, place.order_id] = order
             self._check_cover(now_ns, listing, place)
-        self._check_rates(now_ns, len(sent.orders))
+        live = len(list(self._truth.orders())) + len(self.flying)
+        self._rates.check(now_ns, len(sent.orders), live)
         self.posts += len(sent.orders)
 
     def _check_intents(self, now_ns: int, sent: Sent, life: int) -> None:
@@ -211,7 +195,9 @@ class Sends:
             raise Violated("I15", text, now_ns)
         limits = self._limits
         if told.has_failed(limits.failures_max, limits.failures_window_ns):
-            self._check_reduces(now_ns, market, place, told)
+            self.losing.broken.setdefault("failed_settlements", now_ns)
+        if self.losing.broken:
+            self._check_reduces(now_ns, market, place)
 
     # I7
 
@@ -351,35 +337,18 @@ class Sends:
 
     # I27
 
-    def _check_reduces(self, now_ns: int, market: str, place: Place, told: Told) -> None:
-        net_e6 = told.up_less_down_e6(market)
-        after_e6 = net_e6 + place.sign * place.size_e6
-        if abs(after_e6) > abs(net_e6):
-            text = f"{len(told.voids)} settlements failed, {place} moves {net_e6} to {after_e6}"
+    def _check_reduces(self, now_ns: int, market: str, place: Place) -> None:
+        """Each share must lead towards holding nothing, whatever else is filled or fails."""
+        low_e6, high_e6 = self._truth.exposure_e6(market)
+        flying_e6 = sum(
+            one.place.size_e6
+            for one in self.flying.values()
+            if one.market == market and one.place.sign == place.sign
+        )
+        worst_e6 = (high_e6 if place.sign > 0 else -low_e6) + flying_e6 + place.size_e6
+        if worst_e6 > 0:
+            text = f"{sorted(self.losing.broken)} broken, {place} may lead {worst_e6} beyond 0"
             raise Violated("I27", text, now_ns)
-
-    # I16
-
-    def _check_rates(self, now_ns: int, count: int) -> None:
-        limits = self._limits
-        left = self._orders.take(now_ns, count)
-        if left < 0:
-            raise Violated("I16", f"the order bucket would hold {left:.2f}", now_ns)
-        live = len(list(self._truth.orders())) + len(self.flying)
-        reserve = 1.2 * live + 1
-        left = self._cancels.take(now_ns, 0)
-        if left < reserve:
-            text = f"posted with {left:.2f} cancel tokens, the reserve for {live} is {reserve:.2f}"
-            raise Violated("I16", text, now_ns)
-        for times, span_ns, most, name in (
-            (self._second, SECOND, limits.orders_a_second_max, "second"),
-            (self._minute, 60 * SECOND, limits.orders_a_minute_max, "minute"),
-        ):
-            times.extend([now_ns] * count)
-            while times[0] <= now_ns - span_ns:
-                times.popleft()
-            if len(times) > most:
-                raise Violated("I16", f"{len(times)} orders in a {name}, limit {most}", now_ns)
 
 
 def _check_meaning(now_ns: int, place: Place, request: OrderRequest, listing: Listing) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from polymm.errors import InputError
-from tests.simulation.defects import DEFECTS, Defect
+from tests.simulation.defect_list import DEFECTS, Defect
 from tests.simulation.faults import SWITCHES
 from tests.simulation.invariants_table import CHECKED
+from tests.simulation.mixes import MIXES
 from tests.simulation.planting import planted, run, run_here, telling_seeds
+from tests.simulation.scenario import LOSS_IS_NEAR, MARKOUTS_ARE_NEAR
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = (
@@ -38,7 +40,8 @@ def test_there_are_thirty_of_many_kinds():
     kinds = Counter(defect.invariant for defect in DEFECTS)
     assert kinds.keys() <= CHECKED.keys()
     assert len(kinds) >= 12
-    assert {fault for defect in DEFECTS for fault in defect.faults} <= set(SWITCHES)
+    traits = {*SWITCHES, *MIXES, LOSS_IS_NEAR, MARKOUTS_ARE_NEAR}
+    assert {trait for defect in DEFECTS for trait in defect.faults} <= traits
 
 
 @pytest.mark.parametrize("name", QUICK)

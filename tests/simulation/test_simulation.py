@@ -1,5 +1,6 @@
 """The engine under the simulation: seeds, permanent faults, and the promise that a run repeats."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,11 @@ import pytest
 from polymm.domain.market import NS
 from polymm.domain.order import Side
 from polymm.engine import evidence as ev
+from polymm.engine.order_life import Life
+from tests.engine.order_cells import SCRIPTED
+from tests.simulation.cells import SEEDED, unexpected, unvisited
+from tests.simulation.contradictions import play as play_untrue
+from tests.simulation.contradictions import play_blind
 from tests.simulation.faults import SWITCHES, AnyFault
 from tests.simulation.process import EngineProcess
 from tests.simulation.runs import Run, Tally
@@ -27,8 +33,20 @@ def failures(tally: Tally) -> str:
     return "\n\n".join(tally.failures)
 
 
+@pytest.fixture(scope="session")
+def visits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder that all processes of this test run share."""
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "visits"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
-def test_no_invariant_is_violated(first: int) -> None:
+def test_no_invariant_is_violated_and_every_cell_is_visited(
+    first: int, visits_folder: Path
+) -> None:
+    """The chunk that is done last looks at the cells of all."""
     total = Tally()
     for seed in range(first, first + CHUNK):
         total.add(Run(draw(seed)).play())
@@ -36,6 +54,32 @@ def test_no_invariant_is_violated(first: int) -> None:
     assert total.runs == CHUNK
     # What is not listed as an event of the engine has not been checked either.
     assert total.steps / (total.virtual_ns / NS) > 15
+    assert not unexpected(total.cells)
+    mine = visits_folder / f"{first}.part"
+    mine.write_text(json.dumps(total.cells))
+    mine.rename(visits_folder / f"{first}.json")
+    chunks = list(visits_folder.glob("*.json"))
+    if len(chunks) == SEEDS // CHUNK:
+        visits: Counter[str] = Counter()
+        for chunk in chunks:
+            visits.update(json.loads(chunk.read_text()))
+        assert unvisited(visits) == []
+
+
+def test_scripted_runs_visit_the_cells_that_seeds_need_not() -> None:
+    met = play_blind()
+    for state in Life:
+        met += play_untrue(state)
+    assert SCRIPTED.keys() - met.keys() == set()
+
+
+def test_a_cell_that_nobody_visits_is_told() -> None:
+    visits = Counter({f"{life.name} {row.name}": 1 for life, row in SEEDED})
+    assert unvisited(visits) == []
+    del visits["LIVE TRADE"]
+    assert unvisited(visits) == ["LIVE TRADE"]
+    assert unexpected(visits) == []
+    assert unexpected(visits + Counter({"FILLED DOUBT": 1})) == ["FILLED DOUBT"]
 
 
 @pytest.mark.parametrize("fault", sorted(SWITCHES))
@@ -130,5 +174,11 @@ def test_the_command_counts_and_fails_as_it_should() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for part in ("2 runs, 0 failed", "a second of a core", "events a virtual second", "faults ("):
+    for part in (
+        "2 runs, 0 failed",
+        "a second of a core",
+        "events a virtual second",
+        "faults (",
+        f" of {len(SEEDED)} in the table",
+    ):
         assert part in done.stdout

@@ -157,6 +157,25 @@ class Timing:
         if self._senses.cancel_hurt_ns < ended_ns:
             raise Violated("L1", f"no cancel of all {now_ns - ended_ns} ns after kill", now_ns)
 
+    # I27
+
+    def check_pulled(self, now_ns: int) -> None:
+        """What stood when a limit broke is pulled, unless it leads towards holding nothing."""
+        broken = self._sends.losing.broken
+        if not broken or now_ns < min(broken.values()) + SECOND:
+            return
+        broken_ns = min(broken.values())
+        for order in self._truth.orders():
+            sending = self._sends.sent.get(order.order_id)
+            if sending is None or order.order_id in self._sends.tried:
+                continue
+            low_e6, high_e6 = self._truth.exposure_e6(sending.market)
+            beyond_e6 = high_e6 if sending.place.sign > 0 else -low_e6
+            if sending.at_ns < broken_ns and beyond_e6 > 0:
+                text = f"{order.order_id} rests and may lead {beyond_e6} beyond 0, never cancelled"
+                text = f"{text}, {sorted(broken)} broken since {broken_ns}"
+                raise Violated("I27", text, now_ns)
+
     # L2
 
     def check_quoting(
@@ -169,8 +188,7 @@ class Timing:
         """
         if self._healed_ns is None or told.ended[0]:
             return
-        limits = self._limits
-        is_limited = told.has_failed(limits.failures_max, limits.failures_window_ns)
+        is_limited = engine.gate.is_reduce_only("")
         markets = [market for market, seat in engine.seats.items() if seat.is_open]
         if is_limited or any(m in corrected or _wants_nothing(engine, m) for m in markets):
             self.quoted_ns = now_ns

@@ -5,15 +5,15 @@ that have not reached it may still be quoted. One of these lives as long as one 
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from polymm.domain.order import Side, Token
 from polymm.engine import evidence as ev
 from tests.simulation.senses import NEVER
 
 SECOND: Final = 1_000_000_000
 USER_GAP_NS: Final = 2 * SECOND
+FillKey = tuple[str, str, int]
 # States of the venue after which everything is read anew (FAILURES 17, 18).
 SPELLS: Final = frozenset({"restarting", "cancel_only", "disabled"})
 
@@ -25,6 +25,7 @@ class Told:
         now_ns: When the process began.
         side_of: Gives market and sign of an order that was sent.
         settled: Markets that are counted and paid, by the journal it began with.
+        failures: When each settlement had failed, by fill, as an earlier process was told.
 
     Attributes:
         ended: Why nothing may be posted any more for good: ``kill`` or ``stop``, with its time.
@@ -42,7 +43,7 @@ class Told:
             not seen open since.
         rejected: Receipt of the last rejections by market and side in Up terms.
         fills: Highest status by fill key, with the fill.
-        voids: When each settlement was first told to have failed, in this process.
+        failures: When each settlement was first told to have failed, by fill.
         venue_ns: When the last placement was sent that met such a state.
     """
 
@@ -51,6 +52,7 @@ class Told:
         now_ns: int,
         side_of: Callable[[str], tuple[str, int] | None],
         settled: Iterable[str] = (),
+        failures: Mapping[FillKey, int] | None = None,
     ) -> None:
         self.began_ns = now_ns
         self._side_of = side_of
@@ -68,13 +70,12 @@ class Told:
         self.rejected: defaultdict[tuple[str, int], deque[int]] = defaultdict(
             lambda: deque(maxlen=8)
         )
-        self.fills: dict[tuple[str, str, int], ev.FillTold] = {}
+        self.fills: dict[FillKey, ev.FillTold] = {}
         self.news: list[tuple[ev.FillTold, ev.Settlement | None]] = []
-        self.voids: list[int] = []
+        self.failures = dict(failures or {})
         self.venue_ns = NEVER
         self.closed: set[str] = set()
         self._settled = set(settled)
-        self._voided: set[tuple[str, str, int]] = set()
         self._round_ns = NEVER
         self._clean_began_ns: int | None = None
         self._takes: dict[type, Callable[[int, Any], None]] = {
@@ -214,22 +215,13 @@ class Told:
         self.news.append((event, None if known is None else known.status))
 
     def _void(self, now_ns: int, event: ev.FillTold) -> None:
-        """Count a failure once, also one that an earlier process was told of."""
-        if event.key not in self._voided and event.market not in self._settled:
-            self._voided.add(event.key)
-            self.voids.append(now_ns)
+        if event.market not in self._settled:
+            self.failures.setdefault(event.key, now_ns)
 
     def has_failed(self, most: int, window_ns: int) -> bool:
         """Whether so many settlements ever failed within this time: it is never taken back."""
+        times = list(self.failures.values())
         return any(
             last_ns - first_ns < window_ns
-            for first_ns, last_ns in zip(self.voids, self.voids[most - 1 :], strict=False)
-        )
-
-    def up_less_down_e6(self, market: str) -> int:
-        """Up less Down by all fills told of that did not fail."""
-        return sum(
-            fill.size_e6 * (1 if (fill.token is Token.UP) == (fill.side is Side.BUY) else -1)
-            for fill in self.fills.values()
-            if fill.market == market and fill.status is not ev.Settlement.VOID
+            for first_ns, last_ns in zip(times, times[most - 1 :], strict=False)
         )

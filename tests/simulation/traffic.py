@@ -31,6 +31,7 @@ class Crowd:
         at: Lets something happen later.
         rng: All that is drawn.
         per_s: Acts a second.
+        takes: Share of them that take from the top, and most shares of each.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Crowd:
         at: Callable[[int, Callable[[int], None]], None],
         rng: Random,
         per_s: float,
+        takes: tuple[float, int],
     ) -> None:
         self._exchange = exchange
         self._listing = listing
         self._at = at
         self._rng = rng
         self._per_ns = per_s / 1e9
+        self._takes, self._take_shares = takes
         self._fair_e4 = rng.randint(2_000, 8_000)
         self._numbers = count(1)
         self._wallet = _house(exchange, listing)
@@ -71,7 +74,7 @@ class Crowd:
         side = BID if rng.random() < 0.5 else ASK
         if what < 0.06:
             self._wander()
-        if what < 0.05:
+        if what < self._takes:
             self._take(now_ns, side)
         elif what < 0.55:
             self._quote(now_ns, side, 1 + int(rng.expovariate(0.6)))
@@ -127,7 +130,7 @@ class Crowd:
         prices = ladder.prices[1 - side]
         if len(prices) > 2:
             price_e4 = prices[0] if side == BID else prices[-1]
-            self._enter(now_ns, side, price_e4, self._rng.randint(2, 60))
+            self._enter(now_ns, side, price_e4, self._rng.randint(2, self._take_shares))
 
     def _enter(self, now_ns: int, side: int, price_e4: int, shares: int) -> None:
         order = self._order(now_ns, side, price_e4, shares, OrderKind.FAK)

@@ -59,6 +59,15 @@ class TouchHistory:
         first = max(bisect_left(self._ns, from_ns) - 1, 0)
         return touch in self._touches[first:]
 
+    def span(self, from_ns: int, until_ns: int) -> Touch:
+        """Lowest bid and highest ask of a while; of the nearest touch before where it had none."""
+        first = max(bisect_left(self._ns, from_ns) - 1, 0)
+        last = max(bisect_left(self._ns, until_ns + 1), first + 1)
+        touches = self._touches[first:last]
+        if not touches:
+            return 0, 10_000
+        return min(bid for bid, _ in touches), max(ask for _, ask in touches)
+
 
 class Truth:
     """What the exchange knows of one account.

@@ -52,7 +52,9 @@ class VenueDay:
             listing = world.exchange.list_market(market, number=number)
             listing.writer = LightWriter(listing, self._publish)
             rng = Random(f"{scenario.seed} crowd {number}")
-            crowd = Crowd(world.exchange, listing, world.at, rng, scenario.acts_per_s)
+            crowd = Crowd(
+                world.exchange, listing, world.at, rng, scenario.acts_per_s, scenario.takes
+            )
             world.at(start_ns_of(listing), crowd.start)
             world.at(market.start_ns - FOUND_NS, partial(self._find, market))
             world.at(market.start_ns, partial(self._open, market))
