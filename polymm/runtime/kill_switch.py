@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from polymm.errors import ConfigError, HaltedError, LockedError
@@ -18,6 +19,7 @@ from polymm.runtime.account_lock import RunningEngine, running_engines
 
 SIGNAL: Final = signal.SIGUSR1
 LOOK_S: Final = 0.02
+_BY_SIGNAL: Final = f"the signal {SIGNAL.name}"
 
 
 class KillSwitch:
@@ -26,29 +28,46 @@ class KillSwitch:
     Args:
         path: The file; looked at by `look`.
         on_kill: Told why.
+
+    Attributes:
+        is_signalled: The signal came, and the loop has not told of it yet: whoever is busy looks.
     """
 
     def __init__(self, path: Path, on_kill: Callable[[str], None]) -> None:
         self._path = os.fspath(path)
         self._on_kill = on_kill
         self._is_thrown = False
+        self.is_signalled = False
 
     def look(self) -> None:
-        """See whether the file is there."""
-        if not self._is_thrown and os.path.exists(self._path):
+        """See whether the signal came, or the file is there."""
+        if self._is_thrown:
+            return
+        if self.is_signalled:
+            self._throw(_BY_SIGNAL)
+        elif os.path.exists(self._path):
             self._throw(f"the file {self._path}")
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signal while the block lasts."""
+        """Take the signal while the block lasts.
+
+        The loop tells of it some turns later, each of which may hold a burst of frames: so it is
+        noted at once, too.
+        """
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(SIGNAL, self._throw, f"the signal {SIGNAL.name}")
+        loop.add_signal_handler(SIGNAL, self._throw, _BY_SIGNAL)
+        signal.signal(SIGNAL, self._note)
         try:
             yield
         finally:
             loop.remove_signal_handler(SIGNAL)
 
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_signalled = True
+
     def _throw(self, why: str) -> None:
+        self.is_signalled = False
         if not self._is_thrown:
             self._is_thrown = True
             self._on_kill(why)

@@ -112,7 +112,7 @@ class Trading:
         self.pump = Pump(
             Driver(self.engine, venue, journal, clock.now_ns),
             clock.now_ns,
-            self.watch.check,
+            self._before,
             self._after,
         )
         self.shared = Shared(
@@ -182,6 +182,12 @@ class Trading:
         desk = self.desks.get(market)
         if desk is not None:
             desk.on_reply(reply)
+
+    def _before(self, now_ns: int) -> None:
+        """Look first what stands above any event: the switch, and a loop that stood still."""
+        if self.switch.is_signalled:
+            self.switch.look()
+        self.watch.check(now_ns)
 
     def _after(self, event: ev.Event) -> None:
         """Write down what came of an event: after everything that had to be sent is sent."""

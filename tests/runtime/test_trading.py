@@ -1,15 +1,19 @@
 """What stands around the engine: how it is stopped, watched, woken, and taken up again."""
 
+import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from polymm._core.layout import REQUOTE
 from polymm.domain.market import NS
 from polymm.engine import evidence as ev
 from polymm.engine.recovered import Recovered
 from polymm.errors import JournalError
 from polymm.research.records import MarketRun
+from polymm.runtime.kill_switch import SIGNAL
 from polymm.runtime.window_run import held_e6, write_orders
 from polymm.venues.polymarket.results import PlaceResult, PlaceState
 from tests.support.trading_scene import MARKET, SHARE, TradingScene, played
@@ -65,6 +69,53 @@ def test_a_kill_file_lets_no_order_out_and_cancels_at_once(tmp_path: Path) -> No
         assert await finished(scene) == "halted"
         assert len(scene.venue.orders) == orders
         assert [alarm.name for alarm in scene.alarms] == ["killed"]
+
+    played(act)
+
+
+@pytest.mark.parametrize("by", ["signal", "file"])
+def test_a_loop_full_of_frames_does_not_keep_the_switch_waiting(tmp_path: Path, by: str) -> None:
+    """L8: a signal is seen before the next frame, a file with the next look at it (5 ms)."""
+    in_a_turn = 40
+
+    async def act(scene: TradingScene) -> None:
+        await quoting(scene)
+        path, loop = tmp_path / "kill", asyncio.get_running_loop()
+        scene.trading.switch._path = str(path)
+        frames, thrown_at, told_at = 0, 0, 0
+
+        def burst() -> None:
+            nonlocal frames, thrown_at, told_at
+            if frames < 100 * in_a_turn:
+                loop.call_soon(burst)  # as a socket that has more to read in each turn
+            for _ in range(in_a_turn):
+                frames += 1
+                scene.ns += MS // 100
+                scene.desk.on_book(REQUOTE, scene.ns)
+                if frames == in_a_turn // 2:
+                    thrown_at = frames
+                    if by == "signal":
+                        os.kill(os.getpid(), SIGNAL)
+                    else:
+                        path.touch()
+                if not told_at and not scene.trading.engine.gate.is_open:
+                    told_at = frames
+
+        with scene.trading.switch.listening():
+            scene.trading.watch.open()
+            loop.call_soon(burst)
+            while not told_at:
+                await asyncio.sleep(0)
+            orders = len(scene.venue.orders)
+            assert sorted(scene.venue.cancels) == sorted(scene.venue.orders)
+            while frames < 100 * in_a_turn:
+                await asyncio.sleep(0)
+        scene.trading.watch.close()
+        assert len(scene.venue.orders) == orders
+        scene.ns += NS
+        if by == "signal":
+            assert told_at == thrown_at + 1, "the next frame in the same turn"
+        assert await finished(scene) == "halted"
 
     played(act)
 
