@@ -41,6 +41,7 @@ from tests.simulation.calls import (
 )
 from tests.simulation.faults import MS
 from tests.simulation.feed import Feed
+from tests.simulation.feed_socket import Ways
 from tests.simulation.hearing import Hearing
 from tests.simulation.wire import Take
 
@@ -106,7 +107,7 @@ class Life:
         self._salts = Random(f"{scenario.seed} salts {number}")
         rng = Random(f"{scenario.seed} sockets {number}")
         wire = world.wire
-        self.feed = Feed(
+        ways = Ways(
             world.exchange,
             world.faults,
             self.at,
@@ -114,9 +115,13 @@ class Life:
             self._is_frozen,
             world.clock_ns,
             rng,
-            scenario.feed_ms * MS,
             world.senses,
             wire.is_down,
+        )
+        self.feed = Feed(
+            ways,
+            scenario.feed_ms * MS,
+            scenario.lines,
             world.day.reference_ns,
             self._book_changed,
             self._obstacle,

@@ -72,6 +72,7 @@ class Scenario:
         acts_per_s: Of the crowd, in each market.
         latency_ms: Least and mean time of one way of a request.
         feed_ms: Of a frame.
+        lines: Sockets of the market feed.
         levels_max: Of the gate: orders that may live for a token and side.
         resolve_ns: From a window's end to its resolution.
         is_roomy: No limit of the strategy's, and no lack of cash, is ever near.
@@ -93,6 +94,7 @@ class Scenario:
     acts_per_s: float
     latency_ms: tuple[float, float]
     feed_ms: int
+    lines: int
     levels_max: int
     resolve_ns: int
     maker: dict[str, Any]
@@ -125,6 +127,7 @@ class Scenario:
             f"seed {self.seed} {self.permanent}: {len(self.markets)} windows of"
             f" {sorted({(m.end_ns - m.start_ns) // NS for m in self.markets})} s,"
             f" {self.acts_per_s:.1f} acts/s each, latency {self.latency_ms} ms,"
+            f" sockets {self.lines}, levels {self.levels_max},"
             f" maker {self.maker}, lane {self.lane}"
             + (", the gate's limits bind" if self.is_limited else "")
             + (f", mix {self.mix}" if self.mix else "")
@@ -204,6 +207,7 @@ def _draw(
         / len({one.slug.partition("-")[0] for one in markets}),
         latency_ms=rng.choice(((2.0, 3.0), (10.0, 10.0), (30.0, 40.0))),
         feed_ms=rng.choice((2, 10, 40)),
+        lines=Random(f"{seed} lines").choice((1, 2)),
         levels_max=Random(f"{seed} levels").choice((1, 2)),
         resolve_ns=rng.randint(2, 25) * NS,
         is_roomy=is_roomy,

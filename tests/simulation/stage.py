@@ -65,6 +65,7 @@ class Stage:
             heal_ns=drawn.start_ns + seconds * NS,
             markets=(one,),
             acts_per_s=10.0,
+            lines=1,
             latency_ms=(10.0, 1.0),
             cash_e6=1_000 * SHARE,
             episodes=episodes,

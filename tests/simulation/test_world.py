@@ -218,6 +218,22 @@ def test_a_feed_in_trouble_is_an_obstacle_and_comes_back(fault):
     assert stage.world.now_ns - newest_ns < NS
 
 
+def test_the_second_socket_serves_while_the_first_is_away():
+    stage = Stage(seconds=30)
+    stage.scenario = replace(stage.scenario, lines=2)
+    stage.world = World(stage.scenario, Noter)
+    stage.at(10, lambda: stage.life.feed._sockets[0].close(stage.world.now_ns))
+    lost_ns = []
+    stage.at(10.01, lambda: lost_ns.append(stage.world.senses.feed_closed_ns))
+    stage.world.run()
+    at_ns = stage.start_ns + 10 * NS
+    told = [ns for ns, _ in stage.noter.of(ev.BookChanged)]
+    assert any(at_ns < ns < at_ns + NS // 2 for ns in told)
+    assert stage.noter.of(ev.Obstacle)[-1][0] < stage.start_ns + NS
+    assert lost_ns == [0]
+    assert all(socket.line is not None for socket in stage.life.feed._sockets)
+
+
 def test_a_missing_first_book_is_asked_for_again():
     stage = Stage(always(Fault.MARKET_BOOK_MISSING, until_s=20), seconds=40)
     # Nobody trades, so that no other book is told.
