@@ -64,7 +64,7 @@ RULES = {
     # The arrays of _core are NumPy's; orjson reads recorded lines, zstandard our own recordings;
     # Rich prints the report's tables.
     "polymm.research": rule(
-        "_core domain strategy engine exchange.tape exchange.flow",
+        "_core domain strategy engine exchange.tape exchange.tape_orders exchange.flow",
         "numpy orjson zstandard rich plotly pyarrow optuna dask",
     ),
     "polymm.runtime": rule(

@@ -362,10 +362,14 @@ class Maker:
         return self.orders.cancel_all(now_ns) if self.settings.early_exit == "pull" else NOTHING
 
     def _due_ns(self, last_ns: int) -> int:
-        """When to look again after a cycle, be it that nothing moves."""
+        """When to look again after a cycle, be it that nothing moves.
+
+        Without an interval nothing was missed in it, and a second look at the same book is none.
+        """
         settings = self.settings
-        if settings.cycle == "event" and not self._looked_again:
-            return last_ns + min(settings.cycle_ns, settings.requote_interval_min_ns)
+        interval_ns = settings.requote_interval_min_ns
+        if settings.cycle == "event" and interval_ns and not self._looked_again:
+            return last_ns + min(settings.cycle_ns, interval_ns)
         return last_ns + settings.cycle_ns
 
     def _is_over(self, now_ns: int) -> bool:

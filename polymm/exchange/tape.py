@@ -162,10 +162,10 @@ class TapeVenue:
         replies, self._replies = self._replies, []
         return replies
 
-    def drain(self) -> list[tuple[int, Reply]]:
+    def drain(self, to_ns: int = NEVER_NS - 1) -> list[tuple[int, Reply]]:
         """Let what is on its way arrive, with no more of the tape; call as ``advance``."""
         self._frame_ns = NEVER_NS
-        return self.advance(NEVER_NS - 1)
+        return self.advance(to_ns)
 
     def send(self, now_ns: int, action: Action) -> None:
         """Take an action that we send now; it arrives after its latency."""

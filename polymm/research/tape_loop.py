@@ -70,7 +70,7 @@ def gaps_n(tape: Tape) -> int:
 
 
 # Cached, so that each raise is warned of once a run and not once a market.
-_raised = cache(raise_order_size)
+raised = cache(raise_order_size)
 
 
 class TapeLoop:
@@ -88,7 +88,7 @@ class TapeLoop:
         market = tape.market
         self.tape, self.run_record, self.frames, self.market = tape, run, frames, market
         self.close_ns = market.end_ns - settings.close_margin_ns
-        parameters = _raised(settings.parameters, market.order_min_e6)
+        parameters = raised(settings.parameters, market.order_min_e6)
         self.decoder = Decoder()
         slot = self.decoder.add_market(market.up_token, market.down_token, tick_e4=market.tick_e4)
         book = self.decoder.book(slot)
@@ -190,14 +190,15 @@ class TapeLoop:
             self.venue.close(end_ns)
         if stopped:
             self._step(end_ns, Closing())
-        # What is on its way arrives; each round answers what the last one sent.
+        # What is on its way arrives, in order of time, and so do the answers to it.
         while True:
-            self._take(self.venue.drain())
-            if not self.replies:
-                break
-            while self.replies:
+            if news := self.venue.drain(self.replies[0][0] if self.replies else NEVER_NS - 1):
+                self._take(news)
+            elif self.replies:
                 at_ns, _, reply = heappop(self.replies)
                 self._step(at_ns, reply)
+            else:
+                break
         self.recorder.finish(end_ns)
         self._write_outcome(stopped=stopped)
         self._write_orders()

@@ -1,0 +1,319 @@
+# Time: two cursors over one array of rows. The venue and our side each run ahead as far as no
+# message of the other can reach them, so that both read the tape in long strides.
+from libc.stdint cimport int64_t
+
+from polymm._core.apply cimport (
+    add_level, begin_book, change_level, change_tick, end_book, newest_snapshot, note_trade,
+    pass_stamp,
+)
+from polymm._core.book cimport BookState
+from polymm._core.lane cimport (
+    DUE_ASK_QUOTE, DUE_YES, asks_requote, form_quote, quote_differs, requote_due,
+)
+from polymm._core.layout cimport (
+    BID, CHANGED, RESOLVED, ROW_ASK, ROW_BOOK, ROW_CHANGE, ROW_DOWN, ROW_FRAME_END,
+    ROW_LAGGED, ROW_LEVEL, ROW_LOCAL, ROW_RESOLVED, ROW_STAMP, ROW_STAMPED, ROW_TICK, ROW_TRADE,
+    ROW_VENUE, TapeRow, TRADE,
+)
+from polymm._core.sim_maker cimport (
+    is_deaf, next_timer_ns, step_book, step_closing, step_reply, step_timer,
+)
+from polymm._core.sim_notes cimport note_book
+from polymm._core.sim_state cimport (
+    Arrival, FORM_THROUGH, FORM_TRADES, NEVER, Reply, Sim,
+)
+from polymm._core.sim_stores cimport draw_ns, drop_first, next_arrival_ns, next_reply_ns
+from polymm._core.sim_venue cimport (
+    arrive, close_venue, take_sizes, take_touch, take_trade,
+)
+
+cdef enum:
+    MS_NS = 1000000
+
+
+cdef inline int apply_row(
+    BookState* book, const TapeRow* row, int64_t* stamped_ms, int* opening
+) noexcept nogil:
+    """Let one row change a book, as the live decoder would; flags CHANGED, TRADE, RESOLVED.
+
+    `stamped_ms` and `opening` are the cursor's: the time of ROW_STAMPED rows, and the flags of the
+    snapshot whose levels follow.
+    """
+    cdef int64_t stamp = row.exch_ns // MS_NS
+    cdef int side = (row.flags & ROW_ASK) != 0
+    cdef int flags = 0
+    if row.flags & ROW_STAMPED:
+        stamp = stamped_ms[0]
+    if row.kind == ROW_CHANGE:
+        if book.has_epoch:
+            flags = change_level(
+                book, newest_snapshot(book), stamp, side, row.price_e4, row.size_e6
+            ) & CHANGED
+            pass_stamp(book, stamp)
+    elif row.kind == ROW_TRADE:
+        flags = note_trade(book, stamp, row.price_e4) & TRADE
+    elif row.kind == ROW_LEVEL:
+        if opening[0] & CHANGED:
+            add_level(book, opening[0], stamp, side, row.price_e4, row.size_e6)
+    elif row.kind == ROW_BOOK:
+        opening[0] = begin_book(book, stamp)
+        if opening[0] & CHANGED:
+            end_book(book, stamp, (row.flags & ROW_DOWN) != 0, row.price_e4)
+            flags = CHANGED
+    elif row.kind == ROW_TICK:
+        flags = change_tick(book, stamp, row.price_e4) & CHANGED
+    elif row.kind == ROW_STAMP:
+        stamped_ms[0] = row.size_e6
+    elif row.kind == ROW_RESOLVED:
+        flags = RESOLVED
+    return flags
+
+
+# The venue's cursor
+
+
+cdef inline void seek_venue(Sim* sim) noexcept nogil:
+    """Find the venue's next frame from where its cursor stands."""
+    cdef Py_ssize_t i = sim.venue_row
+    cdef const TapeRow* row
+    while i < sim.rows_n and not sim.rows[i].flags & ROW_VENUE:
+        i += 1
+    sim.venue_row = i
+    if i == sim.rows_n:
+        sim.venue_ns = NEVER
+        return
+    row = &sim.rows[i]
+    sim.venue_ns = row.exch_ns - (sim.lag_ns if row.flags & ROW_LAGGED else 0)
+    if sim.venue_ns > sim.end_ns:
+        sim.venue_ns = NEVER
+
+
+cdef inline void take_trades(Sim* sim, const TapeRow* row, int64_t now_ns) noexcept nogil:
+    """Let the trades of a frame reach our orders."""
+    cdef int64_t stamped_ms = 0
+    while True:
+        if row.kind == ROW_STAMP:
+            stamped_ms = row.size_e6
+        elif row.kind == ROW_TRADE:
+            take_trade(
+                sim, now_ns, row,
+                stamped_ms if row.flags & ROW_STAMPED else row.exch_ns // MS_NS,
+            )
+        if row.flags & ROW_FRAME_END:
+            return
+        row += 1
+
+
+cdef inline bint is_ours(const Sim* sim, int side, int price_e4) noexcept nogil:
+    """Whether an order of ours rests at this price."""
+    cdef int i
+    for i in range(sim.venue.resting_n[side]):
+        if sim.venue.orders[sim.venue.resting[side][i]].up_price_e4 == price_e4:
+            return True
+    return False
+
+
+cdef inline void venue_frame(Sim* sim) noexcept nogil:
+    """Let the venue's next frame happen."""
+    cdef const TapeRow* first = &sim.rows[sim.venue_row]
+    cdef const TapeRow* row = first
+    cdef int64_t now_ns = sim.venue_ns
+    cdef int64_t stamped_ms = 0
+    cdef int opening = 0, flags = 0, done, side
+    cdef bint is_near = False, is_at_ours = False
+    while True:
+        done = apply_row(sim.venue.book, row, &stamped_ms, &opening)
+        if done & CHANGED:
+            flags |= CHANGED
+            side = (row.flags & ROW_ASK) != 0
+            if row.kind != ROW_CHANGE:
+                is_near = is_at_ours = True
+            else:
+                is_near = is_near or (
+                    row.price_e4 >= sim.notes.near_bid_e4 if side == BID
+                    else row.price_e4 <= sim.notes.near_ask_e4
+                )
+                is_at_ours = is_at_ours or is_ours(sim, side, row.price_e4)
+        flags |= done
+        if row.flags & ROW_FRAME_END:
+            break
+        row += 1
+    sim.venue_row = row - sim.rows + 1
+    seek_venue(sim)
+    if flags & CHANGED:
+        note_book(sim, now_ns, is_near)
+    if sim.venue.is_closed:
+        return
+    if flags & TRADE:
+        take_trades(sim, first, now_ns)
+    if flags & CHANGED and sim.venue.book.has_epoch:
+        if sim.venue.form == FORM_TRADES:
+            if is_at_ours:
+                take_sizes(sim, now_ns)
+        elif sim.venue.form == FORM_THROUGH:
+            take_touch(sim, now_ns)
+
+
+cdef inline int64_t next_venue_ns(const Sim* sim) noexcept nogil:
+    cdef int64_t at_ns = min(sim.venue_ns, next_arrival_ns(sim))
+    return at_ns if sim.venue.is_closed else min(at_ns, sim.end_ns)
+
+
+cdef inline void venue_event(Sim* sim) noexcept nogil:
+    """Let the next thing happen at the venue: of one ns its end, then the tape, then arrivals."""
+    cdef int64_t at_ns = next_venue_ns(sim)
+    cdef Arrival arrival
+    if not sim.venue.is_closed and at_ns >= sim.end_ns:
+        close_venue(sim, sim.end_ns)
+    elif sim.venue_ns <= at_ns:
+        venue_frame(sim)
+    else:
+        arrival = (<Arrival*>sim.arrivals.items)[sim.arrivals_first]
+        drop_first(&sim.arrivals, &sim.arrivals_first)
+        arrive(sim, &arrival)
+
+
+# Our cursor
+
+
+cdef inline void seek_local(Sim* sim) noexcept nogil:
+    """Find our next frame from where our cursor stands."""
+    cdef Py_ssize_t i = sim.local_row
+    cdef int64_t before_ns = sim.local_ns
+    cdef const TapeRow* row
+    while i < sim.rows_n and not sim.rows[i].flags & ROW_LOCAL:
+        i += 1
+    sim.local_row = i
+    if i == sim.rows_n:
+        sim.local_ns = NEVER
+        return
+    row = &sim.rows[i]
+    if row.recv_ns:
+        sim.local_ns = row.recv_ns
+    else:
+        # Drawn delays do not let one frame overtake another.
+        sim.local_ns = max(row.exch_ns + draw_ns(&sim.feed), before_ns)
+    if sim.local_ns >= sim.end_ns:
+        sim.local_ns = NEVER
+
+
+cdef inline void set_timer(Sim* sim, int64_t now_ns) noexcept nogil:
+    sim.timer_ns = next_timer_ns(&sim.maker)
+    if sim.timer_ns <= now_ns:
+        sim.timer_ns = now_ns + 1
+
+
+cdef inline bint local_frame(Sim* sim) noexcept nogil:
+    """Read our next frame; whether the maker took a step."""
+    cdef const TapeRow* row = &sim.rows[sim.local_row]
+    cdef int64_t now_ns = sim.local_ns
+    cdef int64_t stamped_ms = 0
+    cdef int opening = 0, flags = 0, due
+    while True:
+        flags |= apply_row(sim.book, row, &stamped_ms, &opening)
+        if row.flags & ROW_FRAME_END:
+            break
+        row += 1
+    sim.local_row = row - sim.rows + 1
+    seek_local(sim)
+    # Before the window the book is kept and nothing is quoted.
+    if not flags or now_ns < sim.start_ns:
+        return False
+    if is_deaf(&sim.maker) or not flags & (CHANGED | TRADE):
+        # Such a step does nothing but set the timer, which stands right unless it is due now.
+        if sim.timer_ns > now_ns:
+            return False
+        form_quote(&sim.maker.lane, now_ns)
+        if flags & RESOLVED or asks_requote(&sim.maker.lane, now_ns):
+            set_timer(sim, now_ns)
+        return False
+    due = requote_due(&sim.maker.lane.working, &sim.maker.lane.params, now_ns)
+    if due == DUE_YES:
+        form_quote(&sim.maker.lane, now_ns)
+    elif due == DUE_ASK_QUOTE:
+        form_quote(&sim.maker.lane, now_ns)
+        if quote_differs(&sim.maker.lane):
+            due = DUE_YES
+    if due != DUE_YES:
+        if flags & RESOLVED and sim.timer_ns <= now_ns:
+            set_timer(sim, now_ns)
+        return False
+    step_book(sim, now_ns)
+    set_timer(sim, now_ns)
+    return True
+
+
+cdef inline int64_t next_local_ns(const Sim* sim) noexcept nogil:
+    return min(min(sim.local_ns, sim.timer_ns), min(next_reply_ns(sim), sim.close_ns))
+
+
+cdef inline void end_local(Sim* sim) noexcept nogil:
+    """From now on our side hears replies only."""
+    sim.is_over = True
+    sim.local_ns = sim.timer_ns = sim.close_ns = NEVER
+    sim.maker.positions_e6[0] -= sim.maker.position_e6
+    sim.maker.position_e6 = 0
+
+
+cdef inline void local_event(Sim* sim) noexcept nogil:
+    """Let the next thing happen on our side: of one ns its end, then replies, frames, timers."""
+    cdef int64_t at_ns = next_local_ns(sim)
+    cdef Reply reply
+    if sim.close_ns <= at_ns:
+        if sim.close_ns >= sim.end_ns:
+            end_local(sim)
+            return
+        step_closing(sim, at_ns)
+        sim.timer_ns = next_timer_ns(&sim.maker)
+        sim.close_ns = sim.end_ns
+    elif next_reply_ns(sim) <= at_ns:
+        reply = (<Reply*>sim.replies.items)[sim.replies_first]
+        drop_first(&sim.replies, &sim.replies_first)
+        step_reply(sim, at_ns, &reply)
+        if not sim.is_over:
+            set_timer(sim, at_ns)
+    elif sim.local_ns <= at_ns:
+        local_frame(sim)
+    else:
+        step_timer(sim, at_ns)
+        set_timer(sim, at_ns)
+
+
+# Strides
+
+
+cdef inline void run_venue(Sim* sim, int64_t until_ns) noexcept nogil:
+    """Let the venue's events up to and with a time happen, or up to one that we shall hear of."""
+    cdef int64_t frames_until_ns
+    cdef int64_t fills_n = sim.venue.trades_n
+    while True:
+        # Frames that come before the next arrival and the end.
+        frames_until_ns = min(next_arrival_ns(sim), until_ns)
+        if not sim.venue.is_closed:
+            frames_until_ns = min(frames_until_ns, sim.end_ns - 1)
+        while sim.venue_ns <= frames_until_ns and sim.venue.trades_n == fills_n:
+            venue_frame(sim)
+        if sim.venue.trades_n != fills_n or sim.fault or next_venue_ns(sim) > until_ns:
+            return
+        if sim.venue_ns > frames_until_ns:
+            venue_event(sim)
+            return
+
+
+cdef inline void run_local(Sim* sim, int64_t before_ns) noexcept nogil:
+    """Let our side's events before a time happen, up to one in which the maker took a step."""
+    cdef int64_t frames_before_ns = min(
+        min(sim.timer_ns + 1, sim.close_ns), min(next_reply_ns(sim), before_ns)
+    )
+    while sim.local_ns < frames_before_ns:
+        if local_frame(sim):
+            return
+    if next_local_ns(sim) < before_ns:
+        local_event(sim)
+
+
+cdef inline bint is_done(const Sim* sim) noexcept nogil:
+    return (
+        sim.is_over and sim.venue.is_closed and sim.arrivals_first == sim.arrivals.n
+        and sim.replies_first == sim.replies.n
+    )

@@ -1,0 +1,89 @@
+"""Rows of a packed tape as the compiled loop takes them: known to be sound, read in place."""
+
+from libc.stdint cimport int64_t, uint8_t
+
+from polymm._core.layout cimport (
+    PRICE_E4_MAX, PRICE_E4_MIN, ROW_BOOK, ROW_CHANGE, ROW_FRAME_END, ROW_LAGGED, ROW_LEVEL,
+    ROW_LOCAL, ROW_STAMP, ROW_TICK, ROW_TRADE, ROW_VENUE, TapeRow,
+)
+
+from polymm._core import layout
+from polymm.errors import InputError
+
+cdef int64_t SIZE_E6_MAX = 10 ** 14
+
+
+cdef bint is_sound(const TapeRow* row) noexcept nogil:
+    if row.kind > ROW_STAMP or row.exch_ns < 0 or row.recv_ns < 0:
+        return False
+    if not row.flags & (ROW_VENUE | ROW_LOCAL):
+        return False
+    if row.kind == ROW_CHANGE or row.kind == ROW_LEVEL or row.kind == ROW_TRADE:
+        return PRICE_E4_MIN <= row.price_e4 <= PRICE_E4_MAX and 0 <= row.size_e6 < SIZE_E6_MAX
+    if row.kind == ROW_TICK:
+        return row.price_e4 > 0 and 10000 % row.price_e4 == 0
+    if row.kind == ROW_BOOK:
+        return row.price_e4 == 0 or (row.price_e4 > 0 and 10000 % row.price_e4 == 0)
+    return True
+
+
+cdef class TapeRows:
+    """Rows of a tape that are known to be sound: checked once, read by any number of runs.
+
+    Args:
+        array: (n,) layout.TAPE, contiguous; kept. A memory map is read in place.
+
+    Attributes:
+        has_receipts, lacks_receipts: Whether some frames have a recorded receipt, or have none.
+
+    Raises:
+        InputError: Another dtype, an unknown kind, a price outside 1..9999, a time before the
+            epoch, or a last frame without its end.
+    """
+
+    def __init__(self, array):
+        cdef const uint8_t[::1] raw
+        cdef Py_ssize_t i
+        cdef const TapeRow* row
+        if array.dtype != layout.TAPE or array.ndim != 1 or not array.flags.c_contiguous:
+            raise InputError(f"rows must be (n,) of layout.TAPE, was {array.dtype}")
+        self.array = array
+        self.n = array.shape[0]
+        if not self.n:
+            return
+        raw = array.view("u1")
+        self.rows = <const TapeRow*>&raw[0]
+        for i in range(self.n):
+            row = &self.rows[i]
+            if not is_sound(row):
+                raise InputError(f"row {i} makes no sense: {array[i]}")
+            if row.recv_ns:
+                self.has_receipts = True
+            else:
+                self.lacks_receipts = True
+        if not self.rows[self.n - 1].flags & ROW_FRAME_END:
+            raise InputError("the last frame of the rows has no end")
+
+    @property
+    def rows_n(self):
+        """How many rows there are."""
+        return self.n
+
+    cdef int check_times(self, int64_t lag_ns, int64_t feed_ns) except -1:
+        """Refuse rows in whose order time falls for one of the cursors."""
+        cdef int64_t venue_ns = 0, local_ns = 0, at_ns
+        cdef const TapeRow* row
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            row = &self.rows[i]
+            if row.flags & ROW_VENUE:
+                at_ns = row.exch_ns - (lag_ns if row.flags & ROW_LAGGED else 0)
+                if at_ns < venue_ns:
+                    raise InputError(f"row {i} is {venue_ns - at_ns} ns too late for the venue")
+                venue_ns = at_ns
+            if row.flags & ROW_LOCAL:
+                at_ns = row.recv_ns if row.recv_ns else row.exch_ns + feed_ns
+                if at_ns < local_ns:
+                    raise InputError(f"row {i} is {local_ns - at_ns} ns too late for us")
+                local_ns = at_ns
+        return 0
