@@ -10,6 +10,7 @@ from tests.simulation.process import EngineProcess, limits_of
 from tests.simulation.scenario import Scenario
 from tests.simulation.wire import OWNER
 from tests.simulation.world import World
+from tests.support.stepping import Stepping
 
 
 class CheckedWorld:
@@ -66,7 +67,7 @@ class CheckedWorld:
             checker.finished(self.world.now_ns, item)
             finish(item)
 
-        process.engine.step = stepped  # type: ignore[method-assign]
+        process.driver.engine = Stepping(process.engine, stepped)
         life.alarm, life.finish = alarmed, finished  # type: ignore[method-assign]
 
     def _ended(self, life: Life, lost_tail: bool) -> None:
