@@ -26,12 +26,11 @@ from statistics import median
 from typing import Final
 
 from polymm.engine.records import OrderPlanned, RunBegun
-from polymm.runtime.accounts import local_account
 from polymm.runtime.journal_codec import decode
 from polymm.runtime.journal_format import read_frames
-from polymm.venues.polymarket.gateway import Gateway, GatewaySettings
-from polymm.venues.polymarket.keys import create_or_derive_key
+from polymm.venues.polymarket.gateway import Gateway
 from polymm.venues.polymarket.results import OpenOrder
+from tests.support.bot_process import open_gateway
 from tests.support.second_lane import Bot, Lane, second_lane
 
 CANCEL_ALL_S_MAX: Final = 1.0
@@ -42,7 +41,6 @@ QUOTES_S_MAX: Final = 2.5  # It is killed so long after it is ready, at the late
 LOOKS: Final = 3
 # They seldom end together; a slug names whole minutes.
 WINDOWS_S: Final = tuple(range(660, 3_600, 60))
-WALLET: Final = "deposit"
 
 
 def window_s_of(now_s: float, needed_s: float) -> int:
@@ -97,8 +95,7 @@ def written_orders(state: Path) -> set[str]:
 
 def cpu_s(bot: Bot) -> float:
     """What the bot's process has computed, s."""
-    assert bot.process is not None
-    text = Path(f"/proc/{bot.process.pid}/stat").read_text(encoding="ascii")
+    text = Path(f"/proc/{bot.pid}/stat").read_text(encoding="ascii")
     user, system = text.rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / 100
 
@@ -112,11 +109,7 @@ def stood_s(*pids: int) -> float:
 @asynccontextmanager
 async def onlooker(lane: Lane) -> AsyncIterator[Gateway]:
     """The account's own lists, read beside the proxy."""
-    rng = random.Random(1)
-    account = local_account(lane.exchange.hosts.clob, lane.bot.state, WALLET)
-    key = await create_or_derive_key(account.hosts, account.wallet.key, rng=rng)
-    gateway = Gateway(account.hosts, account.wallet, key, settings=GatewaySettings(), rng=rng)
-    await gateway.open()
+    gateway = await open_gateway(lane.exchange.hosts.clob, lane.bot.state)
     try:
         yield gateway
     finally:
@@ -144,8 +137,7 @@ async def live_once(
     sweep = await bot.asked("DELETE", "/cancel-all")
     computed_s = cpu_s(bot)
     sweep_s = (sweep.came_ns - bot.begun_ns) / 1e9
-    assert bot.process is not None
-    pids = (bot.process.pid, lane.exchange.pid, os.getpid())
+    pids = (bot.pid, lane.exchange.pid, os.getpid())
     stood_before_s = stood_s(*pids)
     first = await bot.asked("POST", "/order")
     ready_s = (first.came_ns - bot.begun_ns) / 1e9

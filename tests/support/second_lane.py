@@ -5,14 +5,12 @@ notes each request), from the journal's files, and from the exchange.
 """
 
 import asyncio
-import os
-import signal
-import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,12 +18,12 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from polymm.runtime.embedded import EmbeddedExchange, embedded_exchange
+from tests.support.bot_process import BotProcess
 from tests.support.fault_proxy import FaultProxy, Passed, Way, fault_proxy
 from tests.support.live_sessions import FAST_CHAIN
 
 # A machine that runs other tests as well stands still now and then; that is not what is tested.
 START_S_MAX = 180.0
-STOP_S_MAX = 10.0
 # Room for many fills, so that both sides are quoted at all times.
 PATIENT: Mapping[str, object] = {
     "risk.lag_max_ms": 10_000,
@@ -38,82 +36,15 @@ PATIENT: Mapping[str, object] = {
 }
 
 
-@dataclass
-class Bot:
-    """A `polymm run` that may be killed and begun again on the same account and journal.
+@dataclass(kw_only=True)
+class Bot(BotProcess):
+    """A bot whose only way to the exchange is a proxy.
 
     Args:
-        proxy: Its only way to the exchange.
-        state: Its folder.
-        log: Gets what it writes to stderr, of all its lives.
-        flags: Further flags.
-        settings: Configuration by dotted key.
-
-    Attributes:
-        begun_ns: When its process was made, monotonic.
+        proxy: It notes every request.
     """
 
     proxy: FaultProxy
-    state: Path
-    log: Path
-    flags: Sequence[str] = ()
-    settings: Mapping[str, object] = field(default_factory=dict)
-    begun_ns: int = 0
-    process: asyncio.subprocess.Process | None = None
-
-    @property
-    def said(self) -> str:
-        """What it wrote to stderr."""
-        return self.log.read_text(errors="replace")
-
-    async def begin(self) -> None:
-        """Start the process."""
-        assert self.process is None, "one life at a time"
-        self.begun_ns = time.monotonic_ns()
-        settings = {
-            f"POLYMM__{key.upper().replace('.', '__')}": str(value)
-            for key, value in self.settings.items()
-        }
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "polymm", "run"),
-                *("--exchange", f"http://127.0.0.1:{self.proxy.port}"),
-                *("--state", str(self.state), "--forever", "--no-report", "--quiet", *self.flags),
-                env=os.environ | settings,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=log,
-            )
-
-    def kill(self) -> None:
-        """End it as the machine would: without a word."""
-        assert self.process is not None
-        self.process.kill()
-
-    def signal(self, number: signal.Signals) -> None:
-        """Tell it something."""
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    async def ended(self) -> int:
-        """Wait for its end; the code it left."""
-        assert self.process is not None
-        code = await self.process.wait()
-        self.process = None
-        return code
-
-    async def stop(self) -> None:
-        """End it in any case."""
-        if self.process is None:
-            return
-        with suppress(ProcessLookupError):
-            self.process.terminate()
-        try:
-            async with asyncio.timeout(STOP_S_MAX):
-                await self.ended()
-        except TimeoutError:
-            self.kill()
-            await self.ended()
 
     # What the wire says
 
@@ -128,13 +59,26 @@ class Bot:
             and one.came_ns >= self.begun_ns
         ]
 
+    def habits(self) -> str:
+        """How often it asked what in this life, and when last, s before now."""
+        now_ns, last_ns, counts = time.monotonic_ns(), dict[str, int](), Counter[str]()
+        for one in self.proxy.notes:
+            if one.way is Way.OUT and one.came_ns >= self.begun_ns:
+                name = f"{one.method} {one.path.partition('?')[0]}"
+                counts[name] += 1
+                last_ns[name] = one.came_ns
+        return "".join(
+            f"\n  {name}: {counts[name]}, last {(now_ns - at_ns) / 1e9:.1f} s ago"
+            for name, at_ns in last_ns.items()
+        )
+
     async def asked(self, method: str, path: str = "", count: int = 1) -> Passed:
         """Wait until it has asked something so often; the last of these."""
         until_s = time.monotonic() + START_S_MAX
         while len(found := self.requests(method, path)) < count:
             assert self.process is not None
             assert self.process.returncode is None, f"it ended: {self.said}"
-            assert time.monotonic() < until_s, f"no {method} {path}: {self.said}"
+            assert time.monotonic() < until_s, f"no {method} {path}: {self.said}{self.habits()}"
             await asyncio.sleep(0.002)
         return found[count - 1]
 
@@ -173,7 +117,12 @@ async def second_lane(
             with tempfile.TemporaryDirectory(prefix="polymm-lane-") as folder:
                 home = Path(folder)
                 bot = Bot(
-                    proxy, home / "state", home / "log", bot_flags, PATIENT | (settings or {})
+                    url=f"http://127.0.0.1:{proxy.port}",
+                    state=home / "state",
+                    log=home / "log",
+                    flags=bot_flags,
+                    settings=PATIENT | (settings or {}),
+                    proxy=proxy,
                 )
                 try:
                     yield Lane(exchange, proxy, bot)
