@@ -1,0 +1,138 @@
+"""``polymm record``: hear a venue and write everything down; nothing is sent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from polymm.cli.config import ConfigOption, JsonOption, load
+from polymm.cli.exits import INTERRUPTED
+from polymm.cli.run import POLYMARKET_WINDOW_S, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from polymm.runtime.record_run import Watch
+    from polymm.venues.polymarket.credentials import ApiCredentials
+
+
+def record(
+    *,
+    venue: Annotated[
+        Literal["exchange", "polymarket"] | None,
+        typer.Option(help="Embedded exchange, or the real feed."),
+    ] = None,
+    exchange: Annotated[
+        str | None, typer.Option(metavar="URL", help="A local exchange that runs by itself.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A new folder. Default: one of record.directory."),
+    ] = None,
+    config_path: ConfigOption = None,
+    coins: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Coins to record side by side.")
+    ] = None,
+    windows: Annotated[
+        int | None, typer.Option(help="Whole windows of each coin, beside the rest of the open.")
+    ] = None,
+    window_s: Annotated[
+        int | None, typer.Option("--window-s", help="Length of a window, s.")
+    ] = None,
+    forever: Annotated[bool, typer.Option("--forever", help="Until Ctrl-C or SIGTERM.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Record the market channel, reference prices and, with credentials, the user channel.
+
+    Every frame with its time and socket, in compressed blocks, one file a window; nothing is sent.
+    A second at most is lost to kill -9, and what a full disk does not take is counted. At
+    Polymarket the user channel needs the POLYMARKET_ variables of a key with API credentials.
+    """
+    import asyncio
+    import signal
+
+    from polymm.cli.logs import note, warnings_shown
+    from polymm.runtime.accounts import local_hosts
+    from polymm.runtime.record_run import RecordPlan
+    from polymm.runtime.record_run import record as run_record
+    from polymm.runtime.recording_run import recording_folder
+    from polymm.runtime.runner import loop_runner
+    from polymm.venues.polymarket.hosts import Hosts
+
+    if forever:
+        refuse("with --forever", {"--windows": windows})
+    if exchange is not None:
+        refuse("with --exchange", {"--venue": venue})
+    flags: dict[str, tuple[str, object | None]] = {
+        "session.windows": ("--windows", windows),
+        "session.window_s": ("--window-s", window_s),
+        "session.coins": ("--coins", coins),
+    }
+    is_real = venue == "polymarket"
+    loaded = load(config_path, flags)
+    if is_real and loaded.origins["session.window_s"] == "default":
+        flags["session.window_s"] = ("--venue polymarket", POLYMARKET_WINDOW_S)
+        loaded = load(config_path, flags)
+    hosts = Hosts() if is_real else None
+    if exchange is not None:
+        hosts = local_hosts(exchange)
+    plan = RecordPlan(
+        config=loaded.config,
+        folder=out or recording_folder(loaded.config, venue or "exchange"),
+        hosts=hosts,
+        credentials=credentials_of() if is_real else None,
+        windows=0 if forever else loaded.config.session.windows,
+    )
+    with warnings_shown(), shown() as watch, loop_runner() as runner:
+        try:
+            end = runner.run(run_record(plan, note, watch))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+    show({"folder": str(plan.folder)} | end.facts, as_json=as_json)
+    if end.number == signal.SIGINT:
+        raise typer.Exit(INTERRUPTED)
+
+
+def credentials_of() -> "ApiCredentials | None":
+    """API credentials of the environment, None where it has no key at all.
+
+    Raises:
+        CredentialError: There are some, and they are malformed.
+    """
+    import os
+
+    from polymm.runtime.secrets import PREFIX, load_credentials
+
+    if not any(name.startswith(PREFIX) for name in os.environ):
+        return None
+    return load_credentials(os.environ).api
+
+
+@contextmanager
+def shown() -> Iterator["Watch"]:
+    """Show on a terminal how much was recorded, and nothing elsewhere."""
+    import sys
+
+    if not sys.stderr.isatty():
+        yield lambda recorder, markets: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("recording") as status:
+        yield lambda recorder, markets: status.update(
+            f"recording {markets} markets: {recorder.blocks.frames:,} frames,"
+            f" {recorder.writer.stored_bytes / 2**20:,.1f} MiB, {recorder.lost_frames:,} lost"
+        )
+
+
+def show(facts: "Mapping[str, str]", *, as_json: bool) -> None:
+    """Print what was recorded."""
+    import json
+
+    if as_json:
+        typer.echo(json.dumps(dict(facts)))
+        return
+    for name, text in facts.items():
+        typer.echo(f"{name:<12} {text}")

@@ -1,0 +1,70 @@
+"""``polymm record`` as a user types it: what it hears, leaves behind and refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from polymm.cli import record
+from polymm.errors import CredentialError
+from polymm.research.recordings import open_tapes
+from polymm.research.run_recording import Channel, open_run
+
+Polymm = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.waits
+def test_a_window_of_the_embedded_exchange_is_heard_to_its_winner(
+    polymm: Polymm, tmp_path: Path
+) -> None:
+    code, out, err = polymm("record", "--window-s", "2", "--windows", "1", "--out", "rec", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["folder"] == "rec"
+    run = open_run(tmp_path / "rec")
+    assert (run.is_closed, run.gaps) == (True, [])
+    assert {frame.channel for frame in run.frames()} == {
+        Channel.NOTE,
+        Channel.MARKET,
+        Channel.RTDS,
+    }
+    assert len(run.files) > 1
+    whole = open_tapes(tmp_path / "rec")[-1]
+    assert whole.outcome is not None
+    assert {name for name in whole.defects if name not in ("announcements", "keep_alives")} == set()
+    code, _, err = polymm("record", "--out", "rec")
+    assert code == 3
+    assert "must be a new folder, holds files" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("--forever", "--windows", "2"), 2, "--windows has no meaning with --forever"),
+        (("--exchange", "http://127.0.0.1:1", "--venue", "exchange"), 2, "no meaning with"),
+        (("--exchange", "http://example.com:80"), 3, "an exchange must be an address like"),
+        (("--exchange", "http://127.0.0.1:1", "--out", "x"), 4, "the venue must answer at"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    polymm: Polymm, arguments: tuple[str, ...], code: int, text: str
+) -> None:
+    found, _, err = polymm("record", *arguments)
+    assert found == code
+    assert text in " ".join(err.split())
+
+
+def test_without_any_variable_there_is_no_user_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in record_variables() if name]:
+        monkeypatch.delenv(name, raising=False)
+    assert record.credentials_of() is None
+    monkeypatch.setenv("POLYMARKET_API_KEY", "00000000-0000-0000-0000-000000000000")
+    with pytest.raises(CredentialError, match="POLYMARKET_PRIVATE_KEY"):
+        record.credentials_of()
+
+
+def record_variables() -> list[str]:
+    """Variables of this process that a key could stand in."""
+    import os
+
+    return [name for name in os.environ if name.startswith("POLYMARKET_")]
