@@ -1,7 +1,8 @@
 """One engine an account on this machine, and where to find those that run (FAILURES 54, I28).
 
 A lock is a file of this user's, held by the kernel for as long as its process lives, however that
-ends. It says who runs and where its kill switch is.
+ends. It says who runs and where its kill switch is. An account has one in a place that all engines
+know, and one beside its journal, whose files bear one writer whatever they are called by.
 """
 
 import fcntl
@@ -46,6 +47,39 @@ def lock_folder(parent: Path | None = None) -> Path:
     return folder
 
 
+class AccountLock:
+    """The right to run an account, held until `release` or the end of the process.
+
+    Args:
+        path: Its file, made where it is missing.
+        kill_file: What `polymm kill` makes; None where this lock is not the one to find.
+
+    Raises:
+        LockedError: Another process has it.
+        ConfigError: The file cannot be used.
+    """
+
+    __slots__ = ("_lock", "path")
+
+    def __init__(self, path: Path, kill_file: Path | None = None) -> None:
+        self.path = path
+        self._lock = _take(path)
+        told = "" if kill_file is None else str(kill_file.absolute())
+        # A full disk has no place for it: it is for people, the lock holds without.
+        with suppress(OSError):
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, json.dumps({"pid": os.getpid(), "kill_file": told}).encode(), 0)
+
+    def release(self) -> None:
+        """Let the next engine in."""
+        if self._lock >= 0:
+            # While it is still held: who waits for this very file looks for it again.
+            with suppress(OSError):
+                self.path.unlink()
+            os.close(self._lock)
+            self._lock = -1
+
+
 @contextmanager
 def account_locked(account: str, kill_file: Path, *, folder: Path | None = None) -> Iterator[None]:
     """Hold an account while the block lasts.
@@ -59,18 +93,11 @@ def account_locked(account: str, kill_file: Path, *, folder: Path | None = None)
         LockedError: Another engine trades for it.
         ConfigError: No lock can be kept.
     """
-    path = (folder or lock_folder()) / f"{account.lower()}{_SUFFIX}"
-    lock = _take(path)
+    lock = AccountLock((folder or lock_folder()) / f"{account.lower()}{_SUFFIX}", kill_file)
     try:
-        text = json.dumps({"pid": os.getpid(), "kill_file": str(kill_file.absolute())})
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, text.encode(), 0)
         yield
     finally:
-        # While it is still held: who waits for this very file looks for it again.
-        with suppress(FileNotFoundError):
-            path.unlink()
-        os.close(lock)
+        lock.release()
 
 
 def running_engines(folder: Path | None = None) -> list[RunningEngine]:

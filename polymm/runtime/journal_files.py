@@ -8,6 +8,7 @@ this process. The thread puts it on the disk within milliseconds: then it surviv
 import asyncio
 import os
 import re
+import stat
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from typing import Final, Literal
 
 from polymm.engine.looks import LookLog
 from polymm.errors import ConfigError, JournalError
+from polymm.runtime.account_lock import AccountLock
 from polymm.runtime.journal import SEGMENT_BYTES_MAX, Journal
-from polymm.runtime.journal_lock import AccountLock, make_directory
+from polymm.runtime.journal_reading import JournalRead, recover
 from polymm.runtime.journal_sync import Syncer
-from polymm.runtime.recovery import JournalRead, recover
 
 RETRY_S: Final = 1.0
+_ACCOUNT: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 # Where the system has none (macOS), the dearer one does as much.
@@ -73,8 +75,13 @@ class SegmentFiles:
     """
 
     def __init__(self, directory: Path, account: str, settings: JournalSettings) -> None:
+        if not _ACCOUNT.fullmatch(account):
+            raise JournalError(f"account must be 1 to 100 letters, digits, _ or -, was {account!r}")
         make_directory(directory)
-        self._lock = AccountLock(directory, account)
+        try:
+            self._lock = AccountLock(directory / f"{account}.lock")
+        except ConfigError as error:
+            raise JournalError(str(error)) from error
         self.tee: Callable[[bytes], None] | None = None
         self.journal: Journal | None = None
         self.syncer: Syncer | None = None
@@ -289,3 +296,21 @@ def open_journal(
     if loop is not None:
         files.start(loop)
     return journal
+
+
+def make_directory(directory: Path) -> None:
+    """Make a journal's directory, for its owner only; refuse one that others can look into.
+
+    Raises:
+        JournalError: It cannot be made, or is not ours alone.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = directory.lstat()
+    except OSError as error:
+        raise JournalError(f"{directory}: {error.strerror}") from error
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise JournalError(f"{directory} must be a directory of our own user, and no link")
+    if mode & 0o077:
+        raise JournalError(f"{directory} must have mode 0700, has {mode:04o}: chmod 700 it")

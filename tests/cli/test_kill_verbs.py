@@ -148,7 +148,7 @@ def test_a_limit_of_losses_is_lifted_between_two_runs(polymm: Polymm, tmp_path: 
     journal.note(0, Timer(), [LimitReached("loss", 1_800_000_000 * 10**9)])
     code, out, err = polymm(*where)
     assert (code, out) == (5, "")
-    assert f"process {os.getpid()} runs this account" in err
+    assert f"process {os.getpid()} trades for 0xab" in err
     journal.close()
     told = "lifted  loss, reached 2027-01-15 08:00:00 UTC, account 0xab\n"
     assert polymm(*where) == (0, told, "")

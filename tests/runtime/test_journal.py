@@ -10,7 +10,7 @@ from polymm.errors import JournalError
 from polymm.runtime.journal import Journal
 from polymm.runtime.journal_codec import decode
 from polymm.runtime.journal_format import Kind, read_frames
-from polymm.runtime.recovery import recover
+from polymm.runtime.journal_reading import recover
 from tests.support.journal_scene import RUN, SHARE, T0, Script, fill, market, place
 from tests.support.memory_journal import MemoryDisk, memory_journal
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import os
 import signal
 import stat
@@ -18,7 +19,7 @@ from polymm.errors import ConfigError, JournalError, LockedError
 from polymm.runtime import journal_files
 from polymm.runtime.journal import Journal
 from polymm.runtime.journal_files import JournalSettings, SegmentFiles, boot_id, open_journal
-from polymm.runtime.recovery import recover
+from polymm.runtime.journal_reading import recover
 from tests.support.journal_scene import RUN, SHARE, T0, fill, place
 
 SETTINGS = JournalSettings()
@@ -80,9 +81,9 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     directory = tmp_path / "journal"
     journal = open_journal(directory, "acc", SETTINGS)
     journal.begin(RUN)
-    journal.close()
     assert mode(directory) == 0o700
     assert [mode(path) for path in directory.iterdir()] == [0o600, 0o600]
+    journal.close()
 
 
 def test_a_directory_that_others_can_look_into_is_refused(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_other_files_of_the_directory_are_left_alone(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, "acc", JournalSettings(segments_kept=1))
     journal.begin(RUN)
     journal.close()
-    assert len(list(tmp_path.iterdir())) == 6
+    assert len(list(tmp_path.iterdir())) == 5
     assert (tmp_path / "acc.00000001.journal").exists()
 
 
@@ -136,7 +137,7 @@ def test_a_boot_of_the_host_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_engine_leaves_before_it_writes(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, "acc", SETTINGS)
     before = sorted((path.name, path.read_bytes()) for path in tmp_path.iterdir())
-    with pytest.raises(LockedError, match=f"process {os.getpid()} runs this account") as caught:
+    with pytest.raises(LockedError, match=f"process {os.getpid()} trades for acc") as caught:
         open_journal(tmp_path, "acc", SETTINGS)
     assert caught.value.pid == os.getpid()
     assert sorted((path.name, path.read_bytes()) for path in tmp_path.iterdir()) == before
@@ -177,7 +178,7 @@ def test_a_lock_survives_neither_its_process_nor_its_orders_are_lost(tmp_path: P
         child.kill()
         child.wait()
         child.stdout.close()
-    assert (tmp_path / "acc.lock").read_text() == f"{child.pid}\n"
+    assert json.loads((tmp_path / "acc.lock").read_text())["pid"] == child.pid
     journal = open_journal(tmp_path, "acc", SETTINGS)
     assert set(said) <= journal.state.orders.keys()
     assert len(journal.state.orders) <= len(said) + 1

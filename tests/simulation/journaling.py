@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from polymm.engine import evidence as ev
 from polymm.engine.order_life import Life
 from polymm.runtime.journal_format import Kind
-from polymm.runtime.recovery import recover
+from polymm.runtime.journal_reading import recover
 from tests.simulation.sending import Sending
 from tests.simulation.violations import Violated
 

@@ -12,7 +12,7 @@ from polymm.engine.ports import MarketView
 from polymm.engine.records import RunBegun
 from polymm.engine.settings import MakerSettings
 from polymm.runtime.journal import Journal
-from polymm.runtime.recovery import recover
+from polymm.runtime.journal_reading import recover
 from tests.simulation.disk import DiskPort
 from tests.simulation.life import Life
 from tests.simulation.scenario import Scenario
@@ -34,6 +34,7 @@ def limits_of(scenario: Scenario) -> RiskLimits:
         reference_age_ns_max=3_000_000_000,
         close_margin_ns=scenario.close_margin_ns,
         levels_max=scenario.levels_max,
+        orders_a_second_max=scenario.orders_a_second,
     )
 
 

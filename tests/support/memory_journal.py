@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from polymm.engine.looks import LookLog
 from polymm.errors import JournalError
 from polymm.runtime.journal import SEGMENT_BYTES_MAX, Journal
-from polymm.runtime.recovery import recover
+from polymm.runtime.journal_reading import recover
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from polymm.engine.recovered import REMEMBER_NS, Recovered
 from polymm.errors import JournalError
 from polymm.runtime.journal_codec import decode, encode
 from polymm.runtime.journal_format import make_header, read_frames
-from polymm.runtime.recovery import recover, replay
+from polymm.runtime.journal_reading import recover, replay
 from tests.support.journal_scene import RUN, SHARE, T0, Script, Told, fill, market, place
 from tests.support.memory_journal import MemoryDisk, memory_journal
 
