@@ -88,6 +88,9 @@ class SafetySection(Section):
     journal_sync: Literal["process", "disk"] = choice(
         "process", "An order waits for the kernel to have its record, or for the disk."
     )
+    expiry: bool = choice(
+        False, "Orders die by themselves, where more than 185 s and the close margin are left."
+    )
     kill_file: str = choice(
         "", "Nothing trades while this file is there; none is `kill` in the run's own folder."
     )

@@ -172,6 +172,8 @@ async def _run(plan: RealTimePlan, note: Callable[[str], None], watch: Watch | N
                 user_age_ns_max=to_ns(config.risk.user_age_max_ms),
                 tap=None if recorder is None else recorder.tap(Channel.USER),
             )
+            if config.safety.expiry:
+                access.venue.expiry_margin_ns = close_margin_ns(config)
             kept = "a throw-away key" if plan.state is None else f"key kept in {plan.state}"
             facts["wallet"] = f"{config.session.wallet}, {kept}"
         session = Session(

@@ -48,6 +48,8 @@ from polymm.venues.polymarket.user_events import OrderEvent, UserEvent
 READ_S_MAX: Final = 5.0
 # Trades are listed by second of match, and the clocks are not the same.
 OVERLAP_S: Final = 5
+# The venue wants 180 s; an order travels, and the clocks are not the same.
+EXPIRY_NS_MIN: Final = 185 * NS
 MERGE_TRIES: Final = 3
 MERGE_RETRY_S: Final = 1.0
 # Markets that are over; what is still told of their orders is late, and nobody else's.
@@ -84,6 +86,8 @@ class LiveVenue:
         take: Takes every event; set it before anything is sent.
         my_orders: Hashes of all orders the engine knows.
         on_placed: Told of each placement's answer, for its time stamps.
+        expiry_margin_ns: Orders say that they die so long before the window's end, where the venue
+            still takes that; below 0 for never.
         renew_keys: Has the venue give API credentials anew, and everything use them.
         on_alarm, on_finish: Told what the engine tells people, and that it is done.
         counts: What was odd, by name.
@@ -97,6 +101,7 @@ class LiveVenue:
         self.take: OnEvent = nobody
         self.my_orders: Container[str] = ()
         self.on_placed: Callable[[PlaceResult], None] = nobody
+        self.expiry_margin_ns = -1
         self.renew_keys: Callable[[], Awaitable[Secret]] = no_keys
         self.on_alarm: Callable[[Alarm], None] = nobody
         self.on_finish: Callable[[Finished], None] = nobody
@@ -140,14 +145,26 @@ class LiveVenue:
         tick_e4 = listed.book.tick_e4
         if tick_e4 != facts.tick_e4:
             facts = listed.market = replace(facts, tick_e4=tick_e4)
+        dies_s = self._expiration_s(facts)
+        kind = wire.GTD if dies_s else wire.GTC
         orders = [
-            NewOrder(facts, place.token, place.side, place.price_e4, place.size_e6)
+            NewOrder(
+                facts, place.token, place.side, place.price_e4, place.size_e6, kind, True, dies_s
+            )
             for place in places
         ]
         postings = self._gateway.placements.postings(orders)
         for place, posting in zip(places, postings, strict=True):
             (order,) = posting.order_ids
             yield SignedOrder(place, order, posting)
+
+    def _expiration_s(self, market: Market) -> int:
+        """When an order sent now may say that it dies, unix seconds; 0 where it cannot in time."""
+        if self.expiry_margin_ns < 0:
+            return 0
+        dies_s = (market.end_ns - self.expiry_margin_ns) // NS
+        soonest_ns = self._clock_ns() + self._gateway.skew.offset_ns + EXPIRY_NS_MIN
+        return dies_s if dies_s * NS >= soonest_ns else 0
 
     def write(self, signed: SignedOrder) -> int:
         """Hand the bytes of an order over, once."""

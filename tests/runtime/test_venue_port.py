@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from polymm.domain.market import NS
 from polymm.engine import evidence as ev
 from polymm.runtime import venue_port
 from polymm.venues.polymarket.results import SettleResult, SettleState
@@ -44,6 +45,33 @@ def test_orders_are_signed_on_the_grid_of_the_book(stage: Stage) -> None:
             it.port.add_market(MARKET, book)
             (signed,) = it.port.sign(M, [place(price_e4=4_810)])
             assert signed.place.price_e4 == 4_810
+
+    stage(scene())
+
+
+@pytest.mark.parametrize(
+    ("left_s", "margin_s", "kind", "dies_s"),
+    [
+        (187.0, 2, "GTD", 298),  # it says so 185 s ahead
+        (186.9, 2, "GTC", 0),
+        (300.0, 0, "GTD", 300),
+        (60.0, 2, "GTC", 0),
+        (300.0, -1, "GTC", 0),  # nobody asked for it
+    ],
+)
+def test_an_order_says_when_it_dies_where_the_venue_takes_that_in_time(
+    stage: Stage, left_s: float, margin_s: int, kind: str, dies_s: int
+) -> None:
+    async def scene() -> None:
+        async with opened() as it:
+            it.ns[0] = MARKET.end_ns - int(left_s * NS)
+            it.port.expiry_margin_ns = margin_s * NS
+            (signed,) = it.port.sign(M, [place(1)])
+            body = bytes(signed.request.request)
+            assert f'"orderType":"{kind}"'.encode() in body
+            assert b'"postOnly":true' in body
+            stated = MARKET.start_ns // NS + dies_s if dies_s else 0
+            assert f'"expiration":"{stated}"'.encode() in body
 
     stage(scene())
 
