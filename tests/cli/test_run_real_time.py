@@ -26,7 +26,14 @@ Polymm = Callable[..., Answer]
 pytestmark = pytest.mark.waits
 
 COMMAND = [sys.executable, "-m", "polymm", "run", "--window-s", "6", "--windows", "3", "--json"]
+LATE = "polymm: alarm stalled"
 RAISED = "polymm: order size raised to the venue minimum order_size=1 order_min=5 shares"
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    """What it says next, but for being late: the machine is busy with other tests as well."""
+    assert process.stderr is not None
+    return next((line.strip() for line in process.stderr if not line.startswith(LATE)), "")
 
 
 @contextmanager
@@ -41,9 +48,8 @@ def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     try:
-        assert process.stderr is not None
-        assert process.stderr.readline().strip() == RAISED
-        assert process.stderr.readline().startswith("polymm: one fill ends a side")
+        assert said(process) == RAISED
+        assert said(process).startswith("polymm: one fill ends a side")
         yield process
     finally:
         process.kill()
@@ -79,8 +85,7 @@ def test_a_second_signal_ends_at_once_and_leaves_no_exchange(tmp_path: Path) -> 
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert children
         process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        assert "ending in order" in process.stderr.readline()
+        assert "ending in order" in said(process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
