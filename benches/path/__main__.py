@@ -155,8 +155,19 @@ async def measure_ticks(port: int, rounds: int, seed: int) -> list[Goal]:
 def tick_goals(spreads: Spreads) -> list[Goal]:
     """Goals of tick to trade, by p50: each names the row that it judges."""
     bare = spreads[tick_to_trade.TRANSPORT]
+    plain, recorded = (
+        spreads[name] for name in (tick_to_trade.POLYMM, tick_to_trade.POLYMM_RECORDED)
+    )
     peer = spreads.get(tick_to_trade.POLY_MAKER)
-    goals = []
+    goals = [
+        Goal(
+            text="tick to trade, recorded over not recorded",
+            value=recorded.p50_ns / plain.p50_ns,
+            floor=None,
+            aim=1.02,
+            at_most=True,
+        )
+    ]
     for name, added_us, floor, aim in (
         (tick_to_trade.POLYMM, 30.0, None, 10.0),
         (tick_to_trade.POLYMM_AHEAD, 9.0, 8.0, 20.0),

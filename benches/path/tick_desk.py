@@ -27,6 +27,7 @@ from polymm.runtime.clock import Clock
 from polymm.runtime.desk import Desk
 from polymm.runtime.journal_files import JournalSettings, open_journal
 from polymm.runtime.observed import ObservedVenue
+from polymm.runtime.recorder import Channel, Recorder
 from polymm.runtime.stage_names import new_stages
 from polymm.runtime.trading import Trading, TradingSettings
 from polymm.runtime.venue_port import HasTick, LiveVenue
@@ -218,6 +219,7 @@ async def trading(
     on_done: Callable[[], object],
     *,
     ahead_ticks: int = 0,
+    is_recorded: bool = False,
 ) -> AsyncIterator[None]:
     """Run one desk on the bench's venue; it quotes from shortly after the first tick on.
 
@@ -225,6 +227,7 @@ async def trading(
         samples: By stage; gets the durations of first orders, ns.
         on_done: Called when all orders of a tick are answered.
         ahead_ticks: As of `GatewaySettings`.
+        is_recorded: Have all that is received and done recorded, as `polymm run` does.
     """
     clock, rng = Clock(), random.Random(1)
     wallet = Wallet(key=SigningKey(Secret(KEY)), signature_type=SignatureType(signature_type))
@@ -236,9 +239,16 @@ async def trading(
     venue = BenchVenue(LiveVenue(gateway, NoChain(), credentials.key, clock.now_ns), clock.now_ns)
     desks: dict[FeedMarket, Desk] = {}
     with tempfile.TemporaryDirectory(prefix="polymm-bench-") as folder:
+        recorder = Recorder(Path(folder) / "recording", clock.now_ns, {}) if is_recorded else None
         journal = open_journal(
-            Path(folder), "bench", JournalSettings(), loop=asyncio.get_running_loop()
+            Path(folder),
+            "bench",
+            JournalSettings(),
+            loop=asyncio.get_running_loop(),
+            tee=None if recorder is None else recorder.journal,
         )
+        if recorder is not None:
+            recorder.open()
         journal.begin(RunBegun("bench", "", "bench", clock.now_ns()))
         trading = Trading(
             TradingSettings(
@@ -277,6 +287,7 @@ async def trading(
             rng=rng,
             settings=MarketFeedSettings(time_ns=0),
             clock_ns=clock.now_ns,
+            tap=None if recorder is None else recorder.tap(Channel.MARKET),
         )
         market = _market(clock.now_ns())
         await gateway.open()
@@ -299,6 +310,9 @@ async def trading(
             await feed.close()
             await gateway.close()
             journal.close()
+            if recorder is not None:
+                fault = recorder.close()
+                assert not recorder.lost_frames, fault
 
 
 def _market(now_ns: int) -> Market:

@@ -3,7 +3,8 @@
 polymm runs a desk as `polymm run` does (benches/path/tick_desk.py). It wants both sides and sends
 an order each; the sample ends with the first. "Signed ahead" is `session.sign_ahead = 2`: the venue
 must take orders whose time stamp is some milliseconds old. "Transport only" answers each frame with
-bytes made ahead, through the same frame cutter and connections: the limit.
+bytes made ahead, through the same frame cutter and connections: the limit. "Recorded" is polymm
+with its recorder, as every run has it: every frame and step copied aside, and a thread that writes.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from polymm.venues.polymarket.wire import SignatureType
 
 POLYMM = "polymm"
 POLYMM_AHEAD = "polymm, signed ahead"
+POLYMM_RECORDED = "polymm, recorded"
 AHEAD_TICKS = 2
 POLY_MAKER = "websockets + json + SortedDict + py-clob-client-v2 (httpx)"
 POLYMM_TYPE_3 = "polymm, deposit wallet (type 3)"
@@ -94,9 +96,17 @@ async def run_ours(
     count: int,
     *,
     ahead_ticks: int = 0,
+    is_recorded: bool = False,
 ) -> list[int]:
     """One run of polymm: connect, then quote until the venue has its samples."""
-    async with trading(port, signature_type, samples, asker.done, ahead_ticks=ahead_ticks):
+    async with trading(
+        port,
+        signature_type,
+        samples,
+        asker.done,
+        ahead_ticks=ahead_ticks,
+        is_recorded=is_recorded,
+    ):
         return await asker.ticks(count, orders=2)
 
 
@@ -150,6 +160,11 @@ async def tick_contenders(
             port, SignatureType.EOA, samples, asker, count, ahead_ticks=AHEAD_TICKS
         )
 
+    async def ours_recorded(count: int) -> list[int]:
+        return await run_ours(
+            port, SignatureType.EOA, new_samples(), asker, count, is_recorded=True
+        )
+
     async def ours_type_3(count: int) -> list[int]:
         return await run_ours(port, SignatureType.POLY_1271, new_samples(), asker, count)
 
@@ -160,6 +175,7 @@ async def tick_contenders(
         TRANSPORT: transport,
         POLYMM: ours,
         POLYMM_AHEAD: ours_ahead,
+        POLYMM_RECORDED: ours_recorded,
         POLYMM_TYPE_3: ours_type_3,
     }
     try:
