@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from polymm.engine.actions import Action, Alarm, Finished
+from polymm.engine.actions import Action, Alarm, Finished, MergeFound
 from polymm.engine.evidence import Event
 from tests.simulation.checker import Checker
 from tests.simulation.life import Life
@@ -57,7 +57,11 @@ class CheckedWorld:
 
         def stepped(now_ns: int, event: Event) -> Sequence[Action]:
             checker.before_step(now_ns, event)
-            return step(now_ns, event)
+            actions = step(now_ns, event)
+            for action in actions:
+                if type(action) is MergeFound and action.is_done:
+                    checker.found(action)
+            return actions
 
         def alarmed(item: Alarm) -> None:
             checker.alarmed(item)

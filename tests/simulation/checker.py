@@ -10,6 +10,7 @@ of the three is computed from another. The world calls it:
 * ``gone(order)`` when a placement it has seen can no longer reach the exchange;
 * ``before_step(now_ns, event)`` and ``after_step(now_ns, event)`` around each step, so that what
   the step sends is held against all that the engine was told, the event included;
+* ``found(found)`` when it finds a merge of an earlier process, before ``after_step``;
 * ``alarmed(alarm)`` and ``finished(now_ns, finished)`` from the engine's venue;
 * ``healed(now_ns)`` when all faults are off for good, ``finish(now_ns)`` at the end of the run.
 
@@ -20,7 +21,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from polymm.engine import evidence as ev
-from polymm.engine.actions import Alarm, Finished
+from polymm.engine.actions import Alarm, Finished, MergeFound
 from polymm.engine.limits import RiskLimits
 from polymm.engine.recovered import Recovered
 from polymm.exchange.entry import OrderRequest
@@ -146,6 +147,12 @@ class Checker:
         """The engine tells people."""
         if alarm.name == "quarantined":
             self._quarantined.add(alarm.subject)
+
+    def found(self, found: MergeFound) -> None:
+        """The engine has found that a merge of an earlier process was carried out."""
+        assert self._belief is not None
+        self._belief.found(found.market, found.pairs_e6)
+        self.sends.losing.merged(found.market, found.pairs_e6)
 
     def finished(self, now_ns: int, finished: Finished) -> None:
         """The engine says that it is done."""

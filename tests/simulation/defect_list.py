@@ -65,7 +65,7 @@ DEFECTS: tuple[Defect, ...] = (
         "        return self.proven_ns > max(late_ns, self.open_ns)\n",
         "        return self.absent_ns > self.open_ns\n",
         "I11",
-        ("orders_late", "post_late"),
+        ("orders_late",),
     ),
     Defect(
         "an absence counts that was read too early",
@@ -73,7 +73,7 @@ DEFECTS: tuple[Defect, ...] = (
         "        late_ns = self.last_write_ns + self.settings.late_ns\n",
         "        late_ns = self.last_write_ns\n",
         "I11",
-        ("post_late", "orders_late"),
+        ("late",),
     ),
     Defect(
         "a placement without an answer is rejected by a timer",
@@ -138,7 +138,7 @@ DEFECTS: tuple[Defect, ...] = (
         "        known = self.by_hash.get(event.order)\n"
         "        if known is not None and known.life.is_final:\n            return\n"
         "        news = self.fills.apply(event)\n",
-        "I8",
+        "I9",
         ("user_fill_late", "user_reordered"),
     ),
     # What may go out

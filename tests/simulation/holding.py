@@ -181,6 +181,11 @@ class BeliefChecks:
         for token in Token:
             self._booked_e6[market][token] -= pairs_e6
 
+    def found(self, market: str, pairs_e6: int) -> None:
+        """Count a merge that an earlier process asked for and that balances show."""
+        self.merged(market, pairs_e6)
+        self.untold_e6[market] = max(self.untold_e6.get(market, 0) - pairs_e6, 0)
+
     def correct(self) -> set[str]:
         """Count the correcting entries that were written down since; answer their markets."""
         markets = set()

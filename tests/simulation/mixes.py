@@ -83,6 +83,14 @@ MIXES: Final[Mapping[str, Mix]] = MappingProxyType(
             takes=0.0,
             is_slow=True,
         ),
+        "late": Mix(
+            {
+                # Placements arrive when lists were read in vain already.
+                Fault.POST_LATE: 0.8,
+                Fault.EDGE_DELAY: 0.6,
+            },
+            takes=0.05,
+        ),
         "rounded": Mix(
             {
                 # What is left of an order is less than anybody counts.

@@ -32,7 +32,7 @@ COMPANIONS: dict[AnyFault, tuple[AnyFault, ...]] = {
 }
 # So many switches are turned in one run; a share of the runs has a mix beside them.
 FAULTS_USUAL = (0, 1, 2, 3, 5, 8, 12, 18, 30)
-MIXED_SHARE = 0.3
+MIXED_SHARE = 0.5
 # Limits of losses where none is meant to bind, and where one is, 1e-6 dollars.
 LOSS_NEVER_E6 = 1_000_000_000
 LOSSES_E6 = (300_000, 1_000_000, 3_000_000)
