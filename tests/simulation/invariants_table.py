@@ -33,8 +33,10 @@ CHECKED: Final[Mapping[str, str]] = MappingProxyType(
         " never falls",
         "I27": "losing: which limits of losses are broken; sending: where an order then leads;"
         " timing: what stood is pulled",
-        "I28": "checker: one engine between its start and its end",
-        "I29": "sending: the limits of an engine that posts",
+        "I28": "checker: one engine between its start and its end; strangers: no POST once an order"
+        " or fill of somebody else was told, nor long beside one",
+        "I29": "holding: the limits of each engine that begins; tests/engine/test_limits.py and"
+        " tests/runtime/test_live_gate.py: none is made or run live without them",
         "L1": "timing: what rests after an input was lost",
         "L2": "timing: something rests soon after the last fault",
         "L3": "timing: ages of unknown orders and of fill debt",
@@ -48,7 +50,8 @@ ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "I23": "tests/runtime/test_secrets.py: canaries in every sink",
         "I24": "a later issue owes it: the dashboard is not built",
-        "I25": "tests/runtime/test_live_gate.py: no write but to the embedded exchange on loopback",
+        "I25": "tests/runtime/test_observed.py: whoever observes writes nothing;"
+        " tests/runtime/test_live_gate.py: nothing but paper runs without a confirmation",
         "I30": "a later issue owes it: there is no signer process yet",
         "I31": "tests/fuzz: any bytes to each parser",
         "I32": "issue 5 owes it: the recorder; tests/runtime/test_journal.py holds its framing",

@@ -74,6 +74,7 @@ class Scenario:
         feed_ms: Of a frame.
         lines: Sockets of the market feed.
         levels_max: Of the gate: orders that may live for a token and side.
+        orders_a_second: Of the gate's breaker, near what the strategy wants in a share of runs.
         resolve_ns: From a window's end to its resolution.
         is_roomy: No limit of the strategy's, and no lack of cash, is ever near.
         is_limited: The gate's own limits are narrower than the strategy's wishes, so that they
@@ -96,6 +97,7 @@ class Scenario:
     feed_ms: int
     lines: int
     levels_max: int
+    orders_a_second: int
     resolve_ns: int
     maker: dict[str, Any]
     lane: dict[str, Any]
@@ -128,6 +130,7 @@ class Scenario:
             f" {sorted({(m.end_ns - m.start_ns) // NS for m in self.markets})} s,"
             f" {self.acts_per_s:.1f} acts/s each, latency {self.latency_ms} ms,"
             f" sockets {self.lines}, levels {self.levels_max},"
+            f" {self.orders_a_second} orders a second,"
             f" maker {self.maker}, lane {self.lane}"
             + (", the gate's limits bind" if self.is_limited else "")
             + (f", mix {self.mix}" if self.mix else "")
@@ -209,6 +212,7 @@ def _draw(
         feed_ms=rng.choice((2, 10, 40)),
         lines=Random(f"{seed} lines").choice((1, 2)),
         levels_max=Random(f"{seed} levels").choice((1, 2)),
+        orders_a_second=Random(f"{seed} rates").choice((2, 3, 20, 20)),
         resolve_ns=rng.randint(2, 25) * NS,
         is_roomy=is_roomy,
         is_limited=Random(f"{seed} limits").random() < 0.25,

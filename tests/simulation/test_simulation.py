@@ -53,7 +53,7 @@ def test_no_invariant_is_violated_and_every_cell_is_visited(
     assert not total.failures, failures(total)
     assert total.runs == CHUNK
     # What is not listed as an event of the engine has not been checked either.
-    assert total.steps / (total.virtual_ns / NS) > 15
+    assert total.steps / (total.virtual_ns / NS) > 20
     assert not unexpected(total.cells)
     mine = visits_folder / f"{first}.part"
     mine.write_text(json.dumps(total.cells))
