@@ -39,6 +39,8 @@ CANCEL_ALL_CPU_S_MAX: Final = 1.5
 READY_S_MAX: Final = 20.0
 QUOTES_S_MAX: Final = 2.5  # It is killed so long after it is ready, at the latest.
 LOOKS: Final = 3
+# A quarter of it where cores are free. Towards a window's end its price may leave what is quoted.
+LIFE_S: Final = 60.0
 # They seldom end together; a slug names whole minutes.
 WINDOWS_S: Final = tuple(range(660, 3_600, 60))
 
@@ -181,7 +183,7 @@ async def kill_often(
         troubles: Of the network; see `tests.support.fault_proxy.Trouble`.
     """
     rng, kills = random.Random(f"kills/{seed}"), Kills()
-    window_s = window_s_of(time.time(), min(times * 8.0, 1_500.0))
+    window_s = window_s_of(time.time(), min(times * LIFE_S, 1_500.0))
     flags = ("--window", str(window_s))
     bot_flags = ("--window-s", str(window_s))
     async with second_lane(*flags, bot_flags=bot_flags, settings=settings, seed=seed) as lane:

@@ -31,7 +31,10 @@ PATIENT: Mapping[str, object] = {
     "risk.skew_max_ms": 30_000,
     "risk.book_age_max_ms": 10_000,
     "strategy.order_size": 5,
-    "strategy.max_position": 1_000,
+    "strategy.max_position": 1_000_000,
+    "cycle.max_total_position": 1_000_000,
+    "risk.max_market": 1_000_000,
+    "risk.max_total": 1_000_000,
     "cycle.merge": "false",
 }
 
