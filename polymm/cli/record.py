@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from polymm.runtime.record_run import Watch
-    from polymm.venues.polymarket.credentials import ApiCredentials
 
 
 def record(
@@ -51,15 +50,14 @@ def record(
     Polymarket the user channel needs the POLYMARKET_ variables of a key with API credentials.
     """
     import asyncio
+    import os
     import signal
 
     from polymm.cli.logs import note, warnings_shown
-    from polymm.runtime.accounts import local_hosts
-    from polymm.runtime.record_run import RecordPlan
+    from polymm.runtime.record_run import RecordPlan, recorded_venue
     from polymm.runtime.record_run import record as run_record
     from polymm.runtime.recording_run import recording_folder
     from polymm.runtime.runner import loop_runner
-    from polymm.venues.polymarket.hosts import Hosts
 
     if forever:
         refuse("with --forever", {"--windows": windows})
@@ -75,14 +73,12 @@ def record(
     if is_real and loaded.origins["session.window_s"] == "default":
         flags["session.window_s"] = ("--venue polymarket", POLYMARKET_WINDOW_S)
         loaded = load(config_path, flags)
-    hosts = Hosts() if is_real else None
-    if exchange is not None:
-        hosts = local_hosts(exchange)
+    hosts, credentials = recorded_venue(os.environ, is_real=is_real, exchange=exchange or "")
     plan = RecordPlan(
         config=loaded.config,
         folder=out or recording_folder(loaded.config, venue or "exchange"),
         hosts=hosts,
-        credentials=credentials_of() if is_real else None,
+        credentials=credentials,
         windows=0 if forever else loaded.config.session.windows,
     )
     with warnings_shown(), shown() as watch, loop_runner() as runner:
@@ -93,21 +89,6 @@ def record(
     show({"folder": str(plan.folder)} | end.facts, as_json=as_json)
     if end.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
-
-
-def credentials_of() -> "ApiCredentials | None":
-    """API credentials of the environment, None where it has no key at all.
-
-    Raises:
-        CredentialError: There are some, and they are malformed.
-    """
-    import os
-
-    from polymm.runtime.secrets import PREFIX, load_credentials
-
-    if not any(name.startswith(PREFIX) for name in os.environ):
-        return None
-    return load_credentials(os.environ).api
 
 
 @contextmanager

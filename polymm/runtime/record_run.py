@@ -8,7 +8,7 @@ import random
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,14 @@ from typing import Final
 from polymm.domain.market import NS
 from polymm.domain.order import Token
 from polymm.errors import InputError, VenueError
+from polymm.runtime.accounts import local_hosts
 from polymm.runtime.clock import Clock
 from polymm.runtime.config import Config
 from polymm.runtime.embedded import embedded_exchange
 from polymm.runtime.public_reads import PublicReads
 from polymm.runtime.recorder import Channel, Recorder
 from polymm.runtime.recording_run import prices_recorded, recorder_settings, run_facts
+from polymm.runtime.secrets import PREFIX, load_credentials
 from polymm.strategy.base import BaseParameters
 from polymm.venues.polymarket.catalog import CatalogEntry
 from polymm.venues.polymarket.credentials import ApiCredentials
@@ -71,6 +73,27 @@ class RecordEnd:
     facts: dict[str, str]
     lost: int
     number: int
+
+
+def recorded_venue(
+    environ: Mapping[str, str], *, is_real: bool, exchange: str
+) -> tuple[Hosts | None, ApiCredentials | None]:
+    """Where to listen, None for an exchange of our own, and as whom.
+
+    Args:
+        environ: Of the process. Without any variable of a key nobody's user channel is heard.
+        is_real: Polymarket.
+        exchange: Address of a local exchange, "" for none.
+
+    Raises:
+        ConfigError: No address of this machine.
+        CredentialError: There are credentials, and they are malformed.
+    """
+    if not is_real:
+        return (local_hosts(exchange) if exchange else None), None
+    if not any(name.startswith(PREFIX) for name in environ):
+        return Hosts(), None
+    return Hosts(), load_credentials(environ).api
 
 
 # Given the recorder and the markets that are heard now, a few times a second.

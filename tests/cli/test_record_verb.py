@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from polymm.cli import record
 from polymm.errors import CredentialError
 from polymm.research.recordings import open_tapes
 from polymm.research.run_recording import Channel, open_run
+from polymm.runtime.record_run import recorded_venue
+from polymm.venues.polymarket.hosts import Hosts
 
 Polymm = Callable[..., tuple[int, str, str]]
 
@@ -54,17 +55,10 @@ def test_what_makes_no_sense_is_refused(
     assert text in " ".join(err.split())
 
 
-def test_without_any_variable_there_is_no_user_channel(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in record_variables() if name]:
-        monkeypatch.delenv(name, raising=False)
-    assert record.credentials_of() is None
-    monkeypatch.setenv("POLYMARKET_API_KEY", "00000000-0000-0000-0000-000000000000")
+def test_without_any_variable_there_is_no_user_channel() -> None:
+    assert recorded_venue({"HOME": "/"}, is_real=True, exchange="") == (Hosts(), None)
+    assert recorded_venue({}, is_real=False, exchange="") == (None, None)
+    half = {"POLYMARKET_API_KEY": "00000000-0000-0000-0000-000000000000"}
     with pytest.raises(CredentialError, match="POLYMARKET_PRIVATE_KEY"):
-        record.credentials_of()
-
-
-def record_variables() -> list[str]:
-    """Variables of this process that a key could stand in."""
-    import os
-
-    return [name for name in os.environ if name.startswith("POLYMARKET_")]
+        recorded_venue(half, is_real=True, exchange="")
+    assert recorded_venue(half, is_real=False, exchange="") == (None, None)
