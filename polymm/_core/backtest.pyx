@@ -269,7 +269,8 @@ cdef class Backtest:
             open_delay(&sim.order, order_ns, 4 * seed + 1)
             open_delay(&sim.cancel, cancel_ns, 4 * seed + 2)
             open_delay(&sim.reply, reply_ns, 4 * seed + 3)
-            rows.check_times(trade_lag_ns, sim.feed.least_ns)
+            if not rows.is_in_order(trade_lag_ns, sim.feed.least_ns):
+                raise InputError("time falls in the rows for the venue or for us")
         except BaseException:
             free(sim)
             raise

@@ -41,6 +41,19 @@ cdef inline void open_lane(
     clear_quote(&lane.quote)
 
 
+cdef inline void hold_shares(
+    LaneState* lane, int64_t up_e6, int64_t down_e6, int64_t unsellable_up_e6
+) noexcept nogil:
+    """Take in the shares held; counts below 0 quote nothing (`bad_inventory`)."""
+    cdef int64_t sellable_e6 = up_e6 - max(unsellable_up_e6, 0)
+    if up_e6 < 0 or down_e6 < 0:
+        lane.state.up_e6 = lane.state.down_e6 = -1
+        return
+    lane.state.up_e6 = up_e6
+    lane.state.down_e6 = down_e6
+    lane.state.sellable_up_e6 = max(sellable_e6, 0)
+
+
 cdef inline bint side_differs(
     int64_t wanted_e4, int64_t wanted_e6, int64_t works_e4, int64_t works_e6,
     int64_t apart_e4, double size_ratio,

@@ -113,11 +113,9 @@ cdef class Lane:
             InputError: A position is negative or above 1e15. The lane then quotes nothing
                 (`bad_inventory`) until it is given a good one: never quote on unknown inventory.
         """
-        self.lane.state.up_e6 = self.lane.state.down_e6 = -1
+        hold_shares(&self.lane, -1, -1, 0)
         check_held(up_e6, down_e6)
-        self.lane.state.up_e6 = up_e6
-        self.lane.state.down_e6 = down_e6
-        self.lane.state.sellable_up_e6 = max(up_e6 - max(unsellable_up_e6, 0), 0)
+        hold_shares(&self.lane, up_e6, down_e6, unsellable_up_e6)
 
     def set_working(
         self, whole_t bid_e4, whole_t bid_e6, whole_t ask_e4, whole_t ask_e6, whole_t now_ns

@@ -113,7 +113,10 @@ cdef inline void run_venues(Group* group, int64_t local_ns, int64_t until_ns) no
 
 
 cdef inline void run_locals(Group* group, int64_t venue_ns, int64_t until_ns) noexcept nogil:
-    """Let our sides' events happen, in order of time, as far as no venue can reach."""
+    """Let our sides' events happen, in order of time, as far as no venue can reach.
+
+    Where a message of ours takes no time, nothing waits for it: each thing follows the last.
+    """
     cdef int64_t first_ns, second_ns, at_ns, before_ns, reply_ns
     cdef Sim* sim
     cdef Py_ssize_t i, first
@@ -124,6 +127,8 @@ cdef inline void run_locals(Group* group, int64_t venue_ns, int64_t until_ns) no
         for i in range(group.awake_n):
             sim = group.awake[i]
             reply_ns = min(reply_ns, sim.reply.least_ns)
+            if not sim.order.least_ns or not sim.cancel.least_ns:
+                reply_ns = 0
             at_ns = next_local_ns(sim)
             if at_ns < first_ns:
                 second_ns = first_ns

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from polymm._core.book cimport BookState, best_ask, best_bid
-from polymm._core.lane cimport Working, asks_requote, form_quote
+from polymm._core.lane cimport Working, asks_requote, form_quote, hold_shares
 from polymm._core.layout cimport (
     ASK, BAD_INVENTORY, BID, BOOK_CROSSED, DOWN, NAN, NO_BOOK, NO_PRICE, NO_SIZE, PRICE_SCALE,
     QUOTER_SILENT, Quote, THIN_BOOK, UP,
@@ -52,20 +52,12 @@ cdef inline int64_t value_of_shares_e6(
 cdef inline bint tell_lane(Maker* maker) noexcept nogil:
     """Tell the lane shares, and what we mean to have there; whether that is on both sides."""
     cdef int64_t bid_e4, bid_e6, ask_e4, ask_e6
-    tell_shares(maker)
+    hold_shares(&maker.lane, maker.up_e6, maker.down_e6, maker.merging_e6)
     intended(maker, BID, &bid_e4, &bid_e6)
     intended(maker, ASK, &ask_e4, &ask_e6)
     if maker.has_cycled:
         maker.lane.working = Working(bid_e4, bid_e6, ask_e4, ask_e6, maker.last_ns, 1)
     return bid_e6 > 0 and ask_e6 > 0
-
-
-cdef inline void tell_shares(Maker* maker) noexcept nogil:
-    if maker.up_e6 < 0 or maker.down_e6 < 0:
-        maker.lane.state.up_e6 = maker.lane.state.down_e6 = -1  # bad_inventory
-    else:
-        maker.lane.state.up_e6 = maker.up_e6
-        maker.lane.state.down_e6 = maker.down_e6
 
 
 cdef inline bint evaluate(Maker* maker, int64_t now_ns) noexcept nogil:

@@ -93,12 +93,16 @@ cdef inline void push_arrival(
     Sim* sim, int64_t at_ns, int64_t born_ns, bint is_ours, int kind, int64_t slot,
     int64_t pairs_e6,
 ) noexcept nogil:
-    """Put what arrives later in its place in the line."""
-    cdef Arrival arrival = Arrival(at_ns, born_ns, is_ours, kind, slot, pairs_e6)
+    """Put what arrives later in its place in the line.
+
+    Where a message of ours may take no time, all happens one after the other, and so it stands.
+    """
+    cdef Arrival arrival = Arrival(at_ns, born_ns, 0, kind, slot, pairs_e6)
     cdef Arrival* at = <Arrival*>append(sim, &sim.arrivals)
     cdef Py_ssize_t i
     if sim.fault:
         return
+    arrival.is_ours = is_ours and sim.order.least_ns > 0 and sim.cancel.least_ns > 0
     i = sim.arrivals.n - 1
     while i > sim.arrivals_first and comes_later(at - 1, &arrival):
         at[0] = (at - 1)[0]

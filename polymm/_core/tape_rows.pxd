@@ -1,5 +1,3 @@
-from libc.stdint cimport int64_t
-
 from polymm._core.layout cimport TapeRow
 
 
@@ -9,4 +7,3 @@ cdef class TapeRows:
     cdef Py_ssize_t n
     cdef readonly bint has_receipts
     cdef readonly bint lacks_receipts
-    cdef int check_times(self, int64_t lag_ns, int64_t feed_ns) except -1

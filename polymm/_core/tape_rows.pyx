@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 from polymm._core.layout cimport (
     PRICE_E4_MAX, PRICE_E4_MIN, ROW_BOOK, ROW_CHANGE, ROW_FRAME_END, ROW_LAGGED, ROW_LEVEL,
-    ROW_LOCAL, ROW_STAMP, ROW_TICK, ROW_TRADE, ROW_VENUE, TapeRow,
+    ROW_LOCAL, ROW_STAMP, ROW_TICK, ROW_TRADE, ROW_VENUE, TapeRow, whole_t,
 )
 
 from polymm._core import layout
@@ -69,21 +69,26 @@ cdef class TapeRows:
         """How many rows there are."""
         return self.n
 
-    cdef int check_times(self, int64_t lag_ns, int64_t feed_ns) except -1:
-        """Refuse rows in whose order time falls for one of the cursors."""
+    def is_in_order(self, whole_t trade_lag_ns, whole_t feed_ns):
+        """Say whether time never falls for either cursor.
+
+        Args:
+            trade_lag_ns: How much earlier than its stamp a trade was matched.
+            feed_ns: From venue time to receipt, where a receipt was not recorded.
+        """
         cdef int64_t venue_ns = 0, local_ns = 0, at_ns
         cdef const TapeRow* row
         cdef Py_ssize_t i
         for i in range(self.n):
             row = &self.rows[i]
             if row.flags & ROW_VENUE:
-                at_ns = row.exch_ns - (lag_ns if row.flags & ROW_LAGGED else 0)
+                at_ns = row.exch_ns - (trade_lag_ns if row.flags & ROW_LAGGED else 0)
                 if at_ns < venue_ns:
-                    raise InputError(f"row {i} is {venue_ns - at_ns} ns too late for the venue")
+                    return False
                 venue_ns = at_ns
             if row.flags & ROW_LOCAL:
                 at_ns = row.recv_ns if row.recv_ns else row.exch_ns + feed_ns
                 if at_ns < local_ns:
-                    raise InputError(f"row {i} is {local_ns - at_ns} ns too late for us")
+                    return False
                 local_ns = at_ns
-        return 0
+        return True

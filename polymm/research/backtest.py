@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymm._core.backtest import Backtest
-from polymm._core.layout import DOWN, UP
+from polymm._core.layout import DOWN, ROW_LOCAL, ROW_VENUE, UP
 from polymm._core.tape_rows import TapeRows
 from polymm.domain.market import NS, Market
 from polymm.domain.order import Fill, Side, Token
@@ -62,24 +62,22 @@ def cycle_fields(settings: MakerSettings) -> dict[str, int | float]:
 def sound_rows(tape: PackedTape, *, feed_ns: int) -> TapeRows:
     """Rows of a tape for the loop, in order for a feed of this delay.
 
-    Where some receipts are recorded and others are not, the order depends on the delay of the
-    others; those rows are put in order anew.
+    Where only some receipts are recorded, the order depends on the delay of the others: rows that
+    were packed for another one are put in order anew.
 
     Raises:
         InputError: The rows make no sense.
     """
     rows = TapeRows(np.ascontiguousarray(tape.rows))
-    if rows.has_receipts and rows.lacks_receipts:
-        return TapeRows(rearranged(tape, feed_ns=feed_ns))
-    return rows
+    if rows.is_in_order(tape.trade_lag_ns, feed_ns):
+        return rows
+    return TapeRows(rearranged(tape, feed_ns=feed_ns))
 
 
 def rearranged(tape: PackedTape, *, feed_ns: int) -> NDArray[Any]:
     """The rows of a tape in order for a feed of another delay than they were packed for."""
-    from polymm._core.layout import ROW_LOCAL, ROW_VENUE
-
-    once = tape.rows[tape.rows["flags"] & ROW_VENUE != 0].copy()
-    once["flags"] |= ROW_LOCAL
+    once = tape.rows[tape.rows["flags"] & ROW_LOCAL != 0].copy()
+    once["flags"] |= ROW_VENUE
     order = np.argsort(once["exch_ns"], kind="stable")
     return arrange(once[order], trade_lag_ns=tape.trade_lag_ns, feed_ns=feed_ns)
 

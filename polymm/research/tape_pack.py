@@ -54,11 +54,13 @@ class PackedTape:
     truth: Sequence[tuple[int, float]] = ()
 
 
-def pack(tape: Tape, hashes: HashCheck | None = None) -> PackedTape:
+def pack(tape: Tape, hashes: HashCheck | None = None, *, feed_ns: int = FEED_NS) -> PackedTape:
     """Decode a tape once, for any number of runs.
 
     Args:
         hashes: Checks those that its frames carry, on the way.
+        feed_ns: From venue time to receipt, where only some receipts were recorded: the order of
+            the rows depends on it.
 
     Raises:
         RecordingError: A frame is malformed.
@@ -89,7 +91,7 @@ def pack(tape: Tape, hashes: HashCheck | None = None) -> PackedTape:
     found |= {"duplicate_frames": duplicates, "receipts_backwards": backward}
     return PackedTape(
         market=market,
-        rows=arrange(packer.rows(), trade_lag_ns=tape.trade_lag_ns),
+        rows=arrange(packer.rows(), trade_lag_ns=tape.trade_lag_ns, feed_ns=feed_ns),
         outcome=tape.outcome,
         has_trades=tape.has_trades,
         token_labelled=tape.token_labelled,
