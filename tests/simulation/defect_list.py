@@ -230,9 +230,9 @@ DEFECTS: tuple[Defect, ...] = (
         "limits that were reached end with the process",
         ENGINE + "losses.py",
         "        self.reached |= known.reached.keys()\n",
-        "        self._failures = Burst(self._limits.failures_max, 1)\n",
+        "",
         "I27",
-        ("failing", "loss is near"),
+        ("failing",),
     ),
     Defect(
         "what stands when a limit is reached goes on standing",

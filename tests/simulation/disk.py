@@ -73,12 +73,13 @@ class Disk:
         stuck_from_ns: When it last began to sync nothing.
         boots: How often the host has begun.
         full_until_ns, stuck_until_ns: It takes nothing, or syncs nothing, before.
+        fills_until_ns: It takes no plan before: the first that is refused finds it full.
     """
 
     def __init__(self, rng: Random) -> None:
         self.segments: list[Segment] = []
         self.boots = 1
-        self.full_until_ns = 0
+        self.full_until_ns = self.fills_until_ns = 0
         self.stuck_from_ns = self.stuck_until_ns = 0
         self._digest = blake2b(digest_size=16)
         self._rng = rng
@@ -108,6 +109,10 @@ class Disk:
         for segment in self.segments:
             digest.update(segment.content)
         return digest.hexdigest()
+
+    def heal(self) -> None:
+        """Be sound again."""
+        self.full_until_ns = self.fills_until_ns = self.stuck_until_ns = 0
 
     def stick(self, now_ns: int, until_ns: int) -> None:
         """Sync nothing for a while."""
@@ -179,6 +184,8 @@ class DiskPort:
         """Append; a full disk takes a part and refuses the rest."""
         disk, now_ns = self._disk, self._clock_ns()
         segment = disk.segments[-1]
+        if is_plan and now_ns < disk.fills_until_ns:
+            disk.full_until_ns = disk.fills_until_ns
         if now_ns < disk.full_until_ns:
             torn = frames[: self._rng.randint(0, len(frames) - 1)]
             segment.append(now_ns, torn)

@@ -48,11 +48,12 @@ class _Holding:
     shares_e6: list[int] = field(default_factory=lambda: [0, 0])
     clear_ns: int = NEVER
 
-    def worth_e10(self, bid_e4: int, ask_e4: int) -> int:
-        """Most that it may come to with a price of Up between the two."""
+    def worth_e10(self, low_x2_e4: int, high_x2_e4: int) -> int:
+        """Most that it may come to with twice a price of Up between the two."""
         up_e6, down_e6 = self.shares_e6
         return self.cash_e10 + max(
-            up_e6 * price_e4 + down_e6 * (10_000 - price_e4) for price_e4 in (bid_e4, ask_e4)
+            (up_e6 * price_x2_e4 + down_e6 * (20_000 - price_x2_e4)) // 2
+            for price_x2_e4 in (low_x2_e4, high_x2_e4)
         )
 
 
@@ -165,8 +166,8 @@ class Losing:
     def _look_at_loss(self, now_ns: int) -> None:
         result_e10 = self._won_e10
         for market, holding in self._holdings.items():
-            touches = self._truth.histories[market].span(holding.seen_ns - SURE_NS, now_ns)
-            result_e10 += holding.worth_e10(*touches)
+            mids = self._truth.histories[market].mids(holding.seen_ns - SURE_NS, now_ns)
+            result_e10 += holding.worth_e10(*mids)
         if not _is_beyond(result_e10, self._limits.loss_max_e6):
             self._under_ns = NEVER
         elif self._under_ns == NEVER:
@@ -203,13 +204,15 @@ class Losing:
 
     def _best_e10(self, now_ns: int, due: _Due) -> int:
         fill = due.fill
-        until_ns = min(now_ns, due.due_ns + self._limits.markout_after_ns)
+        until_ns = min(now_ns, due.due_ns + self.price_age_ns)
         history = self._truth.histories[fill.market]
         sign = 1 if fill.side is Side.BUY else -1
-        prices_e4 = history.span(due.due_ns - self.price_age_ns, until_ns)
+        prices_x2_e4 = history.mids(due.due_ns - self.price_age_ns, until_ns)
         if fill.token is Token.DOWN:
-            prices_e4 = 10_000 - prices_e4[0], 10_000 - prices_e4[1]
-        return max(sign * (fill.size_e6 * price_e4 - fill.cash_e10) for price_e4 in prices_e4)
+            prices_x2_e4 = 20_000 - prices_x2_e4[0], 20_000 - prices_x2_e4[1]
+        return max(
+            sign * (fill.size_e6 * price_x2_e4 // 2 - fill.cash_e10) for price_x2_e4 in prices_x2_e4
+        )
 
 
 def _is_beyond(won_e10: int, limit_e6: int) -> bool:

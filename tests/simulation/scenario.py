@@ -36,6 +36,7 @@ MIXED_SHARE = 0.5
 # Limits of losses where none is meant to bind, and where one is, 1e-6 dollars.
 LOSS_NEVER_E6 = 1_000_000_000
 LOSSES_E6 = (300_000, 1_000_000, 3_000_000)
+MARKOUTS_E6 = (50_000, 100_000, 300_000)
 LOSING_SHARE = 0.3
 LOSS_IS_NEAR, MARKOUTS_ARE_NEAR = "loss is near", "mark-outs are near"
 SLOWNESS = 0.3
@@ -266,11 +267,10 @@ def _mixed(seed: int, mix: str, spans: int, heal_ns: int) -> list[Episode]:
 
 def _losses(rng: Random, spans: int) -> tuple[int, int]:
     """Limits of loss and mark-outs: one of them is near in a share of the runs."""
-    near_e6 = spans * rng.choice(LOSSES_E6)
-    kind = rng.random() / LOSING_SHARE
+    number, kind = rng.randrange(3), rng.random() / LOSING_SHARE
     if kind < 0.5:
-        return near_e6, LOSS_NEVER_E6
-    return LOSS_NEVER_E6, near_e6 if kind < 1.0 else LOSS_NEVER_E6
+        return spans * LOSSES_E6[number], LOSS_NEVER_E6
+    return LOSS_NEVER_E6, MARKOUTS_E6[number] if kind < 1.0 else LOSS_NEVER_E6
 
 
 def _episodes(rng: Random, fault: Fault | WireFault, spans: int, heal_ns: int) -> list[Episode]:

@@ -46,7 +46,7 @@ class Troubles:
     def heal(self) -> None:
         """Let nothing of it last; an engine that is away comes back now."""
         world = self._world
-        world.disk.full_until_ns = world.disk.stuck_until_ns = 0
+        world.disk.heal()
         if self._jump_ns:
             self._jump(-self._jump_ns)
         if world.life is None and world.lives:
@@ -67,7 +67,11 @@ class Troubles:
                 self._jump(trouble.lasts_ns)
                 world.at(until_ns, partial(self._jump_back, trouble.lasts_ns))
             case ProcessFault.DISK_FULL:
-                world.disk.full_until_ns = until_ns
+                # The last that it takes is a step, or all but the plan of an order.
+                if trouble.lasts_ns // MS % 2:
+                    world.disk.full_until_ns = until_ns
+                else:
+                    world.disk.fills_until_ns = until_ns
             case ProcessFault.SYNC_FAILED:
                 world.disk.stick(now_ns, until_ns)
             case ProcessFault.KILLED:

@@ -59,14 +59,18 @@ class TouchHistory:
         first = max(bisect_left(self._ns, from_ns) - 1, 0)
         return touch in self._touches[first:]
 
-    def span(self, from_ns: int, until_ns: int) -> Touch:
-        """Lowest bid and highest ask of a while; of the nearest touch before where it had none."""
+    def mids(self, from_ns: int, until_ns: int) -> tuple[int, int]:
+        """Twice the lowest and twice the highest middle of a while, and of the touch before it.
+
+        Where one side was empty it may have been anything.
+        """
         first = max(bisect_left(self._ns, from_ns) - 1, 0)
         last = max(bisect_left(self._ns, until_ns + 1), first + 1)
         touches = self._touches[first:last]
-        if not touches:
-            return 0, 10_000
-        return min(bid for bid, _ in touches), max(ask for _, ask in touches)
+        if any(bid <= 0 or ask >= 10_000 for bid, ask in touches) or not touches:
+            return 0, 20_000
+        mids = [bid + ask for bid, ask in touches]
+        return min(mids), max(mids)
 
 
 class Truth:
