@@ -74,7 +74,10 @@ class LeftMerges:
     def _has_landed(
         self, asked: MergeAsked, shares: Mapping[Key, int], *, is_cash_known: bool
     ) -> bool:
-        """Whether a settled ledger holds as many pairs more than the venue, and less cash."""
+        """Whether a settled ledger holds as many pairs more than the venue, and less cash.
+
+        More cash than the pairs brought may have come from outside, as a rebate.
+        """
         pairs_e6, tolerance_e6 = asked.pairs_e6, self._settings.tolerance_e6
         for token in Token:
             held = self._fills.position(asked.market, token)
@@ -84,9 +87,7 @@ class LeftMerges:
         total = self._fills.total
         came_e6 = shares[CASH] - total.confirmed_e10 // 10_000
         return not is_cash_known or (
-            not total.spending_e10
-            and not total.earning_e10
-            and abs(came_e6 - pairs_e6) <= tolerance_e6
+            not total.spending_e10 and not total.earning_e10 and came_e6 >= pairs_e6 - tolerance_e6
         )
 
     def _end(self, asked: MergeAsked, *, is_done: bool) -> None:

@@ -66,6 +66,19 @@ def test_one_that_lands_later_is_booked_within_seconds_and_nobody_is_alarmed() -
     assert not scene.gate.is_reduce_only(MARKET)
 
 
+def test_a_rebate_that_came_with_it_hides_no_merge() -> None:
+    scene = left()
+    scene.start_ready()
+    land(scene)
+    scene.venue.cash_e6 += 500_000
+    scene.run(12)
+    assert found(scene) == [MergeFound(MARKET, TEN, is_done=True)]
+    assert held(scene) == (0, 0, CASH + TEN)
+    scene.run(100)
+    assert held(scene) == (0, 0, CASH + TEN + 500_000)
+    assert scene.alarms() == []
+
+
 def test_one_that_did_not_land_for_long_frees_its_pairs() -> None:
     scene = left()
     scene.start_ready()

@@ -152,7 +152,9 @@ class BeliefChecks:
 
     def ready(self) -> None:
         """The engine posts: all that it could not know from its journal is proven now."""
-        self.untold_e6.clear()
+        # The pairs of a merge that it knows of are kept aside until it is found out about.
+        asked = self._state.asked
+        self.untold_e6 = {name: e6 for name, e6 in self.untold_e6.items() if name in asked}
         if not self.is_sure:
             self._is_ready = True
 
