@@ -64,7 +64,7 @@ RULES = {
     # The arrays of _core are NumPy's; orjson reads recorded lines, zstandard our own recordings;
     # Rich prints the report's tables.
     "polymm.research": rule(
-        "_core domain strategy engine exchange.tape exchange.tape_orders exchange.flow",
+        "_core domain strategy engine exchange.tape exchange.flow",
         "numpy orjson zstandard rich plotly pyarrow optuna dask",
     ),
     "polymm.runtime": rule(
@@ -205,7 +205,7 @@ def test_a_forbidden_import_is_found(tmp_path: Path, file: str, line: str, refus
         ("_core/lane.pyx", "from libc.stdint cimport int64_t\nfrom .book cimport Book"),
         ("_core/lane.pyx", '"""A text that says\nimport numba\n"""'),
         ("exchange/server.py", "from polymm.venues.polymarket.wire import KEYS"),
-        ("research/tape_run.py", "from polymm.exchange.tape import TapeVenue"),
+        ("research/tape_run.py", "from polymm.exchange.tape import Latency"),
         ("cli/run.py", "from polymm.runtime import config\nfrom polymm import __version__"),
     ],
 )

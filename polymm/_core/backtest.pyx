@@ -11,13 +11,13 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
 
 from polymm._core.book cimport check_tick
-from polymm._core.layout cimport whole_t
+from polymm._core.layout cimport ASK, BID, whole_t
 from polymm._core.queue cimport PROB, RISK_AVERSE
 from polymm._core.quoting cimport params_of, quoter_at
 from polymm._core.sim_group cimport Group, put_to_sleep, run_group
 from polymm._core.sim_loop cimport end_local
 from polymm._core.sim_maker cimport step_closing
-from polymm._core.sim_notes cimport open_notes
+from polymm._core.sim_notes cimport best_ours, open_notes
 from polymm._core.sim_state cimport (
     Arrival, Beyond, CycleSettings, Delay, FAULT_LEDGER, FAULT_MEMORY, FAULT_ORDERS,
     FAULT_WHYS, FORM_NONE, FORM_THROUGH, FORM_TRADES, KEEP_ACTIONS, KEEP_COURSE, NEVER, Purse,
@@ -420,8 +420,13 @@ cdef class Backtest:
             InputError: No such market.
         """
         cdef Sim* sim = self.find(number)
+        cdef int64_t bid_e6, ask_e6
+        cdef int64_t bid_e4 = best_ours(sim, BID, &bid_e6), ask_e4 = best_ours(sim, ASK, &ask_e6)
         cdef int i
         return {
+            "bid": (bid_e4, bid_e6),
+            "ask": (ask_e4, ask_e6),
+            "merges_n": sim.notes.merges.n,
             "is_done": bool(sim.is_concluded),
             "is_stopped": bool(sim.is_stopped),
             "cash_start_e6": sim.venue.ledger.cash_start_e6,

@@ -48,20 +48,18 @@ class LiveRun(LiveDisplay):
 
     def watch(self, moment: "Moment") -> None:
         """Take note of a moment; the terminal is drawn on its own beat."""
-        run = moment.run
-        _, bid_e4, bid_e6, ask_e4, ask_e6 = run.quotes[-1] if run.quotes else (0, 0, 0, 0, 0)
-        _, up_e6, down_e6 = run.inventory[-1] if run.inventory else (0, 0, 0)
+        now = moment.now
         self._rows[moment.variant] = (
-            f"{moment.variant.queue}, {run.fill_form}",
-            self._slug(run.market.slug),
-            f"{100 * moment.elapsed:.0f} %",
-            quote_text(bid_e4, bid_e6),
-            quote_text(ask_e4, ask_e6),
-            f"{up_e6 / 1e6:,.2f}",
-            f"{down_e6 / 1e6:,.2f}",
-            f"{len(run.fills):,}",
-            f"{len(run.merges):,}",
-            f"{moment.venue.account.cash_e6 / 1e6:,.2f}",
+            f"{moment.variant.queue}, {moment.fill_form}",
+            self._slug(moment.slug),
+            f"{100 * now.elapsed:.0f} %",
+            quote_text(*now.bid),
+            quote_text(*now.ask),
+            f"{now.up_e6 / 1e6:,.2f}",
+            f"{now.down_e6 / 1e6:,.2f}",
+            f"{now.fills_n:,}",
+            f"{now.merges_n:,}",
+            f"{now.cash_e6 / 1e6:,.2f}",
         )
         self._progress.update(
             self._task,

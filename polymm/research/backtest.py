@@ -5,6 +5,7 @@ what is run, and turns what the loop noted into a `MarketRun`.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -16,13 +17,32 @@ from polymm._core.tape_rows import TapeRows
 from polymm.domain.market import NS, Market
 from polymm.domain.order import Fill, Side, Token
 from polymm.engine.settings import MakerSettings
-from polymm.errors import LedgerError
-from polymm.exchange.tape_orders import Latency, parse_queue
+from polymm.exchange.tape import Latency, parse_queue
 from polymm.research.records import FillRecord, MarketRun, OrderTotals
-from polymm.research.tape_loop import RunSettings, raised
-from polymm.research.tape_money import marked_e6, pnl_of_fills_e6
+from polymm.research.run_settings import RunSettings, raised
+from polymm.research.tape_money import check_money, marked_e6, pnl_of_fills_e6
 from polymm.research.tape_pack import PackedTape, arrange
 from polymm.research.tape_recorder import GAP_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Where a run stands.
+
+    Args:
+        elapsed: Share of the window that is over, 0..1.
+        bid, ask: Price and open size of ours that rest at the venue; (0, 0) where none does.
+    """
+
+    elapsed: float
+    bid: tuple[int, int]
+    ask: tuple[int, int]
+    up_e6: int
+    down_e6: int
+    fills_n: int
+    merges_n: int
+    cash_e6: int
+
 
 Keep = Literal["fills", "course", "actions"]
 InferredForm = Literal["none", "through"]
@@ -99,7 +119,7 @@ def backtest_tape(
     fill_form: InferredForm = "none",
     keep: Keep = "course",
     rows: TapeRows | None = None,
-    progress: Callable[[float, Backtest], None] | None = None,
+    progress: Callable[[Glance], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> MarketRun:
     """Run a maker on one packed tape.
@@ -111,7 +131,7 @@ def backtest_tape(
         keep: What the record holds: "fills" alone, or the whole "course" of marks, quotes and
             holdings that a report shows.
         rows: Those of the tape, where they were checked before.
-        progress: Called now and then with (share of the window gone, the loop).
+        progress: Called now and then.
         stop: Asked now and then; once true, the run ends in order where it stands.
 
     Returns:
@@ -204,7 +224,7 @@ def add_tape(
 def _run(
     loop: Backtest,
     market: Market,
-    progress: Callable[[float, Backtest], None] | None,
+    progress: Callable[[Glance], None] | None,
     stop: Callable[[], bool] | None,
 ) -> bool:
     """Let time pass to the end; True where ``stop`` ended it before."""
@@ -216,12 +236,19 @@ def _run(
         until_ns = market.start_ns + length_ns * look // LOOKS
         loop.run(until_ns)
         if progress is not None:
-            progress(look / LOOKS, loop)
+            progress(glance(loop, 0, look / LOOKS))
         if stop is not None and stop():
             loop.stop(until_ns)
             return True
     loop.run()
     return False
+
+
+def glance(loop: Backtest, number: int, elapsed: float) -> Glance:
+    """Look at a market while it runs."""
+    found = loop.result(number)
+    names = ("bid", "ask", "up_e6", "down_e6", "fills_n", "merges_n", "cash_e6")
+    return Glance(elapsed, *(found[name] for name in names))
 
 
 def write_run(
@@ -264,12 +291,7 @@ def write_run(
         payout_up=run.payout_up,
         fair=found["fair"],
     )
-    ledger_e6 = run.cash_end_e6 - run.cash_start_e6 + run.unsettled_value_e6
-    if ledger_e6 != run.pnl_fills_e6:
-        raise LedgerError(
-            f"{market.slug}: PnL by the ledger is {ledger_e6}e-6 dollars,"
-            f" by the fill list {run.pnl_fills_e6}e-6"
-        )
+    check_money(run)
 
 
 def _orders(found: dict[str, Any]) -> OrderTotals:

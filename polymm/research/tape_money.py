@@ -2,14 +2,10 @@
 
 from collections.abc import Iterable
 from math import isfinite
-from typing import TYPE_CHECKING
 
 from polymm.domain.order import Fill, Side, Token
 from polymm.errors import LedgerError
 from polymm.research.records import MarketRun
-
-if TYPE_CHECKING:
-    from polymm.exchange.tape import Account
 
 
 def mark_x2_e4(fair: float) -> int | None:
@@ -61,13 +57,12 @@ def pnl_of_fills_e6(
     return cash_e6 + (up_e6 if payout_up else down_e6)
 
 
-def check_money(run: MarketRun, account: "Account") -> None:
+def check_money(run: MarketRun) -> None:
     """Hold the venue's ledger against the fill list.
 
     Raises:
         LedgerError: They differ by a micro-dollar or more.
     """
-    account.audit()
     ledger_e6 = run.cash_end_e6 - run.cash_start_e6 + run.unsettled_value_e6
     if ledger_e6 != run.pnl_fills_e6:
         raise LedgerError(

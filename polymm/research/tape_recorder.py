@@ -2,16 +2,13 @@
 
 from collections import defaultdict
 from math import nan
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from polymm._core.lane import Lane
 from polymm._core.layout import ASK, BID
 from polymm.domain.market import NS
 from polymm.domain.order import Fill
 from polymm.research.records import FillRecord, MarketRun
-
-if TYPE_CHECKING:
-    from polymm.exchange.tape import TapeVenue
 
 # A longer silence of a tape is a gap; the maker calls a book stale at the same age by default.
 GAP_NS = 10 * NS
@@ -28,29 +25,6 @@ class Standing(Protocol):
     def best(self, side: int) -> tuple[int, int]:
         """Price and open size of our best level of a side, Up terms; (0, 0) where none rests."""
         ...
-
-
-class TapeStanding:
-    """What stands at the venue of a tape."""
-
-    __slots__ = ("_venue",)
-
-    def __init__(self, venue: "TapeVenue") -> None:
-        self._venue = venue
-
-    @property
-    def shares_e6(self) -> tuple[int, int]:
-        """Up and Down held, 1e-6 shares."""
-        up_e6, down_e6 = self._venue.account.shares_e6
-        return up_e6, down_e6
-
-    def best(self, side: int) -> tuple[int, int]:
-        """Price and open size of our best level of a side, Up terms; (0, 0) where none rests."""
-        orders = self._venue.resting(side)
-        if not orders:
-            return 0, 0
-        price_e4 = orders[0].price_e4
-        return price_e4, sum(order.open_e6 for order in orders if order.price_e4 == price_e4)
 
 
 class Recorder:

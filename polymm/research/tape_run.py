@@ -1,38 +1,26 @@
-"""The loop that runs a maker on a tape: virtual time, one thread, the same result every time.
-
-The maker meets frames when we would have received them and replies when we would have known; the
-venue meets the same tape at its own time. Cash is taken from the venue's ledger and PnL from the
-fill list, apart, and both must agree to the micro-dollar.
-"""
+"""Running a maker on tapes, each once or under several models, to one record of the whole run."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
-from polymm.domain.market import NS, Market
 from polymm.domain.tape import Tape
-from polymm.exchange.tape import Latency, TapeVenue
+from polymm.exchange.tape import Latency
+from polymm.research.backtest import Glance, InferredForm, backtest_tape
 from polymm.research.records import MarketRun, Run
+from polymm.research.run_settings import RunSettings
 from polymm.research.tape_facts import run_facts, run_flattery
-from polymm.research.tape_loop import RunSettings, TapeLoop, gaps_n, received
-from polymm.research.tape_recorder import GAP_NS
+from polymm.research.tape_pack import pack
 
 __all__ = ["InferredForm", "Progress", "RunSettings", "assemble", "run_tape", "run_tapes"]
-
-InferredForm = Literal["none", "through"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a run stands; ``run`` is still being written, look and do not keep it."""
+    """Where a run of many markets stands."""
 
     market_n: int
     markets_n: int
-    elapsed: float
-    bid: tuple[int, int]
-    ask: tuple[int, int]
-    cash_e6: int
-    run: MarketRun
+    now: Glance
 
 
 def run_tape(
@@ -42,55 +30,25 @@ def run_tape(
     queue: str = "risk_averse",
     latency: Latency | None = None,
     fill_form: InferredForm = "none",
-    progress: Callable[[float, TapeVenue, MarketRun], None] | None = None,
+    progress: Callable[[Glance], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> MarketRun:
-    """Run a maker on one tape.
-
-    Args:
-        queue: Queue model: ``risk_averse``, ``prob`` or ``prob(n)``.
-        latency: Delays; the documented constants by default.
-        fill_form: What fills on a tape without trades; a tape with trades fills by them.
-        progress: Called now and then with (share of the window gone, venue, record so far).
-        stop: Asked now and then; once true, the run ends in order where it stands.
-
-    Returns:
-        Settled by the tape's outcome; without one ``unsettled``, marked at the last mid;
-        ``excluded`` without a frame inside the window or with fees of a form we do not know.
+    """Pack one tape and run a maker on it: see `polymm.research.backtest.backtest_tape`.
 
     Raises:
         RecordingError: A frame is malformed.
         LedgerError: Account, fill list or order totals do not add up.
     """
-    run = MarketRun(
-        market=tape.market,
-        source=tape.source,
-        status="unsettled",
-        fill_form="trades" if tape.has_trades else fill_form,
-        defects=dict(tape.defects),
+    latency = latency or Latency()
+    return backtest_tape(
+        pack(tape, feed_ns=latency.feed_ns),
+        settings,
+        queue=queue,
+        latency=latency,
+        fill_form=fill_form,
+        progress=progress,
+        stop=stop,
     )
-    tape = replace(tape, frames=list(tape.frames))  # read once; a recording reads again each time
-    frames = received(tape, latency or Latency())
-    gaps = gaps_n(tape)
-    if gaps:
-        run.defects[f"gaps_over_{GAP_NS // NS}_s"] = gaps
-    run.exclusion = _exclusion(tape.market, frames)
-    if run.exclusion:
-        run.status = "excluded"
-        run.cash_start_e6 = run.cash_end_e6 = settings.cash_e6
-        return run
-    loop = TapeLoop(tape, run, frames, settings, queue, latency or Latency())
-    stopped = loop.run(progress, stop)
-    loop.settle(stopped=stopped)
-    return run
-
-
-def _exclusion(market: Market, frames: Iterable[tuple[int, bytes]]) -> str:
-    """Why a market is not run, "" where it is."""
-    if market.fees.exponent != 1:
-        return "fees_unknown"
-    known = any(market.start_ns <= ns < market.end_ns for ns, _ in frames)
-    return "" if known else "outside_window"
 
 
 def run_tapes(
@@ -120,7 +78,7 @@ def run_tapes(
     for market_n, tape in enumerate(tapes, 1):
         if stop is not None and stop():
             break
-        report = _reporter(progress, market_n, markets_n) if progress is not None else None
+        report = _reporter(progress, market_n, markets_n)
         market = run_tape(
             tape,
             settings,
@@ -165,20 +123,12 @@ def assemble(
 
 
 def _reporter(
-    progress: Callable[[Progress], None], market_n: int, markets_n: int
-) -> Callable[[float, TapeVenue, MarketRun], None]:
-    def report(elapsed: float, venue: TapeVenue, run: MarketRun) -> None:
-        quote = run.quotes[-1] if run.quotes else (0, 0, 0, 0, 0)
-        progress(
-            Progress(
-                market_n=market_n,
-                markets_n=markets_n,
-                elapsed=min(max(elapsed, 0.0), 1.0),
-                bid=(quote[1], quote[2]),
-                ask=(quote[3], quote[4]),
-                cash_e6=venue.account.cash_e6,
-                run=run,
-            )
-        )
+    progress: Callable[[Progress], None] | None, market_n: int, markets_n: int
+) -> Callable[[Glance], None] | None:
+    if progress is None:
+        return None
+
+    def report(now: Glance) -> None:
+        progress(Progress(market_n=market_n, markets_n=markets_n, now=now))
 
     return report

@@ -16,10 +16,11 @@ from polymm.domain.market import NS
 from polymm.domain.tape import Tape
 from polymm.exchange.flow import FlowSettings, book_statistics, iter_windows
 from polymm.exchange.flow_statistics import beside_recorded
-from polymm.exchange.tape import TapeVenue
+from polymm.research.backtest import Glance, InferredForm, backtest_tape, sound_rows
 from polymm.research.recordings import open_tapes
 from polymm.research.records import MarketRun, Run
-from polymm.research.tape_run import InferredForm, assemble, run_tape
+from polymm.research.tape_pack import PackedTape, pack
+from polymm.research.tape_run import assemble
 from polymm.runtime.config import Config
 from polymm.runtime.tape_settings import latency, queues, run_settings
 
@@ -64,20 +65,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a run stands; ``run`` and ``venue`` are alive: look and do not keep them.
+    """Where a run stands.
 
     Args:
         tape_n: Number of the tape, from 1.
-        elapsed: Share of its window that is over, 0..1.
+        fill_form: What fills on it.
         seconds_done: Of the plan's seconds.
     """
 
     tape_n: int
     variant: Variant
-    elapsed: float
+    slug: str
+    fill_form: str
     seconds_done: float
-    run: MarketRun
-    venue: TapeVenue
+    now: Glance
 
 
 def plan_recorded(config: Config, path: Path) -> Plan:
@@ -150,15 +151,18 @@ def run_plan(
         if plan.is_synthetic:
             shapes.append(book_statistics(tape))
         length_s = _length_s(tape) / len(plan.variants)
+        packed = pack(tape, feed_ns=delays.feed_ns)
+        rows = sound_rows(packed, feed_ns=delays.feed_ns)
         for variant in plan.variants:
             markets[variant].append(
-                run_tape(
-                    tape,
+                backtest_tape(
+                    packed,
                     settings,
                     queue=variant.queue,
                     latency=delays,
                     fill_form=variant.form,
-                    progress=_reporter(watch, tape_n, variant, done_s, length_s),
+                    rows=rows,
+                    progress=_reporter(watch, tape_n, packed, variant, done_s, length_s),
                     stop=stop,
                 )
             )
@@ -184,16 +188,18 @@ def run_plan(
 def _reporter(
     watch: Callable[[Moment], None] | None,
     tape_n: int,
+    tape: PackedTape,
     variant: Variant,
     done_s: float,
     length_s: float,
-) -> Callable[[float, TapeVenue, MarketRun], None] | None:
+) -> Callable[[Glance], None] | None:
     if watch is None:
         return None
+    form = "trades" if tape.has_trades else variant.form
 
-    def report(elapsed: float, venue: TapeVenue, run: MarketRun) -> None:
-        elapsed = min(max(elapsed, 0.0), 1.0)
-        watch(Moment(tape_n, variant, elapsed, done_s + elapsed * length_s, run, venue))
+    def report(now: Glance) -> None:
+        seconds = done_s + now.elapsed * length_s
+        watch(Moment(tape_n, variant, tape.market.slug, form, seconds, now))
 
     return report
 

@@ -1,6 +1,6 @@
 """Configured values as runs in virtual time take them."""
 
-from polymm.exchange.tape_orders import Latency
+from polymm.exchange.tape import Latency
 from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import Config
 from polymm.runtime.settings import base_parameters, maker_settings, to_e6, to_ns

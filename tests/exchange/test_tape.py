@@ -12,7 +12,7 @@ from polymm.domain.order import (
     Side,
     Token,
 )
-from polymm.exchange.tape_orders import Latency
+from polymm.exchange.tape import Latency
 from tests.support.tapes import (
     MS,
     SHARE,

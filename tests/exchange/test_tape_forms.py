@@ -17,8 +17,8 @@ from polymm.domain.order import (
 from polymm.errors import InputError, RecordingError
 from polymm.exchange.accounts import Account
 from polymm.exchange.flow import FlowSettings, generate_window
-from polymm.exchange.tape import TapeVenue
-from polymm.exchange.tape_orders import parse_queue
+from polymm.exchange.tape import parse_queue
+from tests.oracle.tape_venue import TapeVenue
 from tests.support.tapes import (
     MS,
     SHARE,

@@ -13,12 +13,13 @@ from unittest.mock import patch
 from polymm._core.backtest import ACTIONS, Backtest
 from polymm.domain.order import Cancel, Merge, Place
 from polymm.engine.settings import MakerSettings
-from polymm.exchange.tape import TapeVenue
-from polymm.exchange.tape_orders import Latency
+from polymm.exchange.tape import Latency
 from polymm.research.backtest import add_tape, backtest_tape, sound_rows
+from polymm.research.run_settings import RunSettings
 from polymm.research.tape_pack import pack
-from polymm.research.tape_run import RunSettings, run_tape
 from polymm.strategy.base import BaseParameters
+from tests.oracle.tape_loop import run_tape
+from tests.oracle.tape_venue import TapeVenue
 from tests.support.tapes import (
     DOWN_TOKEN,
     MS,

@@ -17,9 +17,10 @@ from polymm.exchange.flow import FlowSettings, generate_window
 from polymm.research.backtest import backtest_tape
 from polymm.research.recordings import open_tapes
 from polymm.research.records import MarketRun
+from polymm.research.run_settings import RunSettings
 from polymm.research.tape_file import open_tape, write_tape
-from polymm.research.tape_run import RunSettings, run_tape
 from polymm.strategy.base import BaseParameters
+from tests.oracle.tape_loop import run_tape
 from tests.support.recorded_runs import heard, market_note, record
 from tests.support.recordings import data_dir, recordings
 from tests.support.tapes import SHARE

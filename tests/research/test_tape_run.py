@@ -6,7 +6,7 @@ from polymm.domain.order import Fill, Side, Token
 from polymm.engine.settings import MakerSettings
 from polymm.errors import LedgerError, RecordingError
 from polymm.exchange.flow import FlowSettings, generate_window
-from polymm.exchange.tape import Account, Latency
+from polymm.exchange.tape import Latency
 from polymm.research.recordings import open_tapes
 from polymm.research.records import MarketRun
 from polymm.research.tape_money import check_money, pnl_of_fills_e6
@@ -181,7 +181,7 @@ def test_only_trades_within_the_window_count_as_the_tapes_volume():
 def test_ledger_and_fill_list_must_agree_to_the_micro_dollar():
     run = MarketRun(market=market(), source="", status="settled", cash_end_e6=1)
     with pytest.raises(LedgerError, match="by the fill list 0e-6"):
-        check_money(run, Account(0))
+        check_money(run)
 
 
 def test_pnl_of_fills_counts_merges_and_the_payout():
@@ -229,9 +229,9 @@ def test_progress_tells_where_the_run_stands():
     seen = []
     run_tapes([still_tape()], BIG, markets_n=1, progress=seen.append)
     assert seen
-    assert all(0 <= progress.elapsed <= 1 for progress in seen)
-    assert {progress.bid[1] for progress in seen} <= {0, 20 * SHARE}
-    assert {progress.bid[1] for progress in seen} != {0}
+    assert all(0 <= progress.now.elapsed <= 1 for progress in seen)
+    assert {progress.now.bid[1] for progress in seen} <= {0, 20 * SHARE}
+    assert {progress.now.bid[1] for progress in seen} != {0}
 
 
 def test_damaged_frame_ends_the_run_with_its_source():

@@ -7,7 +7,7 @@ import pytest
 from polymm.engine.proving import ReconcileSettings
 from polymm.engine.settings import MakerSettings
 from polymm.errors import ConfigError
-from polymm.exchange.tape_orders import Latency, parse_queue
+from polymm.exchange.tape import Latency, parse_queue
 from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import ORDERED, Config, facts, fields
 from polymm.runtime.config_source import load_config

@@ -2,8 +2,8 @@
 
 from polymm.domain.order import Fill
 from polymm.exchange.accounts import Account
-from polymm.exchange.tape import TapeVenue
-from polymm.exchange.tape_orders import Latency
+from polymm.exchange.tape import Latency
+from tests.oracle.tape_venue import TapeVenue
 from tests.support.tapes import SHARE, at, book, tape
 
 BIDS = [(0.47, 200), (0.48, 100)]

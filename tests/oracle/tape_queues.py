@@ -14,7 +14,8 @@ from polymm._core.layout import ASK, BID
 from polymm._core.queue import QueuePosition
 from polymm._core.records import Trade
 from polymm.domain.market import NS
-from polymm.exchange.tape_orders import FillForm, VenueOrder, parse_queue
+from polymm.exchange.tape import FillForm, parse_queue
+from tests.oracle.tape_orders import VenueOrder
 
 MIRROR_WINDOW_NS: Final = NS
 

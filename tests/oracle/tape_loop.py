@@ -1,55 +1,63 @@
-"""Driving one maker through one tape: frames, replies and timers in order of our own time."""
+"""One maker driven through one tape: frames, replies and timers in order of our own time.
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+The slow twin of `polymm.research.backtest`: the live `Maker`, a `TapeVenue` and the recorder that
+paper runs use, one event at a time.
+"""
+
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
-from typing import SupportsIndex
 
-from polymm._core.book import Book
 from polymm._core.decode import Decoder
 from polymm._core.lane import Lane
 from polymm._core.layout import REQUOTE, RESOLVED
-from polymm.domain.market import Market
-from polymm.domain.order import Action, Reply
-from polymm.domain.tape import Tape
-from polymm.engine.events import NEVER_NS, BookChanged, Closing, Event, Timer
+from polymm.engine.events import NEVER_NS, BookChanged, Closing, Timer
 from polymm.engine.maker import Maker
-from polymm.engine.settings import MakerSettings
 from polymm.errors import LedgerError
-from polymm.exchange.tape import MERGE_DELAY_NS, Account, FillForm, Latency, TapeVenue
+from polymm.exchange.accounts import Account
+from polymm.exchange.tape import Latency
 from polymm.research.records import MarketRun, OrderTotals
+from polymm.research.run_settings import raised
 from polymm.research.tape_money import check_money, marked_e6, pnl_of_fills_e6
-from polymm.research.tape_recorder import GAP_NS, Recorder, TapeStanding
-from polymm.strategy.base import BaseParameters, raise_order_size
-
-PROGRESS_STEPS = 256
+from polymm.research.tape_recorder import GAP_NS, NS, Recorder
+from tests.oracle.tape_venue import TapeVenue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
-    """What is run on each tape.
+def run_tape(tape, settings, *, queue="risk_averse", latency=None, fill_form="none"):
+    """Run a maker on one tape; as `polymm.research.tape_run.run_tape`."""
+    latency = latency or Latency()
+    run = MarketRun(
+        market=tape.market,
+        source=tape.source,
+        status="unsettled",
+        fill_form="trades" if tape.has_trades else fill_form,
+        defects=dict(tape.defects),
+    )
+    tape = replace(tape, frames=list(tape.frames))
+    frames = received(tape, latency)
+    gaps = gaps_n(tape)
+    if gaps:
+        run.defects[f"gaps_over_{GAP_NS // NS}_s"] = gaps
+    run.exclusion = _exclusion(tape.market, frames)
+    if run.exclusion:
+        run.status = "excluded"
+        run.cash_start_e6 = run.cash_end_e6 = settings.cash_e6
+        return run
+    loop = TapeLoop(tape, run, frames, settings, queue, latency)
+    loop.run()
+    loop.settle()
+    return run
 
-    Args:
-        parameters: Of the strategy; an order size below a market's minimum is raised to it.
-        maker: Of the cycle.
-        quoter: A compiled user quoter or its address; 0 for the base strategy.
-        cash_e6: Cash at the start of each market, 1e-6 dollars.
-        merge_delay_ns: From a merge's arrival to its dollars.
-        close_margin_ns: How long before the end everything is pulled; 0 quotes to the end, where
-            what rests expires.
-    """
 
-    parameters: BaseParameters = field(default_factory=BaseParameters)
-    maker: MakerSettings = field(default_factory=MakerSettings)
-    quoter: SupportsIndex = 0
-    cash_e6: int = 1_000_000_000
-    merge_delay_ns: int = MERGE_DELAY_NS
-    close_margin_ns: int = 0
+def _exclusion(market, frames):
+    """Why a market is not run, "" where it is."""
+    if market.fees.exponent != 1:
+        return "fees_unknown"
+    known = any(market.start_ns <= ns < market.end_ns for ns, _ in frames)
+    return "" if known else "outside_window"
 
 
-def received(tape: Tape, latency: Latency) -> list[tuple[int, bytes]]:
+def received(tape, latency):
     """Frames in order of our receipt, those without a usable time after the feed's latency."""
     feed_ns = latency.feed_ns
     frames = [(recv_ns or exch_ns + feed_ns, frame) for exch_ns, recv_ns, frame in tape.frames]
@@ -57,7 +65,7 @@ def received(tape: Tape, latency: Latency) -> list[tuple[int, bytes]]:
     return frames
 
 
-def gaps_n(tape: Tape) -> int:
+def gaps_n(tape):
     """Count the silences inside the window, its ends included."""
     last_ns = tape.market.start_ns
     gaps = 0
@@ -69,22 +77,33 @@ def gaps_n(tape: Tape) -> int:
     return gaps + (tape.market.end_ns - last_ns > GAP_NS)
 
 
-# Cached, so that each raise is warned of once a run and not once a market.
-raised = cache(raise_order_size)
+class TapeStanding:
+    """What stands at the venue of a tape."""
+
+    __slots__ = ("_venue",)
+
+    def __init__(self, venue: "TapeVenue"):
+        self._venue = venue
+
+    @property
+    def shares_e6(self):
+        """Up and Down held, 1e-6 shares."""
+        up_e6, down_e6 = self._venue.account.shares_e6
+        return up_e6, down_e6
+
+    def best(self, side):
+        """Price and open size of our best level of a side, Up terms; (0, 0) where none rests."""
+        orders = self._venue.resting(side)
+        if not orders:
+            return 0, 0
+        price_e4 = orders[0].price_e4
+        return price_e4, sum(order.open_e6 for order in orders if order.price_e4 == price_e4)
 
 
 class TapeLoop:
     """One market's run. Ties of our own time: replies, then frames, then timers."""
 
-    def __init__(
-        self,
-        tape: Tape,
-        run: MarketRun,
-        frames: Sequence[tuple[int, bytes]],
-        settings: RunSettings,
-        queue: str,
-        latency: Latency,
-    ) -> None:
+    def __init__(self, tape, run, frames, settings, queue, latency):
         market = tape.market
         self.tape, self.run_record, self.frames, self.market = tape, run, frames, market
         self.close_ns = market.end_ns - settings.close_margin_ns
@@ -96,20 +115,11 @@ class TapeLoop:
         self.decoder.attach(slot, lane)
         self.maker = Maker(market, book, lane, settings.maker)
         self.venue = self._make_venue(tape, run, settings, parameters, queue, latency)
-        self.replies: list[tuple[int, int, Reply]] = []
+        self.replies = []
         self.reply_numbers = count()
-        self.now_ns = 0
 
-    def _make_venue(
-        self,
-        tape: Tape,
-        run: MarketRun,
-        settings: RunSettings,
-        parameters: BaseParameters,
-        queue: str,
-        latency: Latency,
-    ) -> TapeVenue:
-        form: FillForm = "trades"
+    def _make_venue(self, tape, run, settings, parameters, queue, latency):
+        form = "trades"
         if run.fill_form != "trades":
             form = "through" if run.fill_form == "through" else "none"
         run.cash_start_e6 = settings.cash_e6
@@ -128,17 +138,12 @@ class TapeLoop:
         venue.observe(self.recorder)
         return venue
 
-    def run(
-        self,
-        progress: Callable[[float, TapeVenue, MarketRun], None] | None,
-        stop: Callable[[], bool] | None,
-    ) -> bool:
-        """Let time pass to the market's end; True where ``stop`` ended it before."""
+    def run(self):
+        """Let time pass to the market's end."""
         start_ns, end_ns = self.market.start_ns, self.market.end_ns
-        length_ns = end_ns - start_ns
         feed, advance = self.decoder.feed, self.venue.advance
         frames, frames_n, replies = self.frames, len(self.frames), self.replies
-        i = steps = 0
+        i = 0
         timer_ns = start_ns
         close_ns = self.close_ns
         while True:
@@ -157,17 +162,10 @@ class TapeLoop:
                 continue
             if is_closing:
                 if close_ns >= end_ns:
-                    return False
+                    return
                 self._step(close_ns, Closing())
                 timer_ns, close_ns = self.maker.next_timer_ns, end_ns
                 continue
-            steps += 1
-            if not steps % PROGRESS_STEPS:
-                self.now_ns = now_ns
-                if progress is not None:
-                    progress((now_ns - start_ns) / length_ns, self.venue, self.run_record)
-                if stop is not None and stop():
-                    return True
             if is_reply:
                 self._step(now_ns, heappop(replies)[2])
             elif is_timer:
@@ -183,13 +181,11 @@ class TapeLoop:
             if timer_ns <= now_ns:
                 timer_ns = now_ns + 1
 
-    def settle(self, *, stopped: bool) -> None:
+    def settle(self):
         """Bring every order to its end, pay out or mark, and check that all adds up."""
-        end_ns = self.now_ns if stopped else self.market.end_ns
+        end_ns = self.market.end_ns
         if not self.venue.is_closed:
             self.venue.close(end_ns)
-        if stopped:
-            self._step(end_ns, Closing())
         # What is on its way arrives, in order of time, and so do the answers to it.
         while True:
             if news := self.venue.drain(self.replies[0][0] if self.replies else NEVER_NS - 1):
@@ -200,25 +196,24 @@ class TapeLoop:
             else:
                 break
         self.recorder.finish(end_ns)
-        self._write_outcome(stopped=stopped)
+        self._write_outcome()
         self._write_orders()
-        check_money(self.run_record, self.venue.account)
+        self.venue.account.audit()
+        check_money(self.run_record)
 
-    def _take(self, news: Iterable[tuple[int, Reply]]) -> None:
+    def _take(self, news):
         for at_ns, reply in news:
             heappush(self.replies, (at_ns, next(self.reply_numbers), reply))
 
-    def _step(self, now_ns: int, event: Event) -> None:
-        actions: Sequence[Action] = self.maker.step(now_ns, event)
+    def _step(self, now_ns, event):
+        actions = self.maker.step(now_ns, event)
         for action in actions:
             self.venue.send(now_ns, action)
         self.recorder.explain(now_ns, self.maker.no_quote_reasons)
 
-    def _write_outcome(self, *, stopped: bool) -> None:
+    def _write_outcome(self):
         run, account = self.run_record, self.venue.account
-        if stopped:
-            run.exclusion = "stopped"
-        elif self.tape.outcome is None:
+        if self.tape.outcome is None:
             run.exclusion = "no_outcome"
         else:
             run.status = "settled"
@@ -237,7 +232,7 @@ class TapeLoop:
         run.rebate_e6 = sum(fill.counter_fee_e6 for fill in fills) * rate // 1_000_000
         run.venue_trades_e6 = self.venue.traded_e6
 
-    def _write_orders(self) -> None:
+    def _write_orders(self):
         run, venue = self.run_record, self.venue
         run.orders = totals = OrderTotals()
         for order in venue.orders.values():
@@ -269,7 +264,7 @@ class TapeLoop:
         run.defects |= {name: n for name, n in noted.items() if n}
 
 
-def _lane(book: Book, parameters: BaseParameters, market: Market, quoter: SupportsIndex) -> Lane:
+def _lane(book, parameters, market, quoter):
     return Lane(
         book,
         parameters,
