@@ -35,9 +35,9 @@ from benches.backtest.venue_rules import (
 from polymm._core.backtest import Backtest
 from polymm._core.layout import ASK, BID, DOWN, PRICE_SCALE, ROW_ASK, ROW_CHANGE
 from polymm.domain.order import Side
-from polymm.exchange.tape_orders import Latency
+from polymm.exchange.tape import Latency
 from polymm.research.backtest import add_tape, sound_rows
-from polymm.research.tape_loop import RunSettings
+from polymm.research.run_settings import RunSettings
 from polymm.research.tape_pack import PackedTape
 
 _PLACE, _CANCEL = 0, 1

@@ -8,9 +8,9 @@ from benches.backtest.feed import FEED_NS, HALF, ORDER_NS, SIZE_E6, TICK_E4
 from polymm._core.backtest import Backtest
 from polymm._core.tape_rows import TapeRows
 from polymm.engine.settings import MakerSettings
-from polymm.exchange.tape_orders import Latency
+from polymm.exchange.tape import Latency
 from polymm.research.backtest import add_tape
-from polymm.research.tape_loop import RunSettings
+from polymm.research.run_settings import RunSettings
 from polymm.research.tape_pack import PackedTape
 from polymm.strategy.base import BaseParameters
 
