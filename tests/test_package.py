@@ -1,6 +1,7 @@
 """The package as its users meet it: what an import loads, what a start costs, what is packed."""
 
 import ast
+import fcntl
 import importlib
 import os
 import resource
@@ -10,7 +11,8 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -150,12 +152,24 @@ def test_help_starts_about_as_soon_as_a_bare_typer_program(tmp_path: Path) -> No
     assert ours <= 1.3 * bare
 
 
+@contextmanager
+def packing(folder: Path) -> Iterator[None]:
+    """Keep other processes away: one packs, the others take what is there."""
+    with open(folder / "packing.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sdist")
-    # The egg-info beside the package would add what an earlier build had seen.
-    info = ["egg_info", "--egg-base", str(folder)]
-    run(sys.executable, "setup.py", "-q", *info, "sdist", "--dist-dir", str(folder), cwd=ROOT)
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "packed"
+    folder.mkdir(exist_ok=True)
+    with packing(folder):
+        if not [*folder.glob("polymm-*.tar.gz")]:
+            # The egg-info beside the package would add what an earlier build had seen.
+            words = ["egg_info", "--egg-base", str(folder), "sdist", "--dist-dir", str(folder)]
+            run(sys.executable, "setup.py", "-q", *words, cwd=ROOT)
     return next(folder.glob("polymm-*.tar.gz"))
 
 
@@ -163,9 +177,11 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wheel(sdist: Path) -> Path:
     """A wheel of the sdist; unoptimised, for it is the packing that is tested."""
     folder = sdist.parent
-    isolation = ["--no-deps", "--no-index", "--no-build-isolation"]
-    pip = [sys.executable, "-m", "pip", "wheel", "-q", *isolation, "-w", str(folder), str(sdist)]
-    run(*pip, environment={"POLYMM_DEBUG": "1"})
+    with packing(folder):
+        if not [*folder.glob("polymm-*.whl")]:
+            isolation = ["--no-deps", "--no-index", "--no-build-isolation"]
+            pip = [sys.executable, "-m", "pip", "wheel", "-q", *isolation, "-w", str(folder)]
+            run(*pip, str(sdist), environment={"POLYMM_DEBUG": "1"})
     return next(folder.glob("polymm-*.whl"))
 
 
