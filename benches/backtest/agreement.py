@@ -276,7 +276,7 @@ def text(title: str, found: Agreement, start_ns: int, lines_n: int) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Compare and print; the exit code is 1 where a difference has no reason."""
     parser = argparse.ArgumentParser(prog="benches.backtest.agreement", description=__doc__)
-    parser.add_argument("--steps", type=int, default=40_000, help="of the coinciding feed")
+    parser.add_argument("--steps", type=int, default=100_000, help="of the coinciding feed")
     parser.add_argument("--events", type=int, default=50_000, help="of the ordinary feed")
     parser.add_argument("--seed", type=int, default=1, help="of both")
     parser.add_argument("--lines", type=int, default=20, help="differing orders to print")

@@ -87,22 +87,19 @@ class CoincidingFeed:
         if tick == self._best(1 - side):
             return
         beyond = tick + towards
-        if beyond == self._best(1 - side):
-            if not self._may_trade(1 - side, beyond):
-                return
-            self._trade(1 - side, beyond, self.random.randint(1, self.lots[1 - side][beyond]))
-        else:
-            self._trade(1 - side, beyond, self.random.randint(1, 5))
+        if not self._may_trade(1 - side, beyond):
+            return
+        self._trade(1 - side, beyond, self.random.randint(1, self.lots[1 - side].get(beyond, 5)))
         self._set(side, tick, self.random.randint(1, 40))
 
     def _resize(self, side: int) -> None:
-        """Let a level grow, or one far from the touch shrink."""
+        """Let a level grow, or one behind the touch shrink."""
         depth = self.random.randint(0, LEVELS)
         tick = self._best(side) + (-depth if side == BID else depth)
         if not 1 <= tick <= 999:
             return
         shown = self.lots[side].get(tick, 0)
-        if depth > 2 and shown and self.random.random() < 0.3:
+        if depth and shown and self.random.random() < 0.15:
             self.dropped_ns[side, tick] = self.now_ns
             self._set(side, tick, self.random.randint(0, shown - 1))
         else:
