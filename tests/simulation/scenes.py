@@ -144,7 +144,7 @@ class Moment:
                 closed_by={},
                 limits=LIMITS,
                 may_quote=lambda market: True,
-                is_reduce_only=lambda market: False,
+                watch=SimpleNamespace(losses=SimpleNamespace(reached=set())),
             ),
             seats={MARKET_ID: seat},
         )

@@ -234,6 +234,18 @@ def test_l2_fires_when_nothing_rests_long_after_the_last_fault(moment):
     fires("L2", moment.tick)
 
 
+def test_l2_excuses_whoever_only_reduces_for_losses_and_for_nothing_else(moment):
+    moment.engine.gate.is_reduce_only = lambda market: True
+    moment.engine.gate.watch.losses.reached.add("loss")
+    moment.checker.healed(moment.now_ns)
+    moment.wait(59_000)
+    moment.tick()
+    moment.engine.gate.watch.losses.reached.clear()
+    moment.checker.timing.quoted_ns = -1
+    moment.wait(100)
+    fires("L2", moment.tick)
+
+
 def test_l2_grants_a_minute_after_a_restart_of_the_venue(moment):
     moment.wait(40_000)
     moment.senses.restarting_ns = moment.now_ns

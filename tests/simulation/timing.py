@@ -188,7 +188,8 @@ class Timing:
         """
         if self._healed_ns is None or told.ended[0]:
             return
-        is_limited = engine.gate.is_reduce_only("")
+        # Whoever only reduces for another reason, such as cash that seems to lack, is not excused.
+        is_limited = bool(engine.gate.watch.losses.reached)
         markets = [market for market, seat in engine.seats.items() if seat.is_open]
         if is_limited or any(m in corrected or _wants_nothing(engine, m) for m in markets):
             self.quoted_ns = now_ns
