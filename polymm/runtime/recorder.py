@@ -244,6 +244,10 @@ class TappedSocket:
         recorder._sockets[number] = facts
         recorder.note("socket", **facts)
 
+    def dropped(self, market: str) -> None:
+        """Note that a market's book was asked for again, which no frame says."""
+        self._recorder.note("book_dropped", socket=self._number, market=market)
+
     def ended(self, reason: str) -> None:
         """Note its end."""
         if self._recorder._sockets.pop(self._number, None) is not None:

@@ -13,7 +13,6 @@ from functools import cache
 from polymm.domain.market import NS, Market
 from polymm.domain.order import Token
 from polymm.engine.actions import Alarm, Finished
-from polymm.engine.engine import EngineSettings
 from polymm.engine.phases import STOPPING
 from polymm.engine.refusals import HALTS
 from polymm.errors import InputError
@@ -113,12 +112,7 @@ class Session:
         self._reads = reads
         self.account = AccountSession(
             AccountSettings(
-                engine=EngineSettings(
-                    limits=settings.limits,
-                    close_margin_ns=settings.close_margin_ns,
-                    maker=settings.maker,
-                    reconcile=settings.reconcile,
-                ),
+                engine=settings.engine,
                 journal=settings.journal,
                 source=settings.source,
                 digest=settings.digest,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from polymm._core.stages import Stages
 from polymm.domain.market import NS, Market
+from polymm.engine.engine import EngineSettings
 from polymm.engine.limits import RiskLimits
 from polymm.engine.proving import ReconcileSettings
 from polymm.engine.settings import MakerSettings
@@ -50,6 +51,16 @@ class SessionSettings:
     journal: JournalSettings
     digest: str = ""
     quoter_address: int = 0
+
+    @property
+    def engine(self) -> EngineSettings:
+        """What the engine goes by."""
+        return EngineSettings(
+            limits=self.limits,
+            close_margin_ns=self.close_margin_ns,
+            maker=self.maker,
+            reconcile=self.reconcile,
+        )
 
 
 @dataclass(slots=True, kw_only=True)

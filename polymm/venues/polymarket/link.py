@@ -38,6 +38,10 @@ class TappedSocket(Protocol):
         """Know that the socket is open."""
         ...
 
+    def dropped(self, market: str) -> None:
+        """Know that a market's book on it is believed no more, and was asked for again."""
+        ...
+
     def ended(self, reason: str) -> None:
         """Know why it ended."""
         ...
@@ -140,6 +144,11 @@ class Link:
     def send(self, text: bytes) -> bool:
         """Send a text; False when it was not written."""
         return self._socket is not None and self._socket.send_text(text)
+
+    def drop(self, market: str) -> None:
+        """Say to whoever stands before the socket that a market's book is asked for again."""
+        if self._tapped is not None:
+            self._tapped.dropped(market)
 
     def ping(self, now_ns: int) -> None:
         """Ping at once, whatever the interval."""

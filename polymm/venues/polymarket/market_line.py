@@ -152,6 +152,7 @@ class MarketLine:
     def redrive(self, view: View, now_ns: int) -> None:
         """Ask for a market's first book again: a new epoch in the order of this connection."""
         was_led = view.market.leader is view
+        self.link.drop(view.market.market.condition_id)
         view.forget(now_ns)
         view.redrives += 1
         view.redriven_ns = now_ns
