@@ -142,6 +142,9 @@ class VenueSection(Section):
     reply_latency_ms: Micro = number(
         50.0, "ms", 0.0, 60_000.0, "An answer's or a fill's way to us."
     )
+    delays: str = choice(
+        "", "File of measured delays to draw from, of polymm replay --calibrate; none if empty."
+    )
     latency_factor: float = number(
         1.0, "factor", 0.0, 100.0, "Stretches every latency; 2 is the stress run."
     )

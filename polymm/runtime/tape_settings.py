@@ -1,6 +1,9 @@
 """Configured values as runs in virtual time take them."""
 
+from pathlib import Path
+
 from polymm.exchange.tape import Latency
+from polymm.research.calibration import read_delays
 from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import Config
 from polymm.runtime.settings import base_parameters, maker_settings, to_e6, to_ns
@@ -18,13 +21,21 @@ def run_settings(config: Config) -> RunSettings:
 
 
 def latency(config: Config) -> Latency:
-    """What lies between us and the venue."""
+    """What lies between us and the venue.
+
+    Raises:
+        InputError: Measured delays cannot be read.
+    """
     venue = config.venue
+    measured = read_delays(Path(venue.delays)) if venue.delays else {}
+    # Rows that were received have their own; of others the order must not depend on a draw.
+    measured.pop("feed", None)
     return Latency(
         feed_ns=to_ns(venue.feed_latency_ms),
         order_ns=to_ns(venue.order_latency_ms),
         cancel_ns=to_ns(venue.cancel_latency_ms),
         reply_ns=to_ns(venue.reply_latency_ms),
+        measured=measured,
     ).scaled(venue.latency_factor)
 
 

@@ -1,0 +1,107 @@
+"""A recorded run's fills against those of the simulated venue, before and after its calibration."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from polymm.errors import InputError
+from polymm.research.calibration import (
+    Calibration,
+    calibrate,
+    feed_delays,
+    recorded_delays,
+    split,
+)
+from polymm.research.own_fills import FillComparison, OwnTape, compare_fills, own_tape
+from polymm.research.own_orders import Delays, OwnOrder
+from polymm.research.recording_own import open_recorded
+from polymm.research.run_recording import RunRecording
+from polymm.research.tape_pack import PackedTape, pack
+from polymm.runtime.config import Config
+from polymm.runtime.own_orders import own_orders
+from polymm.runtime.tape_settings import latency, queues
+
+NO_ORDERS: Final = "expected a run that sent orders, found none"
+
+
+@dataclass(frozen=True, slots=True)
+class FillReport:
+    """How far simulated fills are from a run's own.
+
+    Args:
+        whole: Of all windows, with the venue model that is configured.
+        calibration: Fitted on every other window; None where there are fewer than two.
+        before, after: On the windows that it was not fitted on, without and with it.
+        unknown_rests: Orders of which the venue never said that they rested.
+        short: Displayed sizes below what we believed to have there.
+        why: Why there is no calibration, "" where there is.
+    """
+
+    whole: FillComparison
+    calibration: Calibration | None
+    before: FillComparison | None
+    after: FillComparison | None
+    unknown_rests: int
+    short: int
+    why: str = ""
+
+
+def replay_fills(run: RunRecording, config: Config) -> FillReport:
+    """Put a run's own orders to the simulated venue over the tape of the run.
+
+    Args:
+        config: Of the venue model.
+
+    Raises:
+        RecordingError: The recording cannot be read.
+        InputError: The run sent no orders, or measured delays cannot be read.
+    """
+    orders = own_orders(run)
+    by_market: dict[str, list[OwnOrder]] = {}
+    for order in orders:
+        by_market.setdefault(order.market, []).append(order)
+    if not orders:
+        raise InputError(f"{run.path}: {NO_ORDERS}")
+    packed, tapes = _tapes(run, by_market)
+    recorded = recorded_delays(orders)
+    configured = latency(config)
+    delays = Delays(order_ns=configured.of("order"), cancel_ns=configured.of("cancel"))
+    models = queues(config)
+    whole = compare_fills(tapes, models, delays, recorded)
+    unknown = sum(not (one.rested_ns or one.reason) for one in orders)
+    short = sum(tape.short_n for tape in tapes)
+    try:
+        fitted, shown = split(tapes)
+    except InputError as error:
+        return FillReport(whole, None, None, None, unknown, short, str(error))
+    names = {tape.market.condition_id for tape in fitted}
+    found = calibrate(
+        fitted, feed_delays([one for one in packed if one.market.condition_id in names])
+    )
+    after = Delays(
+        order_ns=found.delays.get("order", recorded.order_ns),
+        cancel_ns=found.delays.get("cancel", recorded.cancel_ns),
+    )
+    return FillReport(
+        whole=whole,
+        calibration=found,
+        before=compare_fills(shown, models, delays, recorded),
+        after=compare_fills(shown, _first(found.queue, models), after, recorded),
+        unknown_rests=unknown,
+        short=short,
+    )
+
+
+def _first(queue: str, queues: tuple[str, ...]) -> tuple[str, ...]:
+    return queue, *(one for one in queues if one != queue)
+
+
+def _tapes(
+    run: RunRecording, by_market: dict[str, list[OwnOrder]]
+) -> tuple[list[PackedTape], list[OwnTape]]:
+    packed = [
+        pack(tape)
+        for tape in open_recorded(run.path)
+        if tape.market.condition_id in by_market and len(tape.frames)
+    ]
+    packed.sort(key=lambda tape: (tape.market.start_ns, tape.market.slug))
+    return packed, [own_tape(tape, by_market[tape.market.condition_id]) for tape in packed]
