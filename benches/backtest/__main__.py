@@ -309,7 +309,7 @@ def measure_first(
             text="E first result of a cold process over hftbacktest",
             value=over(samples, cold.PEER, cold.POLYMM),
             floor=10,
-            aim=10,
+            aim=20,
         )
     )
 
