@@ -44,7 +44,7 @@ class Reconciler:
         actions: To be drained.
         next_timer_ns: When to tick at the latest.
         step: What a recovery waits for, for displays.
-        ready_ns: When the last recovery ended, -1 before.
+        ready_ns: When the last recovery ended, -1 before; ``started_ns`` the first one.
         recoveries: How many were begun.
     """
 
@@ -58,7 +58,7 @@ class Reconciler:
         self.settings = settings
         self.actions: list[Action] = []
         self.step = Step.IDLE
-        self.ready_ns = -1
+        self.ready_ns = self.started_ns = -1
         self.recoveries = 0
         self._orders = orders
         self._fills = fills
@@ -257,6 +257,8 @@ class Reconciler:
     def _become_ready(self, now_ns: int) -> None:
         self._recovery.end()
         self.ready_ns = now_ns
+        if self.phase is Phase.STARTING:
+            self.started_ns = now_ns
         self.phase = Phase.READY
         self.step = Step.IDLE
         self._alarmed.discard("start_slow")
@@ -296,7 +298,7 @@ class Reconciler:
         survivors = self._recovery.take_list(now_ns, event, strangers)
         # What nobody knows may be of a run whose journal is lost: a start cancels it first.
         foreign = survivors if self.phase is Phase.STARTING else strangers
-        if foreign and event.began_ns >= self.ready_ns:
+        if foreign and event.began_ns >= self.started_ns:
             self._foreign(now_ns, foreign[0])
 
     def _foreign(self, now_ns: int, order: str) -> None:

@@ -142,6 +142,15 @@ def test_a_list_that_began_before_ready_shows_no_foreign_order() -> None:
     assert "halted" in scene.gate.closed_by
 
 
+def test_a_list_that_began_in_a_later_recovery_shows_a_foreign_order() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.reconciler.resync(scene.now_ns, "user channel")
+    assert scene.run_until(lambda: scene.phase is Phase.READY, 60) < 60
+    scene.tell(listed(scene, scene.reconciler.ready_ns - 1, "0xforeign"))
+    assert "halted" in scene.gate.closed_by
+
+
 def test_an_order_of_a_forgotten_market_is_not_foreign() -> None:
     scene = Scene()
     scene.start_ready()
