@@ -33,7 +33,10 @@ cdef struct BookState:
 cdef inline void set_level(Grid* grid, int price_e4, int64_t size_e6) noexcept nogil:
     cdef int word = price_e4 >> 6
     cdef uint64_t bit = (<uint64_t>1) << (price_e4 & 63)
+    cdef bint was_empty = grid.size_e6[price_e4] == 0
     grid.size_e6[price_e4] = size_e6
+    if was_empty == (size_e6 == 0):
+        return
     if size_e6:
         grid.bits[word] |= bit
         grid.summary[word >> 6] |= (<uint64_t>1) << (word & 63)

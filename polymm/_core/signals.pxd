@@ -17,11 +17,12 @@ cdef struct SideDepth:
     int64_t second_e6
     int64_t depth_e6
     int64_t n                    # filtered levels read
+    int64_t reach_e4             # the last level looked at; the empty side's where all were
 
 
 cdef inline SideDepth unread(int64_t empty_e4) noexcept nogil:
     cdef SideDepth side
-    side.touch_e4 = side.best_e4 = side.second_e4 = empty_e4
+    side.touch_e4 = side.best_e4 = side.second_e4 = side.reach_e4 = empty_e4
     side.best_e6 = side.second_e6 = side.depth_e6 = side.n = 0
     return side
 
@@ -65,6 +66,7 @@ cdef inline SideDepth read_bids(
                     side.touch_e4 = price_e4
                 take_level(&side, price_e4, grid.size_e6[price_e4], min_size_e6, lookback)
                 if side.n == n_enough:
+                    side.reach_e4 = price_e4
                     return side
     return side
 
@@ -89,6 +91,7 @@ cdef inline SideDepth read_asks(
                     side.touch_e4 = price_e4
                 take_level(&side, price_e4, grid.size_e6[price_e4], min_size_e6, lookback)
                 if side.n == n_enough:
+                    side.reach_e4 = price_e4
                     return side
     return side
 
@@ -124,17 +127,28 @@ cdef inline void conclude(
         state.mid = <double>(bids.best_e4 + asks.best_e4) / 20000.0
 
 
+cdef inline void analyze_reach(
+    const BookState* book, int64_t min_size_e6, int64_t lookback, State* state,
+    int64_t* bid_reach_e4, int64_t* ask_reach_e4,
+) noexcept nogil:
+    """Fill the signals of `state` from a book; NO_BOOK before its first snapshot.
+
+    Changes of levels worse than the reach leave all of it as it is.
+    """
+    cdef SideDepth bids = unread(0)
+    cdef SideDepth asks = unread(GRID - 1)
+    if book.has_epoch:
+        bids = read_bids(&book.side[BID], min_size_e6, lookback)
+        asks = read_asks(&book.side[ASK], min_size_e6, lookback)
+    conclude(&bids, &asks, state)
+    if not book.has_epoch:
+        state.reasons = NO_BOOK
+    bid_reach_e4[0] = bids.reach_e4
+    ask_reach_e4[0] = asks.reach_e4
+
+
 cdef inline void analyze(
     const BookState* book, int64_t min_size_e6, int64_t lookback, State* state
 ) noexcept nogil:
-    """Fill the signals of `state` from a book; NO_BOOK before its first snapshot."""
-    cdef SideDepth bids, asks
-    if not book.has_epoch:
-        bids = unread(0)
-        asks = unread(GRID - 1)
-        conclude(&bids, &asks, state)
-        state.reasons = NO_BOOK
-        return
-    bids = read_bids(&book.side[BID], min_size_e6, lookback)
-    asks = read_asks(&book.side[ASK], min_size_e6, lookback)
-    conclude(&bids, &asks, state)
+    cdef int64_t bid_reach_e4, ask_reach_e4
+    analyze_reach(book, min_size_e6, lookback, state, &bid_reach_e4, &ask_reach_e4)

@@ -5,15 +5,14 @@ from libc.stdlib cimport calloc, free
 from polymm._core.book cimport BookState
 from polymm._core.lane cimport open_lane
 from polymm._core.sim_ledger cimport adds_up
-from polymm._core.sim_loop cimport (
-    is_done, next_local_ns, next_venue_ns, run_local, run_venue, seek_local, seek_venue,
-)
+from polymm._core.sim_loop cimport next_local_ns, next_venue_ns, seek_local, seek_venue
 from polymm._core.sim_notes cimport finish_notes, join_whys
 from polymm._core.sim_orders cimport forget_ended
 from polymm._core.sim_state cimport (
     FAULT_LEDGER, FAULT_MEMORY, NEVER, Sim, VENUE_ORDERS_MAX, VenueOrder,
 )
 from polymm._core.sim_stores cimport clear_store
+from polymm._core.sim_strides cimport is_done, run_alone, run_local, run_venue
 
 
 cdef inline bint wake(Sim* sim) noexcept nogil:
@@ -188,6 +187,9 @@ cdef inline bint run_group(Group* group, int64_t until_ns) noexcept nogil:
                 continue
         if next_ns > cap_ns:
             return True
+        if group.awake_n == 1:
+            run_alone(group.awake[0], cap_ns)
+            continue
         local_ns = NEVER
         for i in range(group.awake_n):
             local_ns = min(local_ns, next_local_ns(group.awake[i]))

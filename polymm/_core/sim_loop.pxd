@@ -18,9 +18,9 @@ from polymm._core.layout cimport (
 from polymm._core.sim_maker cimport (
     is_deaf, next_timer_ns, step_book, step_closing, step_reply, step_timer,
 )
-from polymm._core.sim_notes cimport note_book
+from polymm._core.sim_notes cimport is_near, note_book
 from polymm._core.sim_state cimport (
-    Arrival, FORM_THROUGH, FORM_TRADES, NEVER, Reply, Sim,
+    Arrival, FORM_THROUGH, FORM_TRADES, Maker, NEVER, Reply, Sim,
 )
 from polymm._core.sim_stores cimport draw_ns, drop_first, next_arrival_ns, next_reply_ns
 from polymm._core.sim_venue cimport (
@@ -113,6 +113,44 @@ cdef inline bint is_ours(const Sim* sim, int side, int price_e4) noexcept nogil:
     return False
 
 
+cdef inline bint is_plain(const TapeRow* row) noexcept nogil:
+    """Whether a frame is what most are: one change of a level."""
+    return row.kind == ROW_CHANGE and (
+        row.flags & (ROW_FRAME_END | ROW_STAMPED) == ROW_FRAME_END
+    )
+
+
+cdef inline void let_fill(Sim* sim, int64_t now_ns, bint is_at_ours) noexcept nogil:
+    """Let our resting orders see a book that has changed."""
+    if sim.venue.is_closed or not sim.venue.book.has_epoch:
+        return
+    if sim.venue.form == FORM_TRADES:
+        if is_at_ours:
+            take_sizes(sim, now_ns)
+    elif sim.venue.form == FORM_THROUGH:
+        take_touch(sim, now_ns)
+
+
+cdef inline void venue_change(Sim* sim, const TapeRow* row) noexcept nogil:
+    """Let the venue's next frame happen, one that changes a level and no more."""
+    cdef BookState* book = sim.venue.book
+    cdef int64_t now_ns = sim.venue_ns
+    cdef int64_t stamp = row.exch_ns // MS_NS
+    cdef int side = (row.flags & ROW_ASK) != 0
+    cdef int price_e4 = row.price_e4
+    cdef int64_t size_e6 = row.size_e6
+    cdef int done
+    sim.venue_row += 1
+    seek_venue(sim)
+    if not book.has_epoch:
+        return
+    done = change_level(book, newest_snapshot(book), stamp, side, price_e4, size_e6)
+    pass_stamp(book, stamp)
+    if done == CHANGED:
+        note_book(sim, now_ns, is_near(&sim.notes, side, price_e4, size_e6))
+        let_fill(sim, now_ns, is_ours(sim, side, price_e4))
+
+
 cdef inline void venue_frame(Sim* sim) noexcept nogil:
     """Let the venue's next frame happen."""
     cdef const TapeRow* first = &sim.rows[sim.venue_row]
@@ -120,19 +158,18 @@ cdef inline void venue_frame(Sim* sim) noexcept nogil:
     cdef int64_t now_ns = sim.venue_ns
     cdef int64_t stamped_ms = 0
     cdef int opening = 0, flags = 0, done, side
-    cdef bint is_near = False, is_at_ours = False
+    cdef bint near = False, is_at_ours = False
+    if is_plain(row):
+        venue_change(sim, row)
+        return
     while True:
         done = apply_row(sim.venue.book, row, &stamped_ms, &opening)
         if done & CHANGED:
-            flags |= CHANGED
             side = (row.flags & ROW_ASK) != 0
             if row.kind != ROW_CHANGE:
-                is_near = is_at_ours = True
+                near = is_at_ours = True
             else:
-                is_near = is_near or (
-                    row.price_e4 >= sim.notes.near_bid_e4 if side == BID
-                    else row.price_e4 <= sim.notes.near_ask_e4
-                )
+                near = near or is_near(&sim.notes, side, row.price_e4, row.size_e6)
                 is_at_ours = is_at_ours or is_ours(sim, side, row.price_e4)
         flags |= done
         if row.flags & ROW_FRAME_END:
@@ -141,17 +178,11 @@ cdef inline void venue_frame(Sim* sim) noexcept nogil:
     sim.venue_row = row - sim.rows + 1
     seek_venue(sim)
     if flags & CHANGED:
-        note_book(sim, now_ns, is_near)
-    if sim.venue.is_closed:
-        return
-    if flags & TRADE:
+        note_book(sim, now_ns, near)
+    if flags & TRADE and not sim.venue.is_closed:
         take_trades(sim, first, now_ns)
-    if flags & CHANGED and sim.venue.book.has_epoch:
-        if sim.venue.form == FORM_TRADES:
-            if is_at_ours:
-                take_sizes(sim, now_ns)
-        elif sim.venue.form == FORM_THROUGH:
-            take_touch(sim, now_ns)
+    if flags & CHANGED:
+        let_fill(sim, now_ns, is_at_ours)
 
 
 cdef inline int64_t next_venue_ns(const Sim* sim) noexcept nogil:
@@ -203,44 +234,89 @@ cdef inline void set_timer(Sim* sim, int64_t now_ns) noexcept nogil:
         sim.timer_ns = now_ns + 1
 
 
-cdef inline bint local_frame(Sim* sim) noexcept nogil:
-    """Read our next frame; whether the maker took a step."""
+cdef inline bint is_seen(const Sim* sim, int side, int price_e4) noexcept nogil:
+    """Whether the quote may follow from the level at this price."""
+    if side == BID:
+        return price_e4 >= sim.maker.lane.bid_reach_e4
+    return price_e4 <= sim.maker.lane.ask_reach_e4
+
+
+cdef inline int read_frame(Sim* sim) noexcept nogil:
+    """Let our book take in our next frame; flags CHANGED, TRADE, RESOLVED."""
     cdef const TapeRow* row = &sim.rows[sim.local_row]
-    cdef int64_t now_ns = sim.local_ns
-    cdef int64_t stamped_ms = 0
-    cdef int opening = 0, flags = 0, due
+    cdef int64_t stamped_ms = 0, stamp
+    cdef int opening = 0, flags = 0, done, side
+    if is_plain(row):
+        sim.local_row += 1
+        if not sim.book.has_epoch:
+            return 0
+        stamp = row.exch_ns // MS_NS
+        side = (row.flags & ROW_ASK) != 0
+        flags = change_level(
+            sim.book, newest_snapshot(sim.book), stamp, side, row.price_e4, row.size_e6
+        ) & CHANGED
+        pass_stamp(sim.book, stamp)
+        if flags and is_seen(sim, side, row.price_e4):
+            sim.maker.is_stale = True
+        return flags
     while True:
-        flags |= apply_row(sim.book, row, &stamped_ms, &opening)
+        done = apply_row(sim.book, row, &stamped_ms, &opening)
+        if done & CHANGED and (
+            row.kind != ROW_CHANGE or is_seen(sim, (row.flags & ROW_ASK) != 0, row.price_e4)
+        ):
+            sim.maker.is_stale = True
+        flags |= done
         if row.flags & ROW_FRAME_END:
             break
         row += 1
     sim.local_row = row - sim.rows + 1
+    # A thin book is quoted around the last trade.
+    if flags & TRADE and not sim.maker.lane.state.usable:
+        sim.maker.is_stale = True
+    return flags
+
+
+cdef inline bint asks_anew(Sim* sim, int64_t now_ns) noexcept nogil:
+    """Whether the book of this moment asks for other orders; then its quote was just formed.
+
+    The base strategy answers as it did before where nothing that it looks at has changed.
+    """
+    cdef Maker* maker = &sim.maker
+    cdef int due = requote_due(&maker.lane.working, &maker.lane.params, now_ns)
+    if due == DUE_ASK_QUOTE:
+        if not maker.is_stale and maker.lane.quoter == NULL:
+            return False
+        form_quote(&maker.lane, now_ns)
+        maker.is_stale = False
+        return quote_differs(&maker.lane)
+    if due == DUE_YES:
+        form_quote(&maker.lane, now_ns)
+        return True
+    return False
+
+
+cdef inline bint local_frame(Sim* sim) noexcept nogil:
+    """Read our next frame; whether the maker took a step."""
+    cdef int64_t now_ns = sim.local_ns
+    cdef int flags = read_frame(sim)
     seek_local(sim)
     # Before the window the book is kept and nothing is quoted.
     if not flags or now_ns < sim.start_ns:
         return False
-    if is_deaf(&sim.maker) or not flags & (CHANGED | TRADE):
-        # Such a step does nothing but set the timer, which stands right unless it is due now.
-        if sim.timer_ns > now_ns:
-            return False
-        form_quote(&sim.maker.lane, now_ns)
-        if flags & RESOLVED or asks_requote(&sim.maker.lane, now_ns):
+    if flags & (CHANGED | TRADE) and not is_deaf(&sim.maker):
+        if asks_anew(sim, now_ns):
+            step_book(sim, now_ns)
             set_timer(sim, now_ns)
-        return False
-    due = requote_due(&sim.maker.lane.working, &sim.maker.lane.params, now_ns)
-    if due == DUE_YES:
-        form_quote(&sim.maker.lane, now_ns)
-    elif due == DUE_ASK_QUOTE:
-        form_quote(&sim.maker.lane, now_ns)
-        if quote_differs(&sim.maker.lane):
-            due = DUE_YES
-    if due != DUE_YES:
+            return True
         if flags & RESOLVED and sim.timer_ns <= now_ns:
             set_timer(sim, now_ns)
         return False
-    step_book(sim, now_ns)
-    set_timer(sim, now_ns)
-    return True
+    # Such a step does nothing but set the timer, which stands right unless it is due now.
+    if sim.timer_ns <= now_ns:
+        form_quote(&sim.maker.lane, now_ns)
+        if flags & RESOLVED or asks_requote(&sim.maker.lane, now_ns):
+            set_timer(sim, now_ns)
+    return False
 
 
 cdef inline int64_t next_local_ns(const Sim* sim) noexcept nogil:
@@ -277,43 +353,3 @@ cdef inline void local_event(Sim* sim) noexcept nogil:
     else:
         step_timer(sim, at_ns)
         set_timer(sim, at_ns)
-
-
-# Strides
-
-
-cdef inline void run_venue(Sim* sim, int64_t until_ns) noexcept nogil:
-    """Let the venue's events up to and with a time happen, or up to one that we shall hear of."""
-    cdef int64_t frames_until_ns
-    cdef int64_t fills_n = sim.venue.trades_n
-    while True:
-        # Frames that come before the next arrival and the end.
-        frames_until_ns = min(next_arrival_ns(sim), until_ns)
-        if not sim.venue.is_closed:
-            frames_until_ns = min(frames_until_ns, sim.end_ns - 1)
-        while sim.venue_ns <= frames_until_ns and sim.venue.trades_n == fills_n:
-            venue_frame(sim)
-        if sim.venue.trades_n != fills_n or sim.fault or next_venue_ns(sim) > until_ns:
-            return
-        if sim.venue_ns > frames_until_ns:
-            venue_event(sim)
-            return
-
-
-cdef inline void run_local(Sim* sim, int64_t before_ns) noexcept nogil:
-    """Let our side's events before a time happen, up to one in which the maker took a step."""
-    cdef int64_t frames_before_ns = min(
-        min(sim.timer_ns + 1, sim.close_ns), min(next_reply_ns(sim), before_ns)
-    )
-    while sim.local_ns < frames_before_ns:
-        if local_frame(sim):
-            return
-    if next_local_ns(sim) < before_ns:
-        local_event(sim)
-
-
-cdef inline bint is_done(const Sim* sim) noexcept nogil:
-    return (
-        sim.is_over and sim.venue.is_closed and sim.arrivals_first == sim.arrivals.n
-        and sim.replies_first == sim.replies.n
-    )

@@ -160,7 +160,6 @@ cdef inline void offer_merge(Sim* sim, int64_t now_ns) noexcept nogil:
     if pairs_e6 > 0:
         maker.merging_e6 += pairs_e6
         maker.counts[COUNT_MERGE_SENT] += 1
-        sim.venue.merges_out += 1
         note_merge_sent(sim, now_ns, pairs_e6)
         push_arrival(
             sim, now_ns + draw_ns(&sim.order), now_ns, True, ARRIVE_MERGE, 0, pairs_e6
@@ -446,6 +445,7 @@ cdef inline void resume(Sim* sim, int64_t now_ns) noexcept nogil:
 cdef inline void rest(Sim* sim, int64_t now_ns) noexcept nogil:
     """End a step: let the lane know what works now, and say why not both sides do."""
     cdef Maker* maker = &sim.maker
+    maker.is_stale = True
     if tell_lane(maker):
         maker.reasons = 0
     else:

@@ -70,8 +70,8 @@ cdef struct ActionNote:
 cdef inline void open_notes(Sim* sim, int keep, int64_t min_size_e6) noexcept nogil:
     cdef Notes* notes = &sim.notes
     notes.fair = NAN
-    notes.near_ask_e4 = GRID - 1
-    notes.min_size_e6 = min_size_e6
+    notes.ask_e4 = notes.ask2_e4 = GRID - 1
+    notes.min_size_e6 = max(min_size_e6, 1)  # an empty level is none
     notes.since_ns = notes.joined_ns = sim.start_ns
     notes.is_short = notes.joined_short = True
     notes.told = notes.joined_why = <uint64_t>1 << WHY_STARTING
@@ -202,15 +202,15 @@ cdef inline void look_near(Sim* sim, int64_t now_ns) noexcept nogil:
     cdef SideDepth bids, asks
     cdef bint is_usable = False
     cdef double fair
-    notes.near_bid_e4 = 0
-    notes.near_ask_e4 = GRID - 1
+    notes.bid_e4 = notes.bid2_e4 = 0
+    notes.ask_e4 = notes.ask2_e4 = GRID - 1
     if sim.venue.book.has_epoch:
         bids = read_bids(&sim.venue.book.side[BID], notes.min_size_e6, 2)
         asks = read_asks(&sim.venue.book.side[ASK], notes.min_size_e6, 2)
-        if bids.n == 2:
-            notes.near_bid_e4 = bids.second_e4
-        if asks.n == 2:
-            notes.near_ask_e4 = asks.second_e4
+        notes.bid_e4 = bids.best_e4
+        notes.bid2_e4 = bids.second_e4
+        notes.ask_e4 = asks.best_e4
+        notes.ask2_e4 = asks.second_e4
         is_usable = bids.n == 2 and asks.n == 2 and bids.best_e4 < asks.best_e4
     if is_usable != notes.is_usable:
         pass_time(sim, now_ns)
@@ -222,12 +222,25 @@ cdef inline void look_near(Sim* sim, int64_t now_ns) noexcept nogil:
             note_mark(sim, now_ns)
 
 
-cdef inline void note_book(Sim* sim, int64_t now_ns, bint is_near) noexcept nogil:
-    """Take in that the venue's book changed; `is_near`: where f could see it."""
+cdef inline bint is_near(
+    const Notes* notes, int side, int64_t price_e4, int64_t size_e6
+) noexcept nogil:
+    """Whether a level's new size may give another f, or another answer whether to quote."""
+    if side == BID:
+        if price_e4 == notes.bid_e4 or price_e4 == notes.bid2_e4:
+            return size_e6 < notes.min_size_e6
+        return price_e4 > notes.bid2_e4 and size_e6 >= notes.min_size_e6
+    if price_e4 == notes.ask_e4 or price_e4 == notes.ask2_e4:
+        return size_e6 < notes.min_size_e6
+    return price_e4 < notes.ask2_e4 and size_e6 >= notes.min_size_e6
+
+
+cdef inline void note_book(Sim* sim, int64_t now_ns, bint near) noexcept nogil:
+    """Take in that the venue's book changed; `near`: where f could see it."""
     if now_ns > sim.notes.fresh_until_ns:
         pass_time(sim, now_ns)
     sim.notes.fresh_until_ns = now_ns + GAP_NS
-    if is_near:
+    if near:
         look_near(sim, now_ns)
 
 

@@ -17,6 +17,7 @@ cdef extern from *:
 cdef enum:
     VENUE_ORDERS_MAX = 64        # ours that the venue may still hear of
     LIVE_MAX = 32                # ours that may be live as far as the maker knows
+    SEEN_KEYS = 1024
     WHYS_MAX = 256               # different reasons not to quote
 
 # Which fills there are (docs/strategy.md 4.3).
@@ -213,7 +214,7 @@ cdef struct Venue:
     int model
     double model_n
     int is_closed
-    int merges_out               # sent or begun, and not over
+    int merges_out               # begun and not over
     int is_settling
     int64_t trades_n
     int64_t traded_e6
@@ -230,6 +231,7 @@ cdef struct Venue:
     Store beyond[2]
     Store seen
     Py_ssize_t seen_first
+    int seen_n[SEEN_KEYS]        # trades of the last second by key
 
 # What is told of a run, at venue time; see polymm.research.tape_recorder.
 cdef struct Notes:
@@ -237,8 +239,10 @@ cdef struct Notes:
     int is_usable
     int has_bid
     int has_ask
-    int64_t near_bid_e4          # changes of worse levels than these two leave f as it is
-    int64_t near_ask_e4
+    int64_t bid_e4               # the filtered touch and the level behind it
+    int64_t bid2_e4
+    int64_t ask_e4
+    int64_t ask2_e4
     int64_t min_size_e6
     int64_t fresh_until_ns
     int64_t since_ns
@@ -348,6 +352,7 @@ cdef struct Maker:
     int is_closing
     int has_cycled
     int looked_again
+    int is_stale                 # something that the quote follows from may be another
     int64_t last_ns
     int64_t price_x2_e4
     uint64_t why

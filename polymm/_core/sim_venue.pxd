@@ -105,6 +105,12 @@ cdef inline int64_t fill(
 # The tape's flow
 
 
+cdef inline int seen_key(int64_t stamp_ms, int64_t size_e6, int64_t token) noexcept nogil:
+    """A trade's place among the counts of trades seen."""
+    cdef uint64_t mixed = <uint64_t>(stamp_ms * 8191 + size_e6 + token)
+    return <int>(mixed * <uint64_t>0x9E3779B97F4A7C15 >> 54)
+
+
 cdef inline bint is_mirror(
     Sim* sim, int64_t now_ns, const TapeRow* row, int64_t stamp_ms
 ) noexcept nogil:
@@ -112,23 +118,31 @@ cdef inline bint is_mirror(
     cdef Venue* venue = &sim.venue
     cdef int64_t token = (row.flags & ROW_DOWN) != 0
     cdef int64_t taker_side = (row.flags & ROW_ASK) != 0
+    cdef int key = seen_key(stamp_ms, row.size_e6, 1 - token)
     cdef Seen* seen
     cdef Py_ssize_t i
-    while venue.seen_first < venue.seen.n and (
-        now_ns - (<Seen*>venue.seen.items)[venue.seen_first].at_ns > WINDOW
-    ):
+    while venue.seen_first < venue.seen.n:
+        seen = <Seen*>venue.seen.items + venue.seen_first
+        if now_ns - seen.at_ns <= WINDOW:
+            break
+        if seen.token >= 0:
+            venue.seen_n[seen_key(seen.stamp_ms, seen.size_e6, seen.token)] -= 1
         drop_first(&venue.seen, &venue.seen_first)
-    for i in range(venue.seen_first, venue.seen.n):
+    i = venue.seen_first if venue.seen_n[key] else venue.seen.n
+    while i < venue.seen.n:
         seen = <Seen*>venue.seen.items + i
         if (
             seen.stamp_ms == stamp_ms and seen.size_e6 == row.size_e6
             and seen.price_e4 == row.price_e4 and seen.taker_side == taker_side
-            and seen.token >= 0 and seen.token != token
+            and seen.token == 1 - token
         ):
+            venue.seen_n[key] -= 1
             seen.token = -1
             return True
+        i += 1
     seen = <Seen*>append(sim, &venue.seen)
     seen[0] = Seen(now_ns, stamp_ms, row.size_e6, row.price_e4, taker_side, token)
+    venue.seen_n[seen_key(stamp_ms, row.size_e6, token)] += 1
     return False
 
 
@@ -364,15 +378,15 @@ cdef inline void settle_once(Sim* sim) noexcept nogil:
 
 
 cdef inline void arrive_merge(Sim* sim, int64_t now_ns, int64_t pairs_e6) noexcept nogil:
-    if begin_merge(&sim.venue.ledger, pairs_e6):
+    # What is held at the end is paid out; there is nothing left to merge.
+    if not sim.venue.is_closed and begin_merge(&sim.venue.ledger, pairs_e6):
+        sim.venue.merges_out += 1
         push_arrival(
             sim, now_ns + sim.merge_delay_ns, now_ns, False, ARRIVE_MERGED, 0, pairs_e6
         )
         return
     sim.venue.merges_refused_n += 1
-    sim.venue.merges_out -= 1
     answer(sim, now_ns, REPLY_MERGED, 0, 0, 0)
-    settle_once(sim)
 
 
 cdef inline void arrive(Sim* sim, const Arrival* arrival) noexcept nogil:

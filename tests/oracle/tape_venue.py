@@ -317,7 +317,8 @@ class TapeVenue:
     # Merges
 
     def _merge(self, now_ns: int, pairs_e6: int) -> None:
-        if not self.account.merge_begin(pairs_e6):
+        # What is held at the end is paid out; there is nothing left to merge.
+        if self.is_closed or not self.account.merge_begin(pairs_e6):
             self.merges_refused_n += 1
             self._reply(now_ns, Merged(self.market.slug, 0))
             return

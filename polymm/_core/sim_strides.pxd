@@ -1,0 +1,177 @@
+# Long strides over plain frames: each side reads on as far as no message of the other can reach it.
+from libc.stdint cimport int64_t
+
+from polymm._core.apply cimport change_level, newest_snapshot, pass_stamp
+from polymm._core.book cimport BookState
+from polymm._core.layout cimport (
+    BID, CHANGED, Params, ROW_ASK, ROW_LOCAL, ROW_VENUE, TapeRow,
+)
+from polymm._core.sim_loop cimport (
+    MS_NS, is_ours, is_plain, local_event, local_frame, next_local_ns, next_venue_ns, seek_local,
+    seek_venue, venue_event, venue_frame,
+)
+from polymm._core.sim_maker cimport is_deaf
+from polymm._core.sim_notes cimport GAP_NS, is_near, join_whys
+from polymm._core.sim_state cimport FORM_THROUGH, Maker, NEVER, Notes, Sim
+from polymm._core.sim_stores cimport next_arrival_ns, next_reply_ns
+
+
+cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
+    """Let the venue read plain frames up to and with a time, or up to one that matters to us.
+
+    What it does is `venue_change` where neither f nor an order of ours sees the level.
+    """
+    cdef const TapeRow* row = sim.rows + sim.venue_row
+    cdef const TapeRow* end = sim.rows + sim.rows_n
+    cdef BookState* book = sim.venue.book
+    cdef Notes* notes = &sim.notes
+    cdef int64_t snapshot = newest_snapshot(book)
+    cdef int64_t fresh_until_ns = notes.fresh_until_ns
+    cdef int64_t stamp
+    cdef int side, done
+    if not book.has_epoch or sim.venue.form == FORM_THROUGH:
+        return
+    until_ns = min(until_ns, sim.end_ns - 1)
+    while row < end and is_plain(row):
+        if row.flags & ROW_VENUE:
+            side = (row.flags & ROW_ASK) != 0
+            if (
+                row.exch_ns > until_ns or row.exch_ns > fresh_until_ns
+                or is_near(notes, side, row.price_e4, row.size_e6)
+                or (sim.venue.resting_n[side] and is_ours(sim, side, row.price_e4))
+            ):
+                break
+            stamp = row.exch_ns // MS_NS
+            done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
+            pass_stamp(book, stamp)
+            if done == CHANGED:
+                fresh_until_ns = row.exch_ns + GAP_NS
+        row += 1
+    sim.venue_row = row - sim.rows
+    notes.fresh_until_ns = fresh_until_ns
+    seek_venue(sim)
+
+
+cdef inline void run_venue(Sim* sim, int64_t until_ns) noexcept nogil:
+    """Let the venue's events up to and with a time happen, or up to one that we shall hear of."""
+    cdef int64_t frames_until_ns
+    cdef int64_t fills_n = sim.venue.trades_n
+    while True:
+        # Frames that come before the next arrival and the end.
+        frames_until_ns = min(next_arrival_ns(sim), until_ns)
+        if not sim.venue.is_closed:
+            frames_until_ns = min(frames_until_ns, sim.end_ns - 1)
+        while sim.venue_ns <= frames_until_ns and sim.venue.trades_n == fills_n:
+            venue_frame(sim)
+            stride_venue(sim, frames_until_ns)
+        if sim.venue.trades_n != fills_n or sim.fault or next_venue_ns(sim) > until_ns:
+            return
+        if sim.venue_ns > frames_until_ns:
+            venue_event(sim)
+            return
+
+
+cdef inline int64_t quiet_until_ns(const Sim* sim) noexcept nogil:
+    """Before when no frame can make the maker take a step, whatever it says."""
+    cdef const Maker* maker = &sim.maker
+    cdef const Params* params = &maker.lane.params
+    cdef int64_t wait_ns = params.cycle_ns
+    if is_deaf(maker):
+        return NEVER
+    if not maker.lane.working.is_known:
+        return sim.start_ns
+    if params.cycle_event:
+        wait_ns = min(wait_ns, params.requote_interval_min_ns)
+    return max(maker.lane.working.since_ns + wait_ns, sim.start_ns)
+
+
+cdef inline int64_t next_act_ns(const Sim* sim) noexcept nogil:
+    """Before when our side sends nothing, unless it hears more from the venue."""
+    cdef int64_t frame_ns = max(sim.local_ns, quiet_until_ns(sim))
+    return min(min(frame_ns, sim.timer_ns), min(next_reply_ns(sim), sim.close_ns))
+
+
+cdef inline void stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
+    """Let our book take in plain frames before a time, or up to one that may call for a step."""
+    cdef const TapeRow* row = sim.rows + sim.local_row
+    cdef const TapeRow* end = sim.rows + sim.rows_n
+    cdef BookState* book = sim.book
+    cdef int64_t snapshot = newest_snapshot(book)
+    # A frame in the very ns of a timer puts it off.
+    cdef int64_t quiet_ns = min(quiet_until_ns(sim), sim.timer_ns)
+    cdef int64_t bid_reach_e4 = sim.maker.lane.bid_reach_e4
+    cdef int64_t ask_reach_e4 = sim.maker.lane.ask_reach_e4
+    cdef int64_t stamp, at_ns
+    cdef int side, done
+    cdef bint seen
+    # Past the quiet time only what the quote does not see may be read on without a look.
+    cdef bint may_pass = (
+        sim.maker.lane.params.cycle_event and sim.maker.lane.quoter == NULL
+        and not is_deaf(&sim.maker) and sim.maker.lane.working.is_known
+    )
+    cdef int64_t due_ns = sim.maker.lane.working.since_ns + sim.maker.lane.params.cycle_ns
+    if not book.has_epoch or sim.feed.samples != NULL:
+        return
+    while row < end and is_plain(row):
+        if row.flags & ROW_LOCAL:
+            at_ns = row.recv_ns if row.recv_ns else row.exch_ns + sim.feed.constant_ns
+            if at_ns >= before_ns:
+                break
+            side = (row.flags & ROW_ASK) != 0
+            if side == BID:
+                seen = row.price_e4 >= bid_reach_e4
+            else:
+                seen = row.price_e4 <= ask_reach_e4
+            if at_ns >= quiet_ns and (
+                not may_pass or seen or sim.maker.is_stale or at_ns >= due_ns
+            ):
+                break
+            stamp = row.exch_ns // MS_NS
+            done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
+            pass_stamp(book, stamp)
+            if done == CHANGED and seen:
+                sim.maker.is_stale = True
+        row += 1
+    sim.local_row = row - sim.rows
+    seek_local(sim)
+
+
+cdef inline void run_local(Sim* sim, int64_t before_ns) noexcept nogil:
+    """Let our side's events before a time happen, up to one in which the maker took a step."""
+    cdef int64_t frames_before_ns = min(
+        min(sim.timer_ns + 1, sim.close_ns), min(next_reply_ns(sim), before_ns)
+    )
+    while sim.local_ns < frames_before_ns:
+        if local_frame(sim):
+            return
+        stride_local(sim, frames_before_ns)
+    if next_local_ns(sim) < before_ns:
+        local_event(sim)
+
+
+cdef inline bint is_done(const Sim* sim) noexcept nogil:
+    return (
+        sim.is_over and sim.venue.is_closed and sim.arrivals_first == sim.arrivals.n
+        and sim.replies_first == sim.replies.n
+    )
+
+
+cdef inline void run_alone(Sim* sim, int64_t until_ns) noexcept nogil:
+    """Let everything up to and with a time happen in one market that no other touches."""
+    cdef int64_t sent_ns = min(sim.order.least_ns, sim.cancel.least_ns)
+    # Where a message of ours takes no time, nothing waits for it: each thing follows the last.
+    cdef int64_t reply_ns = sim.reply.least_ns if sent_ns else 0
+    cdef int64_t limit_ns, before_ns
+    while not sim.fault and not is_done(sim):
+        limit_ns = min(next_act_ns(sim) + sent_ns, until_ns)
+        while next_venue_ns(sim) <= limit_ns and not sim.fault:
+            run_venue(sim, limit_ns)
+            limit_ns = min(limit_ns, next_reply_ns(sim) + sent_ns)
+        before_ns = min(next_venue_ns(sim) + reply_ns, until_ns + 1)
+        while next_local_ns(sim) < before_ns and not sim.fault:
+            run_local(sim, before_ns)
+            before_ns = min(before_ns, next_arrival_ns(sim) + reply_ns)
+        if min(next_venue_ns(sim), next_local_ns(sim)) > until_ns:
+            return
+        if sim.notes.tellings.n > 64:
+            join_whys(sim, min(next_venue_ns(sim), next_local_ns(sim)))
