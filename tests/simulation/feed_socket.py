@@ -138,7 +138,9 @@ class Socket:
             on_resolved=lambda feed, winner: None,
         )
         line.link = SimpleNamespace(  # type: ignore[assignment]
-            send=lambda text: self._hear(line, text), answered=lambda ns: None
+            send=lambda text: self._hear(line, text),
+            answered=lambda ns: None,
+            drop=lambda market: None,
         )
         line.opened_ns = now_ns
         self.line = line
