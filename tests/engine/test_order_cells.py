@@ -7,7 +7,7 @@ import pytest
 from polymm.engine.evidence import Event, MarketClosed, PlaceVerdict, Settlement, Written
 from polymm.engine.order_evidence import Row
 from polymm.engine.order_life import Life
-from tests.engine.order_cells import EXCLUDED, REACHABLE, SCRIPTED, Cell
+from tests.engine.order_cells import EXCLUDED, REACHABLE, SCRIPTED, UNIT_ONLY, Cell
 from tests.support.order_scene import (
     CANCELLATION,
     GONE,
@@ -196,7 +196,9 @@ def test_every_cell_is_reachable_or_has_a_reason() -> None:
     assert not set(EXCLUDED) & set(cells())
     assert set(SCRIPTED) <= set(cells())
     assert all(EXCLUDED.values())
+    assert set(UNIT_ONLY) <= set(cells()) - set(SCRIPTED)
     assert all(SCRIPTED.values())
+    assert all(UNIT_ONLY.values())
 
 
 def test_driving_all_cells_meets_none_that_is_excluded() -> None:

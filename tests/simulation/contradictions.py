@@ -30,12 +30,12 @@ from tests.simulation.life import Life
 from tests.simulation.process import EngineProcess
 from tests.simulation.scenario import Episode, Scenario, draw
 from tests.simulation.wire import Take
-from tests.simulation.world import World
+from tests.simulation.world import Reached, World
 
 MINUTES: Final = 3.0
-# By then the first orders rest; a world without and one with an end of a window in time.
+# By then the first orders rest; in some of these worlds a window ends in time.
 BLIND_NS: Final = 40 * NS
-BLIND_SEEDS: Final = (10, 30)
+BLIND_SEEDS: Final = (10, 30, 18, 6, 24)
 SEEDS: Final = range(10, 18)
 SHARE_E6: Final = 1_000_000
 # What a world needs for orders to come into a state at all.
@@ -61,15 +61,28 @@ def play(state: State) -> Counter[Cell]:
 
 
 def play_blind() -> Counter[Cell]:
-    """Run worlds in which orders cannot be read, cancelled or heard of; all cells they met."""
-    young = Script(BLIND_SEEDS[0], State.UNKNOWN_NEW, deque())
-    young.blind(young.scenario.start_ns + BLIND_NS)
-    late = Script(BLIND_SEEDS[1], State.LIVE, deque())
-    ends = [market.end_ns for market in late.scenario.markets]
-    closes_ns = max(ns for ns in ends if ns < late.scenario.heal_ns)
-    # What is pulled at the end cannot be found out before the market is over.
-    late.blind(closes_ns - late.scenario.close_margin_ns - NS)
-    return young.play() + late.play()
+    """Run worlds in which orders cannot be read, cancelled or heard of until all is met.
+
+    Returns:
+        All cells that they met.
+    """
+    wanted = {cell for cell in SCRIPTED if cell[1] in _UNTOLD}
+    met: Counter[Cell] = Counter()
+    for seed in BLIND_SEEDS:
+        young = Script(seed, State.UNKNOWN_NEW, deque())
+        young.blind(young.scenario.start_ns + BLIND_NS)
+        late = Script(seed, State.LIVE, deque())
+        late.blind(late.scenario.start_ns + BLIND_NS)
+        last = Script(seed, State.LIVE, deque())
+        ends = [market.end_ns for market in last.scenario.markets]
+        # What is pulled at the end cannot be found out before the market is over.
+        heal_ns = last.scenario.heal_ns
+        closes_ns = max((ns for ns in ends if ns < heal_ns), default=heal_ns)
+        last.blind(closes_ns - last.scenario.close_margin_ns - NS)
+        for script in (young, late, last):
+            if wanted - met.keys():
+                met += script.play()
+    return met
 
 
 class Script:
@@ -85,6 +98,7 @@ class Script:
         self.met: Counter[Cell] = Counter()
         self._state = state
         self._rows = rows
+        self._is_over = self._is_waiting = False
         self._trades = count(1)
         self.scenario = _scenario(seed, state)
         self._world = world = World(self.scenario, EngineProcess)
@@ -92,7 +106,7 @@ class Script:
         world.on_step = self._look
 
     def play(self) -> Counter[Cell]:
-        """Run it to the end."""
+        """Run it until all was told, or to the end."""
         self._world.run()
         return self.met
 
@@ -125,22 +139,27 @@ class Script:
         self.met[before, row] += 1
 
     def _look(self, now_ns: int, event: ev.Event) -> None:
-        """Tell something of the first order that is in the state."""
+        """Tell something of the first order that is in the state; end when all was told."""
+        if self._is_over:
+            raise Reached
         life = self._world.life
-        if not self._rows or life is None or self._state is State.PLANNED:
+        if self._is_waiting or not self._rows or life is None or self._state is State.PLANNED:
             return
         process = life.process
         assert isinstance(process, EngineProcess)
         for order in process.engine.orders.by_id.values():
             if order.life is self._state:
                 row = self._rows.popleft()
+                self._is_waiting = True
                 self._world.at(now_ns, partial(self._tell, life, order, row))
                 return
 
     def _tell(self, life: Life, order: Order, row: Row, now_ns: int) -> None:
+        self._is_waiting = False
         if order.life is not self._state:
             self._rows.append(row)
             return
+        self._is_over = not self._rows
         life.take(_TOLD[row](order, now_ns, f"untrue {next(self._trades)}"))
 
     def _sign(
@@ -152,6 +171,7 @@ class Script:
     ) -> Sequence[SignedOrder]:
         """Sign while something happens, or fail."""
         row = self._rows.popleft() if self._rows else None
+        self._is_over = row is None
         if row is Row.DISCARDED:
             raise InputError("the signer is away")
         if row is Row.DOUBT:

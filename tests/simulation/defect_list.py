@@ -65,7 +65,7 @@ DEFECTS: tuple[Defect, ...] = (
         "        return self.proven_ns > max(late_ns, self.open_ns)\n",
         "        return self.absent_ns > self.open_ns\n",
         "I11",
-        ("orders_late",),
+        ("vanished",),
     ),
     Defect(
         "an absence counts that was read too early",
@@ -191,6 +191,7 @@ DEFECTS: tuple[Defect, ...] = (
         "difference_e6(load, up, down, margin_e6, is_bid=is_bid)",
         "difference_e6(load, up, down, margin_e6, is_bid=not is_bid)",
         "I1",
+        ("the gate's limits are near",),
     ),
     Defect(
         "unresolved orders are no exposure",
@@ -281,7 +282,7 @@ DEFECTS: tuple[Defect, ...] = (
         ENGINE + "beating.py",
         "    limit_ns: int = 10 * SECOND\n",
         "    limit_ns: int = 20 * SECOND\n",
-        "I17",
+        "I6",
         ("heartbeat_refused", "beat_lost"),
     ),
     # Starts, gaps, ends
@@ -322,7 +323,7 @@ DEFECTS: tuple[Defect, ...] = (
         '        code = self.code if is_proven else "unproven"\n',
         "        code, left = self.code, ()\n",
         "L7",
-        ("stopped",),
+        ("kept", "stopped"),
     ),
     Defect(
         "the kill switch cancels nothing",

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from polymm.exchange.faults import Fault
-from tests.simulation.faults import WireFault
+from tests.simulation.faults import ProcessFault, WireFault
 
 
 class Mix(NamedTuple):
@@ -20,12 +20,14 @@ class Mix(NamedTuple):
         takes: Share of the crowd's acts that take from the top of the book; 0.05 is usual.
         take_shares: Most shares that each of them takes; 60 is usual, and more than an order has.
         is_slow: Whether the book moves so rarely that orders stand for long.
+        troubles: What befalls the process as well.
     """
 
     rates: Mapping[Fault | WireFault, float]
     takes: float = 0.3
     take_shares: int = 60
     is_slow: bool = False
+    troubles: tuple[ProcessFault, ...] = ()
 
 
 MIXES: Final[Mapping[str, Mix]] = MappingProxyType(
@@ -50,6 +52,7 @@ MIXES: Final[Mapping[str, Mix]] = MappingProxyType(
                 WireFault.TRADES_LATE: 0.3,
             },
             take_shares=4,
+            troubles=(ProcessFault.KILLED,),
         ),
         "kept": Mix(
             {
@@ -61,6 +64,7 @@ MIXES: Final[Mapping[str, Mix]] = MappingProxyType(
                 WireFault.REQUEST_LATE: 0.2,
             },
             take_shares=4,
+            troubles=(ProcessFault.STOPPED,),
         ),
         "stuck": Mix(
             {
