@@ -15,6 +15,8 @@ PolymmError
 ├── JournalError          a journal that cannot be written, read or locked; carries the offset
 │   ├── LockedError       another engine runs this account; carries its process id
 │   └── ReplayError       a run that is repeated asks for what was not noted
+├── StoreError            the store of a sweep that cannot be written, read or locked
+├── WorkerError           workers of a sweep, or their scheduler, that went away for good
 └── LedgerError           money or shares that do not add up; never expected, never hidden
 
 Any layer may import this module; it imports nothing.
@@ -167,6 +169,14 @@ class LockedError(JournalError):
 
 class ReplayError(JournalError):
     """A run that is repeated asks for what was not noted: it is not the same run."""
+
+
+class StoreError(PolymmError):
+    """The store of a sweep cannot be written, read or locked; whatever it held is untouched."""
+
+
+class WorkerError(PolymmError):
+    """Nobody is left to run a sweep's units; what was done is stored."""
 
 
 class LedgerError(PolymmError, AssertionError):

@@ -65,7 +65,7 @@ RULES = {
     # Rich prints the report's tables.
     "polymm.research": rule(
         "_core domain strategy engine exchange.tape exchange.flow",
-        "numpy orjson zstandard rich plotly pyarrow optuna dask",
+        "numpy orjson zstandard rich plotly pyarrow optuna distributed",
     ),
     "polymm.runtime": rule(
         "_core domain strategy engine net venues exchange research",

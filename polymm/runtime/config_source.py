@@ -143,14 +143,14 @@ def _unknown(entry: _Entry) -> str:
         close = difflib.get_close_matches(named, sections(), n=1)
         hint = f"the nearest is {close[0]}" if close else f"there are {', '.join(sections())}"
         return f"{entry.origin}: unknown section {named}; {hint}"
-    nearest = _nearest(named)
+    nearest = nearest_key(named)
     hint = f"; the nearest is {nearest}: {allowed(fields()[nearest])}" if nearest else ""
     if SECRET_NAME.search(entry.key):
         return f"{entry.origin}: unknown key {named}, its value not shown{hint}"
     return f"{entry.origin}: unknown key {named} = {_shown(entry.value)}{hint}"
 
 
-def _nearest(key: str) -> str:
+def nearest_key(key: str) -> str:
     """The key most probably meant, "" for none: the right name in another section, else similar
     spelling in its own section, or in all where its section is none of ours."""
     section, _, name = key.rpartition(".")

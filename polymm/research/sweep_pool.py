@@ -1,0 +1,231 @@
+"""Who runs the units of a sweep: processes of this machine, or workers of a dask scheduler.
+
+Units are handed over a few at a time and come back in any order; which worker ran one changes
+nothing. A worker that dies costs the units it held, and those are run again.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from typing import Any, Final
+
+from polymm.errors import ConfigError, WorkerError
+from polymm.research.sweep_unit import Unit, WindowScore, run_unit
+
+Done = tuple[Unit, tuple[WindowScore, ...]]
+
+# Units handed over a worker: one it runs and some that wait, so that it never waits itself.
+UNITS_A_WORKER: Final = 3
+# So often in a row may workers die without one unit done: then the unit kills them.
+DEATHS_MAX: Final = 3
+LOOK_S: Final = 0.5
+# A scheduler that does not answer for so long is gone.
+DIAL_S: Final = 10.0
+
+
+class Pool(ABC):
+    """Runs units."""
+
+    @property
+    @abstractmethod
+    def workers(self) -> int:
+        """How many units run at once."""
+
+    @abstractmethod
+    def run(self, units: Iterable[Unit], stop: Callable[[], bool]) -> Iterator[Done]:
+        """Run units and answer each when it is done; once ``stop`` is true no other is begun.
+
+        Raises:
+            WorkerError: Workers die again and again, or none can be reached.
+            PolymmError: A unit's own error.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what was begun here."""
+
+
+class LocalPool(Pool):
+    """Processes of this machine. They map the same tapes, so that memory holds them once."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._deaths = 0
+        self._executor: ProcessPoolExecutor | None = None
+
+    @property
+    def workers(self) -> int:
+        """How many processes there are."""
+        return self._workers
+
+    def run(self, units: Iterable[Unit], stop: Callable[[], bool]) -> Iterator[Done]:
+        """Run units; those that a dead worker held are run again."""
+        left = iter(units)
+        again: list[Unit] = []
+        while True:
+            held: dict[Future[Any], Unit] = {}
+            try:
+                for done in _drain(_chained(again, left), self._submit, self._room, stop, held):
+                    self._deaths = 0
+                    yield done
+                return
+            except BrokenProcessPool:
+                self._deaths += 1
+                again = list(held.values())
+                self._end(is_broken=True)
+                if self._deaths == DEATHS_MAX:
+                    unit = again[0]
+                    raise WorkerError(
+                        f"workers died {DEATHS_MAX} times in a row, last with trial {unit.trial},"
+                        f" block {unit.block}; what was done is stored"
+                    ) from None
+
+    def close(self) -> None:
+        """End the processes; what they still run is lost."""
+        self._end(is_broken=False)
+
+    def _room(self) -> int:
+        return self._workers * UNITS_A_WORKER
+
+    def _submit(self, unit: Unit) -> Future[Any]:
+        if self._executor is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload([run_unit.__module__])
+            self._executor = ProcessPoolExecutor(
+                self._workers, mp_context=context, initializer=_begin_worker
+            )
+        return self._executor.submit(run_unit, unit)
+
+    def _end(self, *, is_broken: bool) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=not is_broken, cancel_futures=True)
+            self._executor = None
+
+
+class DaskPool(Pool):
+    """Workers of a dask scheduler, on this machine or on many.
+
+    They find tapes under the same paths, and refuse those that are not the same.
+
+    Raises:
+        ConfigError: The extra `cluster` is not installed.
+        WorkerError: Nobody answers at the address.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            import distributed
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                "executor dask needs the extra `cluster`: pip install 'polymm[cluster]'"
+            ) from error
+        self._address = address
+        # Its annotations are incomplete.
+        client: Any = distributed.Client
+        try:
+            self._client: Any = client(address, timeout=DIAL_S, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise WorkerError(f"scheduler {address}: cannot be reached: {error}") from error
+        self._executor: Executor = self._client.get_executor(pure=False)
+
+    @property
+    def workers(self) -> int:
+        """Threads of all workers that the scheduler has now."""
+        threads: dict[str, int] = self._client.nthreads()
+        return sum(threads.values())
+
+    def run(self, units: Iterable[Unit], stop: Callable[[], bool]) -> Iterator[Done]:
+        """Run units; the scheduler gives those of a dead worker to another one."""
+        held: dict[Future[Any], Unit] = {}
+        try:
+            yield from _drain(iter(units), self._submit, self._room, self._or_gone(stop), held)
+        except CancelledError:
+            raise self._gone() from None
+        if self._client.status != "running":
+            raise self._gone()
+
+    def close(self) -> None:
+        """Leave the scheduler; its workers stay."""
+        with suppress(OSError, TimeoutError):
+            self._client.close(timeout=DIAL_S)
+
+    def _or_gone(self, stop: Callable[[], bool]) -> Callable[[], bool]:
+        return lambda: stop() or self._client.status != "running"
+
+    def _gone(self) -> WorkerError:
+        return WorkerError(
+            f"scheduler {self._address}: went away; what was done is stored,"
+            " the same command goes on from there"
+        )
+
+    def _room(self) -> int:
+        with suppress(OSError, TimeoutError):
+            return max(self.workers, 1) * UNITS_A_WORKER
+        return 0
+
+    def _submit(self, unit: Unit) -> Future[Any]:
+        return self._executor.submit(run_unit, unit)
+
+
+def _chained(first: list[Unit], rest: Iterator[Unit]) -> Iterator[Unit]:
+    yield from first
+    yield from rest
+
+
+def _drain(
+    units: Iterator[Unit],
+    submit: Callable[[Unit], Future[Any]],
+    room: Callable[[], int],
+    stop: Callable[[], bool],
+    held: dict[Future[Any], Unit],
+) -> Iterator[Done]:
+    """Hand units over as there is room, answer what is done; ``held`` says what is on its way."""
+    is_open = True
+    while True:
+        is_stopped = stop()
+        most = 0 if is_stopped or not is_open else room()
+        while len(held) < most:
+            unit = next(units, None)
+            if unit is None:
+                is_open = False
+                break
+            held[submit(unit)] = unit
+        if not held or is_stopped:
+            return
+        done, _ = wait(held, timeout=LOOK_S, return_when=FIRST_COMPLETED)
+        for future in sorted(done, key=lambda one: (held[one].trial, held[one].block)):
+            scores = future.result()
+            yield held.pop(future), scores
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C and warnings to the parent, and do not outlive it."""
+    logging.getLogger("polymm").setLevel(logging.ERROR)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def make_pool(workers: int, scheduler: str | None) -> Pool:
+    """Processes of this machine, or with an address the workers of that scheduler."""
+    return LocalPool(workers) if scheduler is None else DaskPool(scheduler)

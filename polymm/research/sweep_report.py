@@ -1,0 +1,175 @@
+"""The result of a sweep for programs and for a terminal."""
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+from polymm.research.estimates import Estimate
+from polymm.research.sweep import SweepPlan, SweepResult
+from polymm.research.sweep_neighbours import neighbours
+from polymm.research.sweep_space import Point
+from polymm.research.sweep_verdict import DSR_MIN, PBO_MAX, T_MIN, t_of
+
+Json = dict[str, Any]
+
+
+def sweep_record(plan: SweepPlan, result: SweepResult) -> Json:
+    """All of a result; the same sweep gives the same record, whoever ran it and how often."""
+    found, split = result.found, result.split
+    best = found.best
+    excluded = Counter(tape.excluded for tape in plan.tapes.tapes if tape.excluded)
+    return {
+        "verdict": sentence(result),
+        "is_better": result.verdict is not None and not result.verdict.doubts,
+        "best": {"trial": best, "point": dict(result.points[best])},
+        "search": {
+            "name": plan.search,
+            "seed": plan.seed,
+            "trials": len(result.trials) - 1,
+            "beyond_limits": sum(not one.is_allowed for one in result.trials),
+            "sharpe_over_default": found.sharpe,
+            "sharpe_of_luck": found.sharpe_luck,
+            "deflated_sharpe": found.dsr,
+            "overfitting": found.pbo,
+            "limits": {"t_min": T_MIN, "dsr_min": DSR_MIN, "pbo_max": PBO_MAX},
+        },
+        "walk_forward": _estimate(found.walk)
+        | {"folds": len(split.folds), "scale": split.scale, "chosen": list(found.walk_chosen)},
+        "holdout": {
+            "touched_before_by": result.touched_before,
+            "touches": 0 if result.verdict is None else result.verdict.touches,
+            "trials": {str(n): one.record() for n, one in result.holdout.items()},
+            "over_default": None if result.verdict is None else _estimate(result.verdict.over),
+            "own": None if result.verdict is None else _estimate(result.verdict.own),
+        },
+        "windows": {
+            "research": len(split.research),
+            "holdout": len(split.holdout),
+            "embargo": len(split.embargoed),
+            "excluded": dict(sorted(excluded.items())),
+            "unused": [[one.path.rpartition("/")[2], one.why] for one in plan.tapes.unused],
+        },
+        "neighbours": neighbours(plan.space, result.points, result.trials, best),
+        "model": {
+            "queue": plan.venue.queue,
+            "measure": plan.venue.measure,
+            "fair": plan.venue.fair,
+            "inferred_fills": plan.venue.inferred,
+            "latency_ms": {
+                name: getattr(plan.venue.latency, f"{name}_ns") / 1e6
+                for name in ("feed", "order", "cancel", "reply")
+            },
+            "risk_aversion": plan.objective.risk_aversion,
+        },
+        "identity": dict(plan.identity),
+        "trials": [
+            {"trial": number, "point": dict(point)} | one.record()
+            for number, (point, one) in enumerate(zip(result.points, result.trials, strict=True))
+        ],
+    }
+
+
+def sentence(result: SweepResult) -> str:
+    """The verdict."""
+    if result.verdict is None:
+        return (
+            f"no verdict: the untouched windows were looked at with trial {result.touched_before}"
+            f" already, now trial {result.found.best} is chosen; --touch-again looks once more,"
+            " and says so"
+        )
+    return result.verdict.sentence
+
+
+def sweep_json(record: Json) -> str:
+    """One JSON object; what is unknown is null."""
+    return json.dumps(_known(record), indent=2, allow_nan=False)
+
+
+def sweep_lines(record: Json) -> list[tuple[str, str]]:
+    """What a terminal is told: name and text a line."""
+    search, windows, walk = record["search"], record["windows"], record["walk_forward"]
+    best = record["best"]
+    trials = record["trials"]
+    lines = [
+        ("search", f"{search['name']}, {search['trials']:,} trials, seed {search['seed']}"),
+        ("windows", _windows(windows)),
+        ("model", _model(record["model"])),
+        ("best", f"trial {best['trial']}: {point_text(best['point'])}"),
+        ("score", f"{_dollars(trials[best['trial']]['score'])} a window searched on,"
+                  f" default {_dollars(trials[0]['score'])}"),
+        ("", f"mean {_dollars(trials[best['trial']]['mean'])},"
+             f" default {_dollars(trials[0]['mean'])}"),
+        ("walk", f"{walk['folds']} folds ({walk['scale']:.3g} of the lengths),"
+                 f" {_dollars(walk['value'])} a window over the default, t = {walk['t']:.2f}"),
+        ("luck", f"deflated Sharpe ratio {search['deflated_sharpe']:.2f},"
+                 f" overfitting {search['overfitting']:.2f}"),
+        ("stable", _stable(record["neighbours"])),
+    ]  # fmt: skip
+    if search["beyond_limits"]:
+        lines.append(("limits", f"{search['beyond_limits']:,} trials break them"))
+    own = record["holdout"]["own"]
+    if own is not None:
+        lines.append(
+            ("untouched", f"{_dollars(own['value'])} a window by itself, t = {own['t']:.2f}")
+        )
+        if record["holdout"]["touches"] > 1:
+            lines.append(
+                ("", f"LOOKED AT {record['holdout']['touches']} TIMES: no longer untouched")
+            )
+    return [*lines, ("verdict", record["verdict"])]
+
+
+def point_text(point: Point) -> str:
+    """A point in one line."""
+    if not point:
+        return "the default"
+    return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in point.items())
+
+
+def _windows(windows: Json) -> str:
+    text = (
+        f"{windows['research']:,} searched on, {windows['holdout']:,} untouched,"
+        f" {windows['embargo']:,} between"
+    )
+    for why, n in windows["excluded"].items():
+        text += f", {n:,} excluded ({why})"
+    return text + (f", {len(windows['unused']):,} not used" if windows["unused"] else "")
+
+
+def _model(model: Json) -> str:
+    delays = "/".join(f"{ms:g}" for ms in model["latency_ms"].values())
+    return (
+        f"{model['queue']}, latencies {delays} ms (feed/order/cancel/reply),"
+        f" {model['measure']} against {model['fair']}"
+    )
+
+
+def _stable(found: Json) -> str:
+    if not found["n"]:
+        return "nothing near it was tried"
+    return (
+        f"its {found['n']} neighbours score {_dollars(found['mean'])} on average,"
+        f" {_dollars(found['worst'])} at worst"
+    )
+
+
+def _dollars(value: float) -> str:
+    return f"{value:+.4f} $"
+
+
+def _estimate(estimate: Estimate) -> Json:
+    return {
+        "value": estimate.value,
+        "se": estimate.se,
+        "t": t_of(estimate),
+        "clusters": estimate.clusters,
+    }
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _known(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_known(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

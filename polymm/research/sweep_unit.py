@@ -1,0 +1,182 @@
+"""What a worker of a sweep does: one trial on one block of windows, and a few numbers a window.
+
+A result depends on the unit alone, so that it does not matter who computes it, when or how often.
+A worker keeps the tapes that it used last and nothing of the trials.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
+
+from polymm import __version__
+from polymm._core.backtest import Backtest
+from polymm._core.tape_rows import TapeRows
+from polymm.domain.market import NS
+from polymm.errors import InputError, RecordingError
+from polymm.exchange.tape import Latency
+from polymm.research.analytics import ADVERSE_NS, FairPath
+from polymm.research.backtest import add_tape, sound_rows, write_run
+from polymm.research.records import FillRecord, MarketRun
+from polymm.research.run_settings import RunSettings
+from polymm.research.sweep_tapes import tape_digest
+from polymm.research.tape_file import open_tape
+from polymm.research.tape_pack import PackedTape
+
+Measure = Literal["edge", "markout", "pnl"]
+Fair = Literal["mid", "truth"]
+
+# A block has fewer windows; the next trial of a batch finds them here.
+TAPES_KEPT: Final = 64
+
+
+class WindowScore(NamedTuple):
+    """What one trial made in one window.
+
+    Args:
+        gain: By the measure of the sweep, before rebates, dollars.
+        rebate_e6: Estimate, 1e-6 dollars.
+        pnl_e6: Settled, before rebates, 1e-6 dollars.
+        net_max_e6: Greatest |UP - DOWN|, 1e-6 shares.
+        uptime: Share of the window with both sides live.
+        shares_e6: Bought and sold, 1e-6 shares.
+    """
+
+    gain: float
+    rebate_e6: int
+    pnl_e6: int
+    net_max_e6: int
+    uptime: float
+    shares_e6: int
+    fills_n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueModel:
+    """What every trial is run against and measured by.
+
+    Args:
+        inferred: What fills on a tape without trades.
+        measure: ``edge`` s q (f - x), ``markout`` the same with f of 5 s later, or ``pnl``.
+        fair: f is the filtered ``mid``, or the ``truth`` that synthetic tapes carry.
+    """
+
+    latency: Latency
+    queue: str = "risk_averse"
+    inferred: Literal["none", "through"] = "none"
+    measure: Measure = "edge"
+    fair: Fair = "mid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One trial on one block of windows.
+
+    Args:
+        tapes: (path, digest) of each.
+        version: Of polymm; a worker of another one refuses.
+    """
+
+    trial: int
+    block: int
+    settings: RunSettings
+    venue: VenueModel
+    tapes: tuple[tuple[str, str], ...]
+    version: str = __version__
+
+
+class _Opened(NamedTuple):
+    tape: PackedTape
+    rows: TapeRows
+    truth: FairPath
+
+
+def run_unit(unit: Unit) -> tuple[WindowScore, ...]:
+    """Run a unit; one score a window, in the order of its tapes.
+
+    Raises:
+        InputError: The worker is of another version.
+        RecordingError: A tape is not there, or is another one than that of the sweep.
+        LedgerError: Account and fill list do not add up.
+    """
+    if unit.version != __version__:
+        raise InputError(f"expected workers of polymm {unit.version}, this one is {__version__}")
+    feed_ns = unit.venue.latency.feed_ns
+    return tuple(_score(_open(path, digest, feed_ns), unit) for path, digest in unit.tapes)
+
+
+@lru_cache(maxsize=TAPES_KEPT)
+def _open(path: str, digest: str, feed_ns: int) -> _Opened:
+    found = tape_digest(path)
+    if found != digest:
+        raise RecordingError(f"{path}: expected the tape {digest} of the sweep, found {found}")
+    # Its checksums were compared when the sweep began.
+    tape = open_tape(path, check=False)
+    return _Opened(
+        tape, sound_rows(tape, feed_ns=feed_ns), FairPath(tape.truth, tape.market.end_ns)
+    )
+
+
+def _score(opened: _Opened, unit: Unit) -> WindowScore:
+    tape, venue = opened.tape, unit.venue
+    run = MarketRun(
+        market=tape.market,
+        source=tape.source,
+        status="unsettled",
+        fill_form="trades" if tape.has_trades else venue.inferred,
+    )
+    needs_marks = venue.measure == "markout" and venue.fair == "mid"
+    loop = Backtest()
+    add_tape(
+        loop,
+        tape,
+        opened.rows,
+        unit.settings,
+        queue=venue.queue,
+        latency=venue.latency,
+        form=run.fill_form,
+        keep="course" if needs_marks else "fills",
+    )
+    loop.run()
+    write_run(run, loop, 0, tape)
+    market = tape.market
+    path = FairPath(run.marks, market.end_ns) if venue.fair == "mid" else opened.truth
+    return WindowScore(
+        gain=_gain(run, path, venue),
+        rebate_e6=run.rebate_e6,
+        pnl_e6=run.pnl_fills_e6,
+        net_max_e6=net_max_e6(run.fills),
+        uptime=run.seconds["two_sided"] * NS / (market.end_ns - market.start_ns),
+        shares_e6=sum(record.fill.size_e6 for record in run.fills),
+        fills_n=len(run.fills),
+    )
+
+
+def _gain(run: MarketRun, path: FairPath, venue: VenueModel) -> float:
+    if venue.measure == "pnl":
+        return run.pnl_fills_e6 / 1e6
+    end_ns = run.market.end_ns
+    gains = []
+    for record in run.fills:
+        fill = record.fill
+        price = fill.up_price_e4 / 1e4
+        fair = path.at(fill.exch_ns, price) if venue.fair == "truth" else record.fair
+        if not math.isfinite(fair):
+            fair = path.at(fill.exch_ns, price)
+        if venue.measure == "markout":
+            later_ns = fill.exch_ns + ADVERSE_NS
+            over = run.payout_up if later_ns > end_ns else None
+            fair = path.at(later_ns, fair) if over is None else over
+        gains.append(fill.sign * (fill.size_e6 / 1e6) * (fair - price))
+    return math.fsum(gains)
+
+
+def net_max_e6(fills: Sequence[FillRecord]) -> int:
+    """Greatest |UP - DOWN| that fills led to; merges do not move it."""
+    net = most = 0
+    for record in fills:
+        fill = record.fill
+        net += fill.sign * fill.size_e6
+        most = max(most, abs(net))
+    return most

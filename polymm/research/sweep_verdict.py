@@ -1,0 +1,190 @@
+"""What a search found, and whether to believe it: walk-forward, overfitting, untouched windows.
+
+Trial 0 is the configuration as it stands. A set is called better only if untouched windows say so
+and nothing of the search speaks against it; otherwise the search found no edge, and why.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from polymm.research.estimates import Estimate, clustered_mean, deviation, sharpe
+from polymm.research.selection import deflated_sharpe, expected_sharpe_max, moments, overfitting
+from polymm.research.sweep_figures import Objective, TrialFigures, best_of, ranked
+from polymm.research.sweep_split import Split
+
+PBO_MAX: Final = 0.2
+DSR_MIN: Final = 0.95
+T_MIN: Final = 3.0
+# Blocks of the cross-validation: as many as STRATEGY 6 has at most, fewer where windows are few.
+BLOCKS: Final = (16, 14, 12, 10)
+WINDOWS_A_BLOCK: Final = 4
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the research windows say.
+
+    Args:
+        best: Number of the chosen trial.
+        sharpe: Of what the best makes over the default, per window.
+        sharpe_luck: What the best of as many trials without skill would show.
+        dsr, pbo: Deflated Sharpe ratio of that, probability of overfitting; NaN where unknown.
+        walk: Best of each train over the default, on the test after it.
+        walk_chosen: Trial chosen in each fold.
+    """
+
+    best: int
+    sharpe: float
+    sharpe_luck: float
+    dsr: float
+    pbo: float
+    walk: Estimate
+    walk_chosen: tuple[int, ...]
+
+
+def judge_search(
+    trials: Sequence[TrialFigures], starts_ns: Sequence[int], split: Split, objective: Objective
+) -> Found:
+    """Choose a trial by the research windows, and say what the choice is worth.
+
+    Args:
+        trials: By number, over the research windows.
+        starts_ns: Of those windows.
+    """
+    best = best_of(trials)
+    over = [_over(one.values, trials[0].values) for one in trials]
+    sharpes = [sharpe(values) for values in over]
+    known = [value for value in sharpes[1:] if math.isfinite(value)]
+    spread = deviation(known)
+    trials_sd = spread if math.isfinite(spread) else 0.0
+    skewness, kurtosis = moments(over[best])
+    dsr = deflated_sharpe(
+        sharpes[best], len(starts_ns), skewness, kurtosis,
+        trials_n=len(known), trials_sd=trials_sd,
+    )  # fmt: skip
+    allowed = [one.values for one in trials if one.is_allowed]
+    walk, walk_chosen = _walk_forward(trials, starts_ns, split, objective)
+    return Found(
+        best=best,
+        sharpe=sharpes[best],
+        sharpe_luck=expected_sharpe_max(len(known), trials_sd),
+        dsr=dsr,
+        pbo=_pbo(allowed, objective),
+        walk=walk,
+        walk_chosen=walk_chosen,
+    )
+
+
+def _over(values: Sequence[float], others: Sequence[float]) -> list[float]:
+    return [a - b for a, b in zip(values, others, strict=True)]
+
+
+def _pbo(values: Sequence[Sequence[float]], objective: Objective) -> float:
+    if len(values) < 2:
+        return math.nan
+    windows = len(values[0])
+    blocks = next((n for n in BLOCKS if windows >= n * WINDOWS_A_BLOCK), 0)
+    if not blocks:
+        return math.nan
+    return overfitting(np.array(values).T, blocks, sd_weight=objective.risk_aversion)
+
+
+def _walk_forward(
+    trials: Sequence[TrialFigures], starts_ns: Sequence[int], split: Split, objective: Objective
+) -> tuple[Estimate, tuple[int, ...]]:
+    """Choose by each train among the trials within the limits; the test says what it was worth."""
+    place = {window: k for k, window in enumerate(split.research)}
+    numbers = [k for k, one in enumerate(trials) if one.is_allowed] or [0]
+    observations, chosen = [], []
+    for fold in split.folds:
+        train = [place[window] for window in fold.train]
+        scores = {
+            k: ranked([trials[k].values[i] for i in train], objective.risk_aversion)
+            for k in numbers
+        }
+        best = max(numbers, key=lambda k: (scores[k], -k))
+        chosen.append(best)
+        for window in fold.test:
+            i = place[window]
+            observations.append((starts_ns[i], trials[best].values[i] - trials[0].values[i]))
+    return clustered_mean(observations), tuple(chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What untouched windows say of the chosen trial.
+
+    Args:
+        own: Its mean a window.
+        over: Its mean over the default's.
+        doubts: Why it is not to be believed, one sentence each; none where it is.
+    """
+
+    own: Estimate
+    over: Estimate
+    doubts: tuple[str, ...]
+    touches: int
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        where = "untouched windows" if self.touches == 1 else f"windows looked at {self.touches} x"
+        if self.doubts:
+            return f"found no edge: {'; '.join(self.doubts)}"
+        return (
+            f"better than the default on {where}: {self.over.value:+.4f} $ a window,"
+            f" t = {t_of(self.over):.2f}"
+        )
+
+
+def judge_holdout(
+    found: Found,
+    best: TrialFigures,
+    default: TrialFigures,
+    starts_ns: Sequence[int],
+    *,
+    touches: int,
+) -> Verdict:
+    """Judge the chosen trial by the untouched windows.
+
+    Args:
+        best, default: Over those windows.
+        touches: How often they have been looked at, this time included.
+    """
+    own = clustered_mean(zip(starts_ns, best.values, strict=True))
+    over = clustered_mean(zip(starts_ns, _over(best.values, default.values), strict=True))
+    doubts = []
+    if not found.best:
+        doubts.append("no trial is better than the default on the windows it was searched on")
+    elif not t_of(over) >= T_MIN:
+        doubts.append(
+            f"over the default it makes {over.value:+.4f} $ a window on untouched windows,"
+            f" t = {t_of(over):.2f}, below {T_MIN:g}"
+        )
+    if not t_of(own) >= T_MIN:
+        doubts.append(
+            f"by itself it makes {own.value:+.4f} $ a window there, t = {t_of(own):.2f},"
+            f" below {T_MIN:g}"
+        )
+    if found.best and math.isnan(found.pbo):
+        doubts.append("too few windows or trials to tell the probability of overfitting")
+    if found.pbo > PBO_MAX:
+        doubts.append(f"probability of overfitting {found.pbo:.2f}, above {PBO_MAX:g}")
+    if found.best and found.dsr < DSR_MIN:
+        doubts.append(f"deflated Sharpe ratio {found.dsr:.2f}, below {DSR_MIN:g}")
+    doubts += [
+        f"{name} is {at:g} on untouched windows, allowed {limit:g}"
+        for name, (at, limit) in best.beyond.items()
+    ]
+    return Verdict(own=own, over=over, doubts=tuple(doubts), touches=touches)
+
+
+def t_of(estimate: Estimate) -> float:
+    """Value over its standard error; NaN without one."""
+    return estimate.value / estimate.se if estimate.se > 0.0 else math.nan

@@ -1,0 +1,225 @@
+"""The parts of a sweep: points, searches, splits, figures, neighbours, the sweep file."""
+
+import math
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from polymm.errors import ConfigError
+from polymm.research.sweep_figures import Objective, best_of, ranked, trial_figures
+from polymm.research.sweep_neighbours import maps, neighbours
+from polymm.research.sweep_search import make_search
+from polymm.research.sweep_space import Choice, Range, drawn, grid
+from polymm.research.sweep_split import DAY_NS, HOUR_NS, SplitSettings, split_windows
+from polymm.research.sweep_unit import WindowScore
+from polymm.runtime.config import Config
+from polymm.runtime.sweep_plan import DEFAULT_FILE, configured, read_sweep
+
+NS = 1_000_000_000
+SPACE = (
+    Range(key="strategy.k_inv", low=0.0, high=0.03, step=0.01),
+    Choice(key="cycle.cycle", options=("timer", "event")),
+)
+WINDOW_NS = 300 * NS
+
+
+def always(point: object) -> bool:
+    return True
+
+
+def score(gain: float = 1.0, **more: int | float) -> WindowScore:
+    facts = {"rebate_e6": 0, "pnl_e6": 0, "net_max_e6": 0, "uptime": 1.0, "shares_e6": 0}
+    return WindowScore(gain=gain, fills_n=1, **(facts | more))  # type: ignore[arg-type]
+
+
+# Space and searches
+
+
+def test_a_grid_holds_every_point_that_agrees_with_itself() -> None:
+    points = list(grid(SPACE, lambda point: point["strategy.k_inv"] != 0.01))
+    assert len(points) == 6
+    assert points[0] == {"strategy.k_inv": 0.0, "cycle.cycle": "timer"}
+    assert points[-1] == {"strategy.k_inv": 0.03, "cycle.cycle": "event"}
+
+
+def test_a_drawn_point_is_a_function_of_seed_and_number() -> None:
+    points = [drawn(SPACE, always, seed=4, number=k) for k in range(50)]
+    assert points == [drawn(SPACE, always, seed=4, number=k) for k in range(50)]
+    assert points != [drawn(SPACE, always, seed=5, number=k) for k in range(50)]
+    assert {point["strategy.k_inv"] for point in points} == {0.0, 0.01, 0.02, 0.03}
+
+
+def test_values_stand_on_the_grain_of_their_field() -> None:
+    random = Random(1)
+    levels = Range(key="a", low=1, high=9, grain=1)
+    prices = Range(key="b", low=0.01, high=0.5, grain=1e-4)
+    wide = Range(key="c", low=1e-3, high=10.0, log=True)
+    for _ in range(100):
+        assert isinstance(levels.draw(random), int)
+        price = float(prices.draw(random))
+        assert price == round(price, 4)
+    drawn_n = sum(float(wide.draw(random)) < 0.1 for _ in range(400))
+    assert 150 < drawn_n < 250
+
+
+def test_a_space_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"strategy\.k_inv, cycle\.cycle: expected values that"):
+        drawn(SPACE, lambda point: False, seed=1, number=0)
+    with pytest.raises(ConfigError, match="a grid needs a step"):
+        list(grid([Range(key="a", low=0, high=1)], always))
+
+
+def test_optuna_learns_from_what_it_is_told_in_order() -> None:
+    pytest.importorskip("optuna")
+    space = (Range(key="a", low=0.0, high=1.0), Choice(key="b", options=(1, 2)))
+
+    def searched() -> list[float]:
+        search = make_search("optuna", space, lambda point: point["b"] == 1, seed=3)
+        found: list[float] = []
+        for _ in range(10):
+            points = search.ask(8)
+            search.tell([-abs(float(point["a"]) - 0.3) for point in points])
+            found += [float(point["a"]) for point in points]
+        return found
+
+    first = searched()
+    assert first == searched()
+    near = [sum(abs(a - 0.3) < 0.1 for a in part) for part in (first[:24], first[-24:])]
+    assert near[1] > near[0]
+
+
+# Splits
+
+
+def windows(n: int, coins: int = 1) -> list[tuple[int, int]]:
+    return [(k * WINDOW_NS, (k + 1) * WINDOW_NS) for k in range(n) for _ in range(coins)]
+
+
+def test_twenty_days_are_split_as_documented() -> None:
+    spans = windows(20 * 288, coins=2)
+    split = split_windows(spans, SplitSettings())
+    assert split.scale == 1.0
+    assert len(split.holdout) == 0.2 * len(spans)
+    assert min(spans[k][0] for k in split.holdout) == 16 * DAY_NS
+    # Coins stay together, and an hour lies between whatever chooses and whatever judges.
+    assert max(spans[k][1] for k in split.research) == 16 * DAY_NS - HOUR_NS
+    assert len(split.embargoed) == 2 * 12
+    assert len(split.folds) == 9
+    for number, fold in enumerate(split.folds):
+        train = [spans[k] for k in fold.train]
+        test = [spans[k] for k in fold.test]
+        assert min(train)[0] == number * DAY_NS
+        assert max(train)[1] == (number + 7) * DAY_NS - HOUR_NS
+        assert min(test)[0] == (number + 7) * DAY_NS
+
+
+def test_less_time_is_split_alike_in_proportion() -> None:
+    spans = windows(288)
+    split = split_windows(spans, SplitSettings())
+    assert 0.05 < split.scale < 0.15
+    assert len(split.folds) == 4
+    used = [*split.research, *split.embargoed, *split.holdout]
+    assert sorted(used) == list(range(288))
+    for fold in split.folds:
+        gap_ns = spans[fold.test[0]][0] - spans[fold.train[-1]][1]
+        assert gap_ns >= WINDOW_NS
+        assert not {*fold.train, *fold.test} & {*split.holdout}
+
+
+def test_too_few_windows_are_refused() -> None:
+    with pytest.raises(ConfigError, match="at least 10 different window starts, found 9"):
+        split_windows(windows(9, coins=3), SplitSettings())
+
+
+# Figures
+
+
+def test_a_trial_ranks_by_mean_less_its_spread() -> None:
+    assert ranked([1.0, 3.0], 0.5) == pytest.approx(2.0 - 0.5 * math.sqrt(2.0))
+    assert ranked([2.0], 0.5) == 2.0
+
+
+def test_rebates_below_a_dollar_a_day_are_not_paid() -> None:
+    scores = [
+        score(0.0, rebate_e6=600_000),
+        score(0.0, rebate_e6=600_000),
+        score(0.0, rebate_e6=900_000),
+    ]
+    figures = trial_figures(scores, [0, WINDOW_NS, DAY_NS], Objective())
+    assert figures.values == (0.6, 0.6, 0.0)
+
+
+def test_limits_are_told_and_never_chosen_beyond() -> None:
+    limits = Objective(net_p95_max=10.0, worst_day_min=-5.0, uptime_min=0.5)
+    starts = [0, DAY_NS]
+    good = trial_figures([score(1.0), score(1.0)], starts, limits)
+    net = trial_figures([score(9.0, net_max_e6=11_000_000), score(9.0)], starts, limits)
+    day = trial_figures([score(9.0, pnl_e6=-6_000_000), score(9.0)], starts, limits)
+    idle = trial_figures([score(9.0, uptime=0.1), score(9.0, uptime=0.2)], starts, limits)
+    assert net.beyond == {"net_p95_max": (11.0, 10.0)}
+    assert day.beyond == {"worst_day_min": (-6.0, -5.0)}
+    assert idle.beyond == {"uptime_min": (pytest.approx(0.15), 0.5)}
+    assert best_of([good, net, day, idle]) == 0
+    assert best_of([net, day, good, idle, good]) == 2
+    assert good.told() == 1.0
+    assert idle.told() < day.told() < -1e5
+
+
+# Neighbours
+
+
+def test_neighbours_and_maps_show_what_is_near_the_chosen_one() -> None:
+    points = [{}, *grid(SPACE, always)]
+    trials = [trial_figures([score(float(k))] * 2, [0, 1], Objective()) for k in range(9)]
+    near = neighbours(SPACE, points, trials, 8)
+    assert near["n"] == 7
+    assert near["trials"][0] == 6
+    (one,) = maps(SPACE, points, trials, 8)
+    assert one.x_names == ("0", "0.01", "0.02", "0.03")
+    assert one.scores == ((1.0, 3.0, 5.0, 7.0), (2.0, 4.0, 6.0, 8.0))
+    assert one.best == (1, 3)
+
+
+# The file
+
+
+def test_the_built_in_file_is_sound_and_flags_win() -> None:
+    file = read_sweep(None, {"trials": 7, "search": None})
+    assert file.sweep.trials == 7
+    assert file.sweep.search == "random"
+    assert len(file.space) == DEFAULT_FILE.count("strategy.") + DEFAULT_FILE.count("cycle.cycle")
+    point = drawn(file.space, always, seed=1, number=0)
+    assert configured(Config(), point).strategy.k_inv == point["strategy.k_inv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("strategy.k_invv = { low = 0, high = 1 }", "unknown key; the nearest is strategy.k_inv"),
+        ("venue.cash = { low = 1, high = 2 }", "only strategy, cycle are searched"),
+        (
+            "strategy.k_inv = { low = 0.0, high = 2.0 }",
+            r"within 0\.\.1 \(dollars\), was 0.0 to 2.0",
+        ),
+        ("strategy.k_inv = { low = 0.5, high = 0.1 }", "must lie between two numbers"),
+        ("strategy.k_inv = { low = 0.1, hihg = 0.2 }", "must be a table of low and high"),
+        ("strategy.depth_lookback = { low = 1, high = 9, step = 0.5 }", "a multiple of 1 and fits"),
+        ("strategy.k_inv = { low = 0.0, high = 0.1, log = true }", "log only above 0"),
+        ('cycle.cycle = ["timer", "sometimes"]', 'each one of "timer", "event"'),
+        ("cycle.cycle = { low = 1, high = 2 }", "must be a list of values"),
+        ("strategy.k_inv = [0.1, 0.1]", "must name each value once"),
+        ("", "must name at least one value"),
+        ("strategy.k_inv = [0.1]\n[limits]\nuptime = 1", r"limits\.uptime: unknown; there are"),
+        ("strategy.k_inv = [0.1]\n[sweep]\ntrials = 0", r"sweep\.trials must be a whole number"),
+        ("strategy.k_inv = [0.1]\n[sweeps]\ntrials = 1", "unknown section sweeps"),
+        ("strategy.k_inv = ", "not valid TOML"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_would(
+    tmp_path: Path, text: str, fault: str
+) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text(f"[space]\n{text}\n")
+    with pytest.raises(ConfigError, match=fault):
+        read_sweep(path, {})
