@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 from polymm._core.book cimport Book, BookState
 from polymm._core.layout cimport Params, PRICE_SCALE, Quote, State
 from polymm._core.quoting cimport ask_quoter, base_quote, clear_quote, quoter_t
-from polymm._core.signals cimport analyze_reach
+from polymm._core.signals cimport BookDepth, analyze_anew
 
 # The orders that work now, remaining sizes; a size of 0 means none on that side.
 cdef struct Working:
@@ -24,8 +24,7 @@ cdef struct LaneState:
     Quote quote
     Working working
     int64_t last_price_e4        # set by the caller, 0 where the book's own price holds
-    int64_t bid_reach_e4         # changes of worse levels leave the state as it is
-    int64_t ask_reach_e4
+    BookDepth depth
     quoter_t quoter              # NULL: the base strategy
 
 
@@ -117,13 +116,12 @@ cdef inline int64_t price_now(
 
 
 cdef inline void form_quote(LaneState* lane, int64_t now_ns) noexcept nogil:
-    """Analyse the book and fill in the quote."""
+    """Analyse what of the book was not followed, and fill in the quote."""
     cdef State* state = &lane.state
     state.now_ns = now_ns
     state.tick_e4 = lane.book.tick_e4
-    analyze_reach(
-        lane.book, lane.params.min_size_e6, lane.params.depth_lookback, state,
-        &lane.bid_reach_e4, &lane.ask_reach_e4,
+    analyze_anew(
+        lane.book, lane.params.min_size_e6, lane.params.depth_lookback, &lane.depth, state
     )
     state.last_price_e4 = price_now(lane.book, state, lane.last_price_e4)
     if lane.quoter == NULL:

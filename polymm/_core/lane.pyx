@@ -13,6 +13,7 @@ from libc.string cimport memcpy
 from polymm._core.inventory cimport check_held
 from polymm._core.layout cimport Params, PRICE_SCALE, Quote, REQUOTE, State, whole_t
 from polymm._core.quoting cimport params_of, quoter_at
+from polymm._core.signals cimport forget_depth
 
 from polymm._core import layout
 from polymm.errors import InputError
@@ -84,6 +85,7 @@ cdef class Lane:
         open_lane(&self.lane, book.s, start_ns, end_ns, lot_e6, order_min_e6)
 
     cdef int evaluate_c(self, int64_t now_ns) noexcept nogil:
+        forget_depth(&self.lane.depth)
         form_quote(&self.lane, now_ns)
         return REQUOTE if asks_requote(&self.lane, now_ns) else 0
 

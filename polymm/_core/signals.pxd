@@ -17,7 +17,7 @@ cdef struct SideDepth:
     int64_t second_e6
     int64_t depth_e6
     int64_t n                    # filtered levels read
-    int64_t reach_e4             # the last level looked at; the empty side's where all were
+    int64_t reach_e4             # the last level looked at; what is worse is of no matter
 
 
 cdef inline SideDepth unread(int64_t empty_e4) noexcept nogil:
@@ -127,28 +127,72 @@ cdef inline void conclude(
         state.mid = <double>(bids.best_e4 + asks.best_e4) / 20000.0
 
 
-cdef inline void analyze_reach(
-    const BookState* book, int64_t min_size_e6, int64_t lookback, State* state,
-    int64_t* bid_reach_e4, int64_t* ask_reach_e4,
-) noexcept nogil:
-    """Fill the signals of `state` from a book; NO_BOOK before its first snapshot.
+# Both sides as far as they have been read, for who hears of every change of a level.
+cdef struct BookDepth:
+    SideDepth side[2]
+    int is_read[2]
 
-    Changes of levels worse than the reach leave all of it as it is.
-    """
-    cdef SideDepth bids = unread(0)
-    cdef SideDepth asks = unread(GRID - 1)
-    if book.has_epoch:
-        bids = read_bids(&book.side[BID], min_size_e6, lookback)
-        asks = read_asks(&book.side[ASK], min_size_e6, lookback)
-    conclude(&bids, &asks, state)
+
+cdef inline void forget_depth(BookDepth* depth) noexcept nogil:
+    depth.is_read[BID] = depth.is_read[ASK] = False
+
+
+cdef enum:
+    SAW_NOTHING = 0
+    SAW_SIZE = 1                 # a level that counts has another size
+    SAW_LEVEL = 2                # another level counts: its side must be read anew
+
+
+cdef inline int note_level(
+    BookDepth* depth, int side, int64_t price_e4, int64_t before_e6, int64_t after_e6,
+    int64_t min_size_e6, int64_t lookback,
+) noexcept nogil:
+    """Follow one level's change of size, and say what the signals see of it."""
+    cdef SideDepth* read = &depth.side[side]
+    if not depth.is_read[side]:
+        return SAW_LEVEL
+    if price_e4 < read.reach_e4 if side == BID else price_e4 > read.reach_e4:
+        return SAW_NOTHING
+    if (
+        before_e6 >= min_size_e6 and after_e6 >= min_size_e6 and before_e6 and after_e6
+        and lookback >= 2
+    ):
+        read.depth_e6 += after_e6 - before_e6
+        if price_e4 == read.best_e4:
+            read.best_e6 = after_e6
+        elif price_e4 == read.second_e4:
+            read.second_e6 = after_e6
+        return SAW_SIZE
+    if before_e6 < min_size_e6 and after_e6 < min_size_e6 and before_e6 and after_e6:
+        return SAW_NOTHING
+    depth.is_read[side] = False
+    return SAW_LEVEL
+
+
+cdef inline void analyze_anew(
+    const BookState* book, int64_t min_size_e6, int64_t lookback, BookDepth* depth, State* state
+) noexcept nogil:
+    """Fill the signals of `state` from a book, reading only what is not read yet; NO_BOOK before
+    its first snapshot."""
     if not book.has_epoch:
+        depth.side[BID] = unread(0)
+        depth.side[ASK] = unread(GRID - 1)
+        forget_depth(depth)
+        conclude(&depth.side[BID], &depth.side[ASK], state)
         state.reasons = NO_BOOK
-    bid_reach_e4[0] = bids.reach_e4
-    ask_reach_e4[0] = asks.reach_e4
+        return
+    if not depth.is_read[BID]:
+        depth.side[BID] = read_bids(&book.side[BID], min_size_e6, lookback)
+    if not depth.is_read[ASK]:
+        depth.side[ASK] = read_asks(&book.side[ASK], min_size_e6, lookback)
+    depth.is_read[BID] = depth.is_read[ASK] = True
+    conclude(&depth.side[BID], &depth.side[ASK], state)
 
 
 cdef inline void analyze(
     const BookState* book, int64_t min_size_e6, int64_t lookback, State* state
 ) noexcept nogil:
-    cdef int64_t bid_reach_e4, ask_reach_e4
-    analyze_reach(book, min_size_e6, lookback, state, &bid_reach_e4, &ask_reach_e4)
+    """Fill the signals of `state` from a book; NO_BOOK before its first snapshot."""
+    cdef BookDepth depth
+    forget_depth(&depth)
+    analyze_anew(book, min_size_e6, lookback, &depth, state)

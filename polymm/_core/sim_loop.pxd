@@ -8,7 +8,7 @@ from polymm._core.apply cimport (
 )
 from polymm._core.book cimport BookState
 from polymm._core.lane cimport (
-    DUE_ASK_QUOTE, DUE_YES, asks_requote, form_quote, quote_differs, requote_due,
+    DUE_ASK_QUOTE, DUE_YES, LaneState, asks_requote, form_quote, quote_differs, requote_due,
 )
 from polymm._core.layout cimport (
     BID, CHANGED, RESOLVED, ROW_ASK, ROW_BOOK, ROW_CHANGE, ROW_DOWN, ROW_FRAME_END,
@@ -22,6 +22,7 @@ from polymm._core.sim_notes cimport is_near, note_book
 from polymm._core.sim_state cimport (
     Arrival, FORM_THROUGH, FORM_TRADES, Maker, NEVER, Reply, Sim,
 )
+from polymm._core.signals cimport SAW_LEVEL, SAW_SIZE, forget_depth, note_level
 from polymm._core.sim_stores cimport draw_ns, drop_first, next_arrival_ns, next_reply_ns
 from polymm._core.sim_venue cimport (
     arrive, close_venue, take_sizes, take_touch, take_trade,
@@ -234,37 +235,60 @@ cdef inline void set_timer(Sim* sim, int64_t now_ns) noexcept nogil:
         sim.timer_ns = now_ns + 1
 
 
-cdef inline bint is_seen(const Sim* sim, int side, int price_e4) noexcept nogil:
-    """Whether the quote may follow from the level at this price."""
-    if side == BID:
-        return price_e4 >= sim.maker.lane.bid_reach_e4
-    return price_e4 <= sim.maker.lane.ask_reach_e4
+cdef inline void change_ours(
+    Sim* sim, int64_t stamp, int side, int price_e4, int64_t size_e6, int* flags
+) noexcept nogil:
+    """Change one level of our book, and see whether the quote may be another."""
+    cdef LaneState* lane = &sim.maker.lane
+    cdef int64_t before_e6 = sim.book.side[side].size_e6[price_e4]
+    if change_level(
+        sim.book, newest_snapshot(sim.book), stamp, side, price_e4, size_e6
+    ) == CHANGED:
+        flags[0] |= CHANGED
+        follow_level(sim, lane, side, price_e4, before_e6, size_e6)
+    pass_stamp(sim.book, stamp)
+
+
+cdef inline void follow_level(
+    Sim* sim, LaneState* lane, int side, int price_e4, int64_t before_e6, int64_t after_e6
+) noexcept nogil:
+    """Let the lane's reading of our book follow a level that changed.
+
+    The base strategy looks at the sizes of levels that count for the imbalance alone.
+    """
+    cdef int saw = note_level(
+        &lane.depth, side, price_e4, before_e6, after_e6, lane.params.min_size_e6,
+        lane.params.depth_lookback,
+    )
+    if saw == SAW_LEVEL or (saw == SAW_SIZE and lane.params.k_imb != 0.0):
+        sim.maker.is_stale = True
 
 
 cdef inline int read_frame(Sim* sim) noexcept nogil:
     """Let our book take in our next frame; flags CHANGED, TRADE, RESOLVED."""
     cdef const TapeRow* row = &sim.rows[sim.local_row]
-    cdef int64_t stamped_ms = 0, stamp
+    cdef int64_t stamped_ms = 0, before_e6
     cdef int opening = 0, flags = 0, done, side
     if is_plain(row):
         sim.local_row += 1
-        if not sim.book.has_epoch:
-            return 0
-        stamp = row.exch_ns // MS_NS
-        side = (row.flags & ROW_ASK) != 0
-        flags = change_level(
-            sim.book, newest_snapshot(sim.book), stamp, side, row.price_e4, row.size_e6
-        ) & CHANGED
-        pass_stamp(sim.book, stamp)
-        if flags and is_seen(sim, side, row.price_e4):
-            sim.maker.is_stale = True
+        if sim.book.has_epoch:
+            change_ours(
+                sim, row.exch_ns // MS_NS, (row.flags & ROW_ASK) != 0, row.price_e4, row.size_e6,
+                &flags,
+            )
         return flags
     while True:
+        side = (row.flags & ROW_ASK) != 0
+        before_e6 = sim.book.side[side].size_e6[row.price_e4] if row.kind == ROW_CHANGE else 0
         done = apply_row(sim.book, row, &stamped_ms, &opening)
-        if done & CHANGED and (
-            row.kind != ROW_CHANGE or is_seen(sim, (row.flags & ROW_ASK) != 0, row.price_e4)
-        ):
-            sim.maker.is_stale = True
+        if done & CHANGED:
+            if row.kind == ROW_CHANGE:
+                follow_level(
+                    sim, &sim.maker.lane, side, row.price_e4, before_e6, row.size_e6
+                )
+            else:
+                sim.maker.is_stale = True
+                forget_depth(&sim.maker.lane.depth)
         flags |= done
         if row.flags & ROW_FRAME_END:
             break

@@ -7,10 +7,10 @@ from polymm._core.layout cimport (
     BID, CHANGED, Params, ROW_ASK, ROW_LOCAL, ROW_VENUE, TapeRow,
 )
 from polymm._core.sim_loop cimport (
-    MS_NS, is_ours, is_plain, local_event, local_frame, next_local_ns, next_venue_ns, seek_local,
-    seek_venue, venue_event, venue_frame,
+    MS_NS, asks_anew, change_ours, is_ours, is_plain, local_event, local_frame, next_local_ns,
+    next_venue_ns, seek_local, seek_venue, set_timer, venue_event, venue_frame,
 )
-from polymm._core.sim_maker cimport is_deaf
+from polymm._core.sim_maker cimport is_deaf, step_book
 from polymm._core.sim_notes cimport GAP_NS, is_near, join_whys
 from polymm._core.sim_state cimport FORM_THROUGH, Maker, NEVER, Notes, Sim
 from polymm._core.sim_stores cimport next_arrival_ns, next_reply_ns
@@ -62,8 +62,9 @@ cdef inline void run_venue(Sim* sim, int64_t until_ns) noexcept nogil:
         if not sim.venue.is_closed:
             frames_until_ns = min(frames_until_ns, sim.end_ns - 1)
         while sim.venue_ns <= frames_until_ns and sim.venue.trades_n == fills_n:
-            venue_frame(sim)
             stride_venue(sim, frames_until_ns)
+            if sim.venue_ns <= frames_until_ns:
+                venue_frame(sim)
         if sim.venue.trades_n != fills_n or sim.fault or next_venue_ns(sim) > until_ns:
             return
         if sim.venue_ns > frames_until_ns:
@@ -91,49 +92,41 @@ cdef inline int64_t next_act_ns(const Sim* sim) noexcept nogil:
     return min(min(frame_ns, sim.timer_ns), min(next_reply_ns(sim), sim.close_ns))
 
 
-cdef inline void stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
-    """Let our book take in plain frames before a time, or up to one that may call for a step."""
+cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
+    """Let our book take in plain frames before a time; whether the maker took a step at one.
+
+    What it does is `local_frame` where nothing but a level of the book changes.
+    """
     cdef const TapeRow* row = sim.rows + sim.local_row
     cdef const TapeRow* end = sim.rows + sim.rows_n
-    cdef BookState* book = sim.book
-    cdef int64_t snapshot = newest_snapshot(book)
-    # A frame in the very ns of a timer puts it off.
-    cdef int64_t quiet_ns = min(quiet_until_ns(sim), sim.timer_ns)
-    cdef int64_t bid_reach_e4 = sim.maker.lane.bid_reach_e4
-    cdef int64_t ask_reach_e4 = sim.maker.lane.ask_reach_e4
-    cdef int64_t stamp, at_ns
-    cdef int side, done
-    cdef bint seen
-    # Past the quiet time only what the quote does not see may be read on without a look.
-    cdef bint may_pass = (
-        sim.maker.lane.params.cycle_event and sim.maker.lane.quoter == NULL
-        and not is_deaf(&sim.maker) and sim.maker.lane.working.is_known
-    )
-    cdef int64_t due_ns = sim.maker.lane.working.since_ns + sim.maker.lane.params.cycle_ns
-    if not book.has_epoch or sim.feed.samples != NULL:
-        return
+    cdef int64_t quiet_ns = quiet_until_ns(sim)
+    cdef int64_t at_ns
+    cdef int flags
+    if not sim.book.has_epoch or sim.feed.samples != NULL:
+        return False
+    if is_deaf(&sim.maker):
+        # A frame in the very ns of a timer puts it off.
+        before_ns = min(before_ns, sim.timer_ns)
     while row < end and is_plain(row):
         if row.flags & ROW_LOCAL:
             at_ns = row.recv_ns if row.recv_ns else row.exch_ns + sim.feed.constant_ns
             if at_ns >= before_ns:
                 break
-            side = (row.flags & ROW_ASK) != 0
-            if side == BID:
-                seen = row.price_e4 >= bid_reach_e4
-            else:
-                seen = row.price_e4 <= ask_reach_e4
-            if at_ns >= quiet_ns and (
-                not may_pass or seen or sim.maker.is_stale or at_ns >= due_ns
-            ):
-                break
-            stamp = row.exch_ns // MS_NS
-            done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
-            pass_stamp(book, stamp)
-            if done == CHANGED and seen:
-                sim.maker.is_stale = True
+            flags = 0
+            change_ours(
+                sim, row.exch_ns // MS_NS, (row.flags & ROW_ASK) != 0, row.price_e4, row.size_e6,
+                &flags,
+            )
+            if flags and at_ns >= quiet_ns and asks_anew(sim, at_ns):
+                sim.local_row = row - sim.rows + 1
+                seek_local(sim)
+                step_book(sim, at_ns)
+                set_timer(sim, at_ns)
+                return True
         row += 1
     sim.local_row = row - sim.rows
     seek_local(sim)
+    return False
 
 
 cdef inline void run_local(Sim* sim, int64_t before_ns) noexcept nogil:
@@ -142,9 +135,10 @@ cdef inline void run_local(Sim* sim, int64_t before_ns) noexcept nogil:
         min(sim.timer_ns + 1, sim.close_ns), min(next_reply_ns(sim), before_ns)
     )
     while sim.local_ns < frames_before_ns:
-        if local_frame(sim):
+        if stride_local(sim, frames_before_ns):
             return
-        stride_local(sim, frames_before_ns)
+        if sim.local_ns < frames_before_ns and local_frame(sim):
+            return
     if next_local_ns(sim) < before_ns:
         local_event(sim)
 
