@@ -39,6 +39,7 @@ class Backtest:
         form: str = "trades",
         queue: str = "risk_averse",
         queue_n: float = 3.0,
+        match_ns: int = 1_000_000_000,
         feed_ns: Delay = 100_000_000,
         order_ns: Delay = 50_000_000,
         cancel_ns: Delay = 50_000_000,

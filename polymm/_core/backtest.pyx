@@ -197,6 +197,7 @@ cdef class Backtest:
         str form="trades",
         str queue="risk_averse",
         double queue_n=3.0,
+        whole_t match_ns=1_000_000_000,
         object feed_ns=100_000_000,
         object order_ns=50_000_000,
         object cancel_ns=50_000_000,
@@ -220,6 +221,7 @@ cdef class Backtest:
             outcome: UP, DOWN, or -1 where none was recorded: then nothing is paid out.
             form: "trades", "none" or "through".
             queue, queue_n: Queue model.
+            match_ns: A drop and a trade told within it may be one match.
             feed_ns: From venue time to receipt, where the rows have none. Like the other delays a
                 number, or a contiguous int64 array of measured ones to draw from.
             order_ns, cancel_ns, reply_ns: As in polymm.exchange.tape_orders.Latency.
@@ -254,7 +256,7 @@ cdef class Backtest:
                 f" n above 0; were {form!r}, {queue!r}, {keep!r}, {queue_n}"
             )
         if min(cash_e6, order_min_e6, fee_rate_e6, trade_lag_ns, merge_delay_ns,
-               settle_delay_ns, close_margin_ns) < 0:
+               settle_delay_ns, close_margin_ns, match_ns) < 0:
             raise InputError("cash, sizes, rates and delays must be at least 0")
         sim = <Sim*>calloc(1, sizeof(Sim))
         sims = <Sim**>realloc(self.group.sims, (self.group.sims_n + 1) * sizeof(Sim*))
@@ -293,6 +295,7 @@ cdef class Backtest:
         sim.venue.form = FORMS[form]
         sim.venue.model = QUEUES[queue]
         sim.venue.model_n = queue_n
+        sim.venue.window_ns = match_ns
         sim.venue.ledger.cash_start_e6 = sim.venue.ledger.cash_e6 = cash_e6
         sim.own_purse.cash_e6 = cash_e6
         sim.venue.ledger.purse = &self.purse if self.is_shared else &sim.own_purse

@@ -22,6 +22,7 @@ def play_orders(
     form: str = "trades",
     queue: str = "risk_averse",
     queue_n: float = 3.0,
+    match_ns: int = 1_000_000_000,
     is_first: bool = False,
     min_size_e6: int = 0,
 ) -> tuple[NDArray[Any], NDArray[Any], dict[int, str]]: ...

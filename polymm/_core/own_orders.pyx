@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 
 from polymm._core.book cimport check_tick
 from polymm._core.layout cimport ASK, BID, PRICE_SCALE, whole_t
-from polymm._core.queue cimport queue_join, WINDOW
+from polymm._core.queue cimport queue_join
 from polymm._core.sim_group cimport put_to_sleep, wake
 from polymm._core.sim_loop cimport venue_frame
 from polymm._core.sim_notes cimport open_notes
@@ -76,7 +76,7 @@ cdef int put_order(Sim* sim, const Act* act, bint is_first) except -1:
         return <int>reply.code + 1
     if is_first:
         order.front_e6 = 0
-        queue_join(&order.queue, 0, sim.venue.model, sim.venue.model_n, WINDOW)
+        queue_join(&order.queue, 0, sim.venue.model, sim.venue.model_n, sim.venue.window_ns)
     return 0
 
 
@@ -118,6 +118,7 @@ def play_orders(
     str form="trades",
     str queue="risk_averse",
     double queue_n=3.0,
+    whole_t match_ns=1_000_000_000,
     bint is_first=False,
     whole_t min_size_e6=0,
 ):
@@ -127,9 +128,9 @@ def play_orders(
         rows: Of the tape, without the size of these orders.
         script: (n, 7) int64 of SCRIPT_FIELDS, by time of arrival at the venue. Of one ns the tape
             comes first, then these in their order.
-        start_ns, end_ns: The window; what arrives later is refused.
-        tick_e4, lot_e6, order_min_e6, fee_rate_e6, trade_lag_ns, form, queue, queue_n: As of
-            `Backtest.add_market`.
+        start_ns, end_ns: The window; what would arrive later is left out.
+        tick_e4, lot_e6, order_min_e6, fee_rate_e6, trade_lag_ns, form, queue, queue_n, match_ns:
+            As of `Backtest.add_market`.
         min_size_e6: Levels smaller than this make no mark.
         is_first: Every order stands before all others at its price, whatever is displayed.
 
@@ -167,6 +168,7 @@ def play_orders(
         sim.is_stopped = True
         sim.maker.settings.rejects_max = 1
         sim.venue.form, sim.venue.model, sim.venue.model_n = FORMS[form], QUEUES[queue], queue_n
+        sim.venue.window_ns = match_ns
         sim.own_purse.cash_e6 = sim.venue.ledger.cash_e6 = PLENTY_E6
         sim.venue.ledger.shares_e6[0] = sim.venue.ledger.shares_e6[1] = PLENTY_E6
         sim.venue.ledger.purse = &sim.own_purse

@@ -213,6 +213,7 @@ cdef struct Venue:
     int form
     int model
     double model_n
+    int64_t window_ns            # in which a drop and a trade may be one match
     int is_closed
     int merges_out               # begun and not over
     int is_settling

@@ -38,7 +38,7 @@ cdef inline void rest_order(Sim* sim, VenueOrder* order) noexcept nogil:
     cdef int i = venue.resting_n[order.side]
     cdef int64_t price_e4 = order.up_price_e4, other_e4
     order.front_e6 = venue.book.side[order.side].size_e6[price_e4]
-    queue_join(&order.queue, order.front_e6, venue.model, venue.model_n, WINDOW)
+    queue_join(&order.queue, order.front_e6, venue.model, venue.model_n, venue.window_ns)
     while i:
         other_e4 = venue.orders[resting[i - 1]].up_price_e4
         if (other_e4 >= price_e4 if order.side == BID else other_e4 <= price_e4):

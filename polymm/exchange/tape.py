@@ -28,6 +28,7 @@ class Latency:
         order_ns: From our sending an order or a merge to its arrival.
         cancel_ns: The same for a cancel.
         reply_ns: From an event at the venue to our knowing of it: answers and fills.
+        match_ns: A drop of the book and a trade told within it may be one match.
         measured: Delays by "order", "cancel" and "reply", (n,) each: each is drawn from them then.
     """
 
@@ -35,6 +36,7 @@ class Latency:
     order_ns: int = 50 * MS
     cancel_ns: int = 50 * MS
     reply_ns: int = 50 * MS
+    match_ns: int = NS
     measured: Mapping[str, NDArray[np.int64]] = field(default_factory=dict, compare=False)
 
     def of(self, name: str) -> int | NDArray[np.int64]:
@@ -45,6 +47,7 @@ class Latency:
     def scaled(self, factor: float) -> "Latency":
         """Stretch every delay, for the stress run."""
         return Latency(
+            match_ns=self.match_ns,
             feed_ns=round(self.feed_ns * factor),
             order_ns=round(self.order_ns * factor),
             cancel_ns=round(self.cancel_ns * factor),

@@ -213,6 +213,7 @@ def add_tape(
         order_ns=latency.of("order"),
         cancel_ns=latency.of("cancel"),
         reply_ns=latency.of("reply"),
+        match_ns=latency.match_ns,
         seed=seed,
         merge_delay_ns=settings.merge_delay_ns,
         close_margin_ns=settings.close_margin_ns,

@@ -6,6 +6,7 @@ to that run.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymm._core.layout import ROW_LOCAL
+from polymm.domain.market import NS
 from polymm.errors import InputError
-from polymm.research.own_fills import RISK_AVERSE, OwnTape, actual, clusters_of, distance, simulated
-from polymm.research.own_orders import Delays, OwnOrder, measured
+from polymm.exchange.tape import parse_queue
+from polymm.research.own_fills import Model, OwnTape, actual, clusters_of, distance, simulated
+from polymm.research.own_orders import MS, Delays, OwnOrder, measured
 from polymm.research.tape_pack import PackedTape
 
-QUEUES: Final = (RISK_AVERSE, *(f"prob({n:g})" for n in (0.3, 0.5, 1, 2, 3, 5, 8)))
+QUEUES: Final = ("risk_averse", *(f"prob({n:g})" for n in (0.3, 0.5, 1, 2, 3, 5, 8)))
+WINDOWS_NS: Final = (NS, 300 * MS, 100 * MS, 30 * MS, 10 * MS, MS)
+MODELS: Final = tuple(Model(*pair) for pair in product(QUEUES, WINDOWS_NS))
 DELAYS: Final = ("feed", "order", "cancel", "reply")
 # So many measured delays are kept of each kind, evenly over all of them in order of size.
 SAMPLES_MAX: Final = 4096
@@ -30,14 +35,14 @@ class Calibration:
     """What was fitted.
 
     Args:
-        queue: The model whose fills were closest.
+        model: Whose fills were closest.
         shares: By model, the share of fills that only one of the two has.
         delays: By DELAYS, (n,) ns; kinds of which too few were measured are missing.
         windows: How many it was fitted on.
     """
 
-    queue: str
-    shares: Mapping[str, float]
+    model: Model
+    shares: Mapping[Model, float]
     delays: Mapping[str, NDArray[np.int64]]
     windows: int
 
@@ -85,12 +90,12 @@ def calibrate(tapes: Sequence[OwnTape], feed: NDArray[np.int64]) -> Calibration:
     recorded, real = recorded_delays(orders), actual(tapes)
     clusters, _ = clusters_of(tapes)
     shares = {
-        queue: distance(clusters, real, simulated(tapes, queue, recorded), real).share.value
-        for queue in QUEUES
+        model: distance(clusters, real, simulated(tapes, model, recorded), real).share.value
+        for model in MODELS
     }
     delays = {"feed": feed, **measured(orders)}
     return Calibration(
-        queue=min(shares, key=lambda queue: shares[queue]),
+        model=min(shares, key=lambda model: shares[model]),
         shares=shares,
         delays={
             name: _thinned(values) for name, values in delays.items() if len(values) >= SAMPLES_MIN
@@ -124,12 +129,13 @@ def write_calibration(path: Path, found: Calibration, source: str) -> Path:
         InputError: A file cannot be written.
     """
     beside = path.with_suffix(".delays.npz")
-    model, _, rest = found.queue.partition("(")
+    queue, queue_n = parse_queue(found.model.queue)
     lines = [
         f"# Fitted to {found.windows} windows of {source}.",
         "[venue]",
-        f'queue = "{model}"',
-        *([f"prob_n = {float(rest.rstrip(')'))}"] if rest else []),
+        f'queue = "{queue}"',
+        f"prob_n = {queue_n}",
+        f"match_window_ms = {found.model.match_ns / MS}",
         f'delays = "{beside}"',
     ]
     for name, values in found.delays.items():

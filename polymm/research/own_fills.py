@@ -29,7 +29,6 @@ from polymm.research.tape_pack import PackedTape
 MARK_NS: Final = 5 * NS
 # With fewer markets than this the error is clustered by order.
 CLUSTERS_MIN: Final = 5
-RISK_AVERSE: Final = "risk_averse"
 PARTS: Final = ("latency", "queue", "unknown")
 
 
@@ -50,6 +49,26 @@ class OwnTape:
     orders: tuple[OwnOrder, ...]
     marks: tuple[NDArray[np.int64], NDArray[np.float64]]
     short_n: int = 0
+
+
+class Model(NamedTuple):
+    """How the queue at a price is modelled.
+
+    Args:
+        queue: See `polymm.exchange.tape.parse_queue`.
+        match_ns: A drop and a trade told within it may be one match.
+    """
+
+    queue: str
+    match_ns: int = NS
+
+    @property
+    def name(self) -> str:
+        """As figures are headed."""
+        return f"{self.queue}, {self.match_ns / 1e6:g} ms"
+
+
+RISK_AVERSE: Final = Model("risk_averse")
 
 
 class Outcome(NamedTuple):
@@ -123,10 +142,10 @@ def _no_script() -> NDArray[np.int64]:
 
 
 def _play(
-    tape: OwnTape, script: NDArray[np.int64], queue: str, *, is_first: bool
+    tape: OwnTape, script: NDArray[np.int64], model: Model, *, is_first: bool
 ) -> tuple[NDArray[Any], NDArray[Any], dict[int, str]]:
     market = tape.market
-    model, queue_n = parse_queue(queue)
+    queue, queue_n = parse_queue(model.queue)
     return play_orders(
         tape.rows,
         script,
@@ -137,14 +156,15 @@ def _play(
         order_min_e6=market.order_min_e6,
         fee_rate_e6=market.fees.rate_e6,
         trade_lag_ns=tape.trade_lag_ns,
-        queue=model,
+        queue=queue,
         queue_n=queue_n,
+        match_ns=model.match_ns,
         is_first=is_first,
     )
 
 
 def simulated(
-    tapes: Iterable[OwnTape], queue: str, delays: Delays, *, is_first: bool = False
+    tapes: Iterable[OwnTape], model: Model, delays: Delays, *, is_first: bool = False
 ) -> Outcome:
     """Give what the simulated venue makes of all orders, in order of the tapes.
 
@@ -153,7 +173,7 @@ def simulated(
     """
     found = []
     for tape in tapes:
-        fills, _, _ = _play(tape, script_of(tape.orders, delays), queue, is_first=is_first)
+        fills, _, _ = _play(tape, script_of(tape.orders, delays), model, is_first=is_first)
         found.append(_outcome(tape, fills["order_id"], fills["at_ns"], fills["size_e6"]))
     return _joined(found)
 
@@ -265,33 +285,33 @@ def distance(clusters: Sequence[int], real: Outcome, found: Outcome, base: Outco
 
 
 def compare_fills(
-    tapes: Sequence[OwnTape], queues: Sequence[str], delays: Delays, recorded: Delays
+    tapes: Sequence[OwnTape], models: Sequence[Model], delays: Delays, recorded: Delays
 ) -> FillComparison:
     """Hold a venue model against what happened.
 
     Args:
-        queues: Queue models, the headline first.
+        models: The headline first.
         delays: Of the model.
         recorded: Those of the run, for the split.
     """
     clusters, clustered_by = clusters_of(tapes)
     real = actual(tapes)
-    models = {queue: simulated(tapes, queue, delays) for queue in queues}
-    timed = [simulated(tapes, queue, recorded) for queue in queues]
+    found = {model.name: simulated(tapes, model, delays) for model in models}
+    timed = [simulated(tapes, model, recorded) for model in models]
     bounds = [
         simulated(tapes, RISK_AVERSE, recorded),
         simulated(tapes, RISK_AVERSE, recorded, is_first=True),
     ]
     best = closest(real, [*timed, *bounds])
-    headline = models[queues[0]]
+    headline = found[models[0].name]
     steps = {"latency": (headline, timed[0]), "queue": (timed[0], best), "unknown": (best, real)}
     return FillComparison(
         orders=len(clusters),
         fills=sum(len(order.fills) for tape in tapes for order in tape.orders),
         shares_e6=int(real.filled.sum()),
         clusters=clustered_by,
-        queue=queues[0],
+        queue=models[0].name,
         total=distance(clusters, real, headline, real),
         parts={name: distance(clusters, real, *pair) for name, pair in steps.items()},
-        band={queue: distance(clusters, real, model, real) for queue, model in models.items()},
+        band={name: distance(clusters, real, one, real) for name, one in found.items()},
     )

@@ -142,6 +142,9 @@ class VenueSection(Section):
     reply_latency_ms: Micro = number(
         50.0, "ms", 0.0, 60_000.0, "An answer's or a fill's way to us."
     )
+    match_window_ms: Micro = number(
+        1000.0, "ms", 0.0, 60_000.0, "A drop and a trade told within it may be one match."
+    )
     delays: str = choice(
         "", "File of measured delays to draw from, of polymm replay --calibrate; none if empty."
     )

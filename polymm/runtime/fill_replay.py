@@ -11,7 +11,7 @@ from polymm.research.calibration import (
     recorded_delays,
     split,
 )
-from polymm.research.own_fills import FillComparison, OwnTape, compare_fills, own_tape
+from polymm.research.own_fills import FillComparison, Model, OwnTape, compare_fills, own_tape
 from polymm.research.own_orders import Delays, OwnOrder
 from polymm.research.recording_own import open_recorded
 from polymm.research.run_recording import RunRecording
@@ -65,7 +65,7 @@ def replay_fills(run: RunRecording, config: Config) -> FillReport:
     recorded = recorded_delays(orders)
     configured = latency(config)
     delays = Delays(order_ns=configured.of("order"), cancel_ns=configured.of("cancel"))
-    models = queues(config)
+    models = tuple(Model(queue, configured.match_ns) for queue in queues(config))
     whole = compare_fills(tapes, models, delays, recorded)
     unknown = sum(not (one.rested_ns or one.reason) for one in orders)
     short = sum(tape.short_n for tape in tapes)
@@ -85,14 +85,15 @@ def replay_fills(run: RunRecording, config: Config) -> FillReport:
         whole=whole,
         calibration=found,
         before=compare_fills(shown, models, delays, recorded),
-        after=compare_fills(shown, _first(found.queue, models), after, recorded),
+        after=compare_fills(shown, _first(found.model, models), after, recorded),
         unknown_rests=unknown,
         short=short,
     )
 
 
-def _first(queue: str, queues: tuple[str, ...]) -> tuple[str, ...]:
-    return queue, *(one for one in queues if one != queue)
+def _first(model: Model, models: tuple[Model, ...]) -> tuple[Model, ...]:
+    """The fitted model before the configured ones, with which it shares the band."""
+    return model, *(one for one in models if one != model)
 
 
 def _tapes(

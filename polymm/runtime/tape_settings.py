@@ -35,6 +35,7 @@ def latency(config: Config) -> Latency:
         order_ns=to_ns(venue.order_latency_ms),
         cancel_ns=to_ns(venue.cancel_latency_ms),
         reply_ns=to_ns(venue.reply_latency_ms),
+        match_ns=to_ns(venue.match_window_ms),
         measured=measured,
     ).scaled(venue.latency_factor)
 
