@@ -2,7 +2,7 @@
 
 import typer
 
-from polymm.cli import bench, config, exchange, kill, record, run, tape, version
+from polymm.cli import bench, config, exchange, kill, record, replay, run, tape, version
 from polymm.cli.exits import MEANINGS
 
 # Click keeps the lines of a paragraph that begins with this mark.
@@ -22,6 +22,7 @@ app.command("kill")(kill.kill)
 app.command("cancel-all")(kill.cancel_all)
 app.command("lift")(kill.lift)
 app.command("record")(record.record)
+app.command("replay")(replay.replay)
 app.add_typer(tape.app, name="tape")
 app.command("bench")(bench.bench)
 app.add_typer(config.app, name="config")
