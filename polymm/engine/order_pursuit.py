@@ -78,9 +78,9 @@ class Pursuit:
             return wake_ns
         due_ns = now_ns
         if order.asks:
-            failed_ns = order.asked_ns + settings.cancel_answer_ns
-            if order.cancel_failed_ns >= order.asked_ns:
-                failed_ns = order.cancel_failed_ns
+            failed_ns = max(order.cancel_failed_ns, order.refused_ns)
+            if failed_ns < order.asked_ns:
+                failed_ns = order.asked_ns + settings.cancel_answer_ns
             resend = min(order.asks, len(settings.resends_ns)) - 1
             due_ns = max(failed_ns + settings.resends_ns[resend], order.retry_ns)
         if due_ns > now_ns:

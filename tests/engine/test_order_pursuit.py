@@ -176,6 +176,16 @@ def test_an_order_seen_open_after_a_terminal_answer_is_cancelled_again() -> None
     assert scene.cancels == [1, 5.1]
 
 
+def test_the_wait_after_a_terminal_answer_runs_from_that_answer() -> None:
+    scene = OrderScene()
+    scene.rest()
+    scene.cancel(1)
+    scene.step(1.1, canceled(KEPT, 1, 1.1))
+    scene.step(1.2, listed(1.1, seen()))
+    scene.run(2)
+    assert scene.cancels == [1, 1.6]
+
+
 def test_a_terminal_answer_is_not_asked_for_twice_by_the_maker() -> None:
     scene = OrderScene()
     scene.rest()
