@@ -191,7 +191,7 @@ DEFECTS: tuple[Defect, ...] = (
         "difference_e6(load, up, down, margin_e6, is_bid=is_bid)",
         "difference_e6(load, up, down, margin_e6, is_bid=not is_bid)",
         "I1",
-        ("the gate's limits are near",),
+        ("late",),
     ),
     Defect(
         "unresolved orders are no exposure",

@@ -39,7 +39,6 @@ LOSSES_E6 = (300_000, 1_000_000, 3_000_000)
 MARKOUTS_E6 = (50_000, 100_000, 300_000)
 LOSING_SHARE = 0.3
 LOSS_IS_NEAR, MARKOUTS_ARE_NEAR = "loss is near", "mark-outs are near"
-LIMITS_ARE_NEAR = "the gate's limits are near"
 SLOWNESS = 0.3
 UNMIXED = Mix({}, takes=0.05)
 
@@ -117,14 +116,12 @@ class Scenario:
 
     @property
     def traits(self) -> frozenset[str]:
-        """Name all that may go wrong, and which limits are near."""
+        """Name all that may go wrong, and which limits of losses are near."""
         names = {str(one.fault) for one in (*self.episodes, *self.troubles)}
         if self.loss_max_e6 < LOSS_NEVER_E6:
             names.add(LOSS_IS_NEAR)
         if self.markout_max_e6 < LOSS_NEVER_E6:
             names.add(MARKOUTS_ARE_NEAR)
-        if self.is_limited:
-            names.add(LIMITS_ARE_NEAR)
         return frozenset(names | {self.mix})
 
     def describe(self) -> str:

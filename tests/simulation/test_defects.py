@@ -14,7 +14,7 @@ from tests.simulation.faults import SWITCHES
 from tests.simulation.invariants_table import CHECKED
 from tests.simulation.mixes import MIXES
 from tests.simulation.planting import planted, run, run_here, telling_seeds
-from tests.simulation.scenario import LIMITS_ARE_NEAR, LOSS_IS_NEAR, MARKOUTS_ARE_NEAR
+from tests.simulation.scenario import LOSS_IS_NEAR, MARKOUTS_ARE_NEAR
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = (
@@ -40,7 +40,7 @@ def test_there_are_thirty_of_many_kinds():
     kinds = Counter(defect.invariant for defect in DEFECTS)
     assert kinds.keys() <= CHECKED.keys()
     assert len(kinds) >= 12
-    traits = {*SWITCHES, *MIXES, LIMITS_ARE_NEAR, LOSS_IS_NEAR, MARKOUTS_ARE_NEAR}
+    traits = {*SWITCHES, *MIXES, LOSS_IS_NEAR, MARKOUTS_ARE_NEAR}
     assert {trait for defect in DEFECTS for trait in defect.faults} <= traits
 
 
