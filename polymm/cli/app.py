@@ -2,7 +2,19 @@
 
 import typer
 
-from polymm.cli import bench, config, exchange, kill, record, replay, run, tape, version
+from polymm.cli import (
+    backtest,
+    bench,
+    config,
+    exchange,
+    kill,
+    record,
+    replay,
+    run,
+    sweep,
+    tape,
+    version,
+)
 from polymm.cli.exits import MEANINGS
 
 # Click keeps the lines of a paragraph that begins with this mark.
@@ -24,6 +36,9 @@ app.command("lift")(kill.lift)
 app.command("record")(record.record)
 app.command("replay")(replay.replay)
 app.add_typer(tape.app, name="tape")
+app.command("backtest")(backtest.backtest)
+app.command("report")(backtest.report)
+app.command("sweep")(sweep.sweep)
 app.command("bench")(bench.bench)
 app.add_typer(config.app, name="config")
 app.command("version")(version.version)

@@ -50,7 +50,7 @@ class LiveRun(LiveDisplay):
         """Take note of a moment; the terminal is drawn on its own beat."""
         now = moment.now
         self._rows[moment.variant] = (
-            f"{moment.variant.queue}, {moment.fill_form}",
+            variant_text(moment),
             self._slug(moment.slug),
             f"{100 * now.elapsed:.0f} %",
             quote_text(*now.bid),
@@ -80,6 +80,13 @@ class LiveRun(LiveDisplay):
         for row in list(self._rows.values()):
             table.add_row(*row)
         return Constrain(Group(table, self._progress), self._console.width - ECHO_WIDTH)
+
+
+def variant_text(moment: "Moment") -> str:
+    """Queue model and fill form, and latencies where they are stretched."""
+    stress = moment.variant.stress
+    text = f"{moment.variant.queue}, {moment.fill_form}"
+    return text if stress == 1.0 else f"{text}, x{stress:g}"
 
 
 def quote_text(price_e4: int, size_e6: int) -> str:

@@ -10,20 +10,19 @@ import typer
 
 from polymm.cli.config import ConfigOption, JsonOption, load
 from polymm.cli.exits import INTERRUPTED
+from polymm.cli.showing import report_path, show
 from polymm.errors import ConfigError, HaltedError, LedgerError
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from polymm.research.records import Run
+    from polymm.research.results import Json
     from polymm.runtime.config import Config
     from polymm.runtime.config_source import LoadedConfig
     from polymm.runtime.moments import DeskMoment
     from polymm.runtime.runner import RealTimePlan
     from polymm.runtime.tape_runs import Moment, Plan
 
-# Figures are laid out for this width where no terminal says otherwise.
-PLAIN_WIDTH = 100
 # The embedded exchange's minute is a length that Polymarket has no windows of.
 POLYMARKET_WINDOW_S = 300
 
@@ -179,13 +178,29 @@ class Shows:
 
 def replay(config: "Config", tape: Path | None, page: Path | None, shows: Shows) -> None:
     """Run in virtual time, on a recording or on synthetic windows."""
-    from polymm.cli.logs import warnings_shown
-    from polymm.runtime.tape_runs import plan_recorded, plan_synthetic, run_plan
+    from polymm.runtime.tape_runs import plan_recorded, plan_synthetic
 
-    plan = plan_synthetic(config) if tape is None else plan_recorded(config, tape)
+    plan = plan_synthetic(config) if tape is None else plan_recorded(config, [tape])
+    carry_out(plan, config, page, shows)
+
+
+def carry_out(
+    plan: "Plan", config: "Config", page: Path | None, shows: Shows, other: "Json | None" = None
+) -> None:
+    """Run a plan in virtual time to its report.
+
+    Args:
+        other: A result to compare with.
+
+    Raises:
+        typer.Exit: It was interrupted; what ran is reported.
+    """
+    from polymm.cli.logs import warnings_shown
+    from polymm.runtime.tape_runs import run_plan
+
     with warnings_shown(), stopping() as stop, shown(plan, quiet=shows.quiet) as watch:
         runs = run_plan(plan, config, watch=watch, stop=stop)
-    show(runs, page, as_json=shows.as_json, quiet=shows.quiet)
+    show(runs, page, as_json=shows.as_json, quiet=shows.quiet, other=other)
     if stop.is_interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -310,56 +325,3 @@ def desks_shown(
 
     with LiveDesks(Console(stderr=True), seconds) as live:
         yield live.watch
-
-
-def report_path(config: "Config", name: str, given: Path | None) -> Path | None:
-    """Where the report goes, its folder made; None for none.
-
-    The same configuration and tape have the same name, so that running twice leaves one file.
-
-    Args:
-        name: Of what is run.
-
-    Raises:
-        ConfigError: The folder cannot be made.
-    """
-    if given is None and not config.report.html:
-        return None
-    path = given or Path(config.report.directory) / f"{name}-{config.digest()}.html"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"report {path}: its folder cannot be made: {error.strerror}") from None
-    if path.is_dir():
-        raise ConfigError(f"report {path}: must be a file, is a folder")
-    return path
-
-
-def show(runs: "Sequence[Run]", page: Path | None, *, as_json: bool, quiet: bool) -> None:
-    """Write the page, print the summary and the page's path.
-
-    The page comes first, so that a pipe that closes early does not cost it, and a page that cannot
-    be written does not cost the summary.
-
-    Raises:
-        ConfigError: The page cannot be written.
-    """
-    from polymm.research.report import print_summary, to_json, write_html
-
-    fault = None
-    if page is not None and runs:
-        try:
-            write_html(runs, page)
-        except OSError as error:
-            fault = error
-    if as_json:
-        typer.echo(to_json(runs), nl=False)
-    elif not quiet:
-        from rich.console import Console
-
-        plain = Console(width=PLAIN_WIDTH)
-        print_summary(Console() if plain.is_terminal else plain, runs)
-    if fault is not None:
-        raise ConfigError(f"report {page}: cannot be written: {fault.strerror}")
-    if page is not None and runs:
-        typer.echo(str(page) if quiet else f"report  {page}", err=as_json)

@@ -15,6 +15,7 @@ from polymm.research.records import FillRecord, MarketRun, Run
 
 HORIZONS_NS = (NS // 4, NS, 5 * NS, 30 * NS)
 HORIZONS = ("0.25 s", "1 s", "5 s", "30 s", "settlement")
+FIVE_SECONDS = HORIZONS.index("5 s")
 # What f does within this time of a fill is called adverse selection, after it inventory.
 ADVERSE_NS = 5 * NS
 SKEWED = 0.7
@@ -265,6 +266,11 @@ class MarketFigures:
         return math.fsum(f.edge for f in self.fills)
 
     @property
+    def markout_5s(self) -> float:
+        """Sum of the fills' markouts 5 s on, dollars."""
+        return math.fsum(f.markouts[FIVE_SECONDS] for f in self.fills)
+
+    @property
     def inventory_pnl(self) -> float:
         """Sum over marks of N (f_next - f), last mark the outcome or else the last f, dollars.
 
@@ -293,10 +299,15 @@ class MarketFigures:
         return self.edge + self.inventory_pnl - self.fees_e6 / 1e6 - self.pnl_e10 / 1e10
 
     @property
-    def ledger_gap_e6(self) -> int:
-        """Venue's cash ledger against the fill list's PnL; shares unsettled at their last f."""
+    def ledger_e6(self) -> int:
+        """PnL before rebates by the venue's cash ledger; shares unsettled at their last f."""
         run = self.run
-        return run.cash_end_e6 - run.cash_start_e6 + run.unsettled_value_e6 - run.pnl_fills_e6
+        return run.cash_end_e6 - run.cash_start_e6 + run.unsettled_value_e6
+
+    @property
+    def ledger_gap_e6(self) -> int:
+        """The ledger's PnL against the fill list's."""
+        return self.ledger_e6 - self.run.pnl_fills_e6
 
 
 def measure(run: MarketRun) -> MarketFigures:

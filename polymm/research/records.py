@@ -108,6 +108,7 @@ class Run:
         facts: What must always be printed: queue model, latencies, fee regime, seed,
             configuration hash, versions. Strings only.
         flattery: What flatters the result, one sentence each (docs/strategy.md section 4).
+        stress: Latencies of the run over those that are configured.
         stages: Latency by stage, of a run in real time.
         optimism: Known optimism of paper trading by name, where this kind of run stands otherwise
             than a tape's: state ("remains", "modelled" or "avoided") and why.
@@ -115,6 +116,7 @@ class Run:
 
     queue: str
     fill_form: str
+    stress: float = 1.0
     markets: list[MarketRun] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     flattery: list[str] = field(default_factory=list)

@@ -4,11 +4,9 @@ All three are made of the same summary. Rich is imported when something is print
 a page is written; JSON needs neither.
 """
 
-import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -16,13 +14,25 @@ from polymm.research import report_rows
 from polymm.research.comparison import compare
 from polymm.research.records import Run
 from polymm.research.report_rows import Json, Row
+from polymm.research.results import rounded, write_whole
 from polymm.research.summary import summarise
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["compare", "print_comparison", "print_summary", "summarise", "to_json", "write_html"]
+__all__ = [
+    "compare",
+    "json_of",
+    "make_result",
+    "print_comparison",
+    "print_result",
+    "print_summary",
+    "summarise",
+    "to_json",
+    "write_html",
+    "write_page",
+]
 
 # Three columns of "n/a, no trades recorded" beside the names fit 100 characters.
 COLUMNS_MAX = 3
@@ -30,26 +40,28 @@ MARKETS_MAX = 15
 # Below this many columns tables go without rules and long slugs lose their middle.
 NARROW = 100
 SLUG_NARROW = 23
-# Dollars to the nano: what lies below is the noise of float sums, not a figure.
-DIGITS = 9
+
+
+def make_result(runs: Sequence[Run], *, with_charts: bool = True) -> Json:
+    """Derive every figure of the report once, and the charts of the page if asked for."""
+    if not with_charts or not runs:
+        summary: Json = rounded(summarise(runs))
+        return summary
+    from polymm.research.report_html import drawn
+
+    return drawn(runs)
 
 
 def to_json(runs: Sequence[Run]) -> bytes:
     """Summary as UTF-8 JSON: keys sorted, null for what is not known, same input same bytes."""
+    return json_of(summarise(runs))
+
+
+def json_of(result: Json) -> bytes:
+    """A result as `to_json` gives it, without charts."""
     options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(rounded(summarise(runs)), option=options)
-
-
-def rounded(value: Any) -> Any:
-    """Copy of a summary with floats rounded to DIGITS and NaN or infinity as None."""
-    if isinstance(value, float):
-        # Adding 0.0 turns -0.0, which is no figure of its own, into 0.0.
-        return round(value, DIGITS) + 0.0 if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return value
+    shown = {key: value for key, value in result.items() if key != "page"}
+    return orjson.dumps(rounded(shown), option=options)
 
 
 def write_html(runs: Sequence[Run], path: Path | str) -> Path:
@@ -62,23 +74,27 @@ def write_html(runs: Sequence[Run], path: Path | str) -> Path:
     """
     from polymm.research.report_html import page
 
-    path, text = Path(path), page(runs)
-    if path.exists() and not path.is_file():  # a pipe, a device
-        path.write_text(text, encoding="utf-8")
-        return path
-    target = path.resolve()
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
+    return write_whole(Path(path), page(runs).encode())
+
+
+def write_page(result: Json, path: Path) -> Path:
+    """Write the page of a result; see `write_html`.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    from polymm.research.report_html import page_of
+
+    return write_whole(path, page_of(result).encode())
 
 
 def print_summary(console: "Console", runs: Sequence[Run]) -> None:
     """Print the tables, within 100 columns; plain text where the console is no terminal."""
-    summary = summarise(runs)
+    print_result(console, summarise(runs))
+
+
+def print_result(console: "Console", summary: Json) -> None:
+    """Print the tables of a result: see `print_summary`."""
     summaries = summary["runs"]
     if not summaries:
         console.print("no run to report")
@@ -102,22 +118,18 @@ def print_summary(console: "Console", runs: Sequence[Run]) -> None:
         _line(console, f"known optimism, {state}", names)
 
 
-def print_comparison(console: "Console", a: Run, b: Run) -> None:
-    """Print the difference of two runs, market by market, b minus a."""
-    result = compare(a, b)
-    _line(
-        console,
-        "comparison",
-        f"{result['markets']} markets in {result['clusters']} windows, "
-        f"{result['markets_left_out']} left out; per market, b minus a",
-    )
+def print_comparison(console: "Console", result: Json) -> None:
+    """Print the difference of two runs, market by market, b minus a.
+
+    Args:
+        result: Of `compare`.
+    """
+    _line(console, "comparison", report_rows.comparison_text(result))
     _line(console, "a", result["a"])
     _line(console, "b", result["b"])
-    table = _table(console, "", "a", "b", "sd a", "sd b", "b - a", "se", "t")
-    for name, row in result["per_market"].items():
-        keys = ("a", "b", "a_sd", "b_sd", "difference", "se")
-        cells = [report_rows.number(row[key], 3) for key in keys]
-        table.add_row(name.replace("_", " "), *cells, report_rows.number(row["t"], 1))
+    table = _table(console, *report_rows.COMPARISON_HEAD)
+    for cells in report_rows.comparison_rows(result):
+        table.add_row(*cells)
     console.print(table)
 
 
@@ -185,7 +197,7 @@ def _print_band(console: "Console", band: Json) -> None:
     }
     if not rows:
         return
-    table = _table(console, "band over the runs", "lowest", "highest")
+    table = _table(console, "band over the models", "lowest", "highest")
     for name, row in rows.items():
         scale, digits = (1e6, 2) if name.endswith("_e6") else (1, 3)
         words = name.removesuffix("_e6").replace("_", " ") + (", $" if scale > 1 else "")

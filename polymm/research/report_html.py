@@ -1,6 +1,6 @@
 """One HTML file that holds a whole report: figures, charts with their library, facts, caveats."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import orjson
@@ -8,13 +8,14 @@ from plotly.offline import get_plotlyjs
 
 from polymm.research import breakdown, report_charts, report_rows
 from polymm.research.analytics import MarketFigures, measure_run
-from polymm.research.comparison import label
+from polymm.research.comparison import band, label
 from polymm.research.records import Run
 from polymm.research.report_charts import PALETTE, Figure, Series
 from polymm.research.report_page import FRAME, SCRIPT, STYLE
 from polymm.research.report_prices import offered, price_chart
 from polymm.research.report_rows import Json
-from polymm.research.summary import summarise_run
+from polymm.research.results import CHARTLESS, rounded
+from polymm.research.summary import SCHEMA, summarise_run
 
 # Rows of the table of markets; --json has them all.
 MARKET_ROWS_MAX = 500
@@ -86,6 +87,15 @@ def page(runs: Sequence[Run]) -> str:
     Raises:
         ValueError: There is no run to show.
     """
+    return page_of(drawn(runs))
+
+
+def drawn(runs: Sequence[Run]) -> Json:
+    """The summary of runs together with the charts of their page: what is saved of a run.
+
+    Raises:
+        ValueError: There is no run to show.
+    """
     if not runs:
         raise ValueError("a report needs at least one run, found none")
     measured = [measure_run(run) for run in runs]
@@ -96,31 +106,75 @@ def page(runs: Sequence[Run]) -> str:
         make_series(summaries[i], measured[i], PALETTE[n % len(PALETTE)])
         for n, i in enumerate(order)
     ]
+    markets = [
+        {
+            "slug": m.run.market.slug,
+            "fills": len(m.fills),
+            "status": m.run.status,
+            "chart": price_chart(m),
+        }
+        for m in offered(series[0].figures)
+    ]
     charts = {name: draw(series) for name, _, _, draw in CHARTS}
-    markets = offered(series[0].figures)
-    figures = {
-        "charts": {name: chart for name, chart in charts.items() if not isinstance(chart, str)},
-        "markets": [price_chart(market) for market in markets],
+    result = {"schema": SCHEMA, "runs": summaries, "band": band(summaries)}
+    return rounded_json(result | {"page": {"charts": charts, "markets": markets}})
+
+
+def rounded_json(result: Json) -> Json:
+    """The result as it is after it was saved and read, so that both make the same page."""
+    saved: Json = rounded(result)
+    return saved
+
+
+def page_of(result: Json) -> str:
+    """The page of a result, of this process or a saved one."""
+    lead = report_rows.headline(result["runs"])
+    runs = [result["runs"][lead], *(r for i, r in enumerate(result["runs"]) if i != lead)]
+    drawings = result.get("page") or {
+        "charts": {name: CHARTLESS for name, *_ in CHARTS},
+        "markets": [],
     }
-    body = "\n".join(
-        [
-            tiles(series[0].summary),
-            caveats([s.summary for s in series]),
-            "<h2>Charts</h2>",
-            chart_section(series, charts, markets),
-            "<h2>Figures</h2>",
-            figure_table([s.summary for s in series]),
-            fact_tables([s.summary for s in series]),
-            market_table(series[0].summary),
-        ]
+    charts, markets = drawings["charts"], drawings["markets"]
+    body = [
+        tiles(runs[0]),
+        caveats(runs),
+        "<h2>Charts</h2>",
+        chart_section(label(runs[0]), charts, markets),
+        "<h2>Figures</h2>",
+        figure_table(runs),
+        fact_tables(runs),
+        market_table(runs[0]),
+    ]
+    return framed(
+        "polymm report",
+        report_rows.counts_text(runs[0]),
+        body,
+        {name: chart for name, chart in charts.items() if not isinstance(chart, str)},
+        [market["chart"] for market in markets],
     )
+
+
+def framed(
+    title: str,
+    subtitle: str,
+    body: Sequence[str],
+    charts: Mapping[str, Json],
+    markets: Sequence[Json] = (),
+) -> str:
+    """A whole page of its parts, with the library that draws the charts.
+
+    Args:
+        charts: By the id of the element each is drawn in.
+        markets: Charts that the page's selector chooses from.
+    """
+    figures = orjson.dumps({"charts": charts, "markets": markets}).decode()
     return FRAME.format(
-        title="polymm report",
-        subtitle=escape(report_rows.counts_text(series[0].summary)),
+        title=title,
+        subtitle=escape(subtitle),
         style=STYLE,
-        body=body,
+        body="\n".join(body),
         # "<" inside JSON could end the script element early; its escape means the same.
-        figures=orjson.dumps(figures).decode().replace("<", "\\u003c"),
+        figures=figures.replace("<", "\\u003c"),
         plotly=get_plotlyjs(),
         script=SCRIPT,
     )
@@ -177,25 +231,24 @@ def caveats(runs: Sequence[Json]) -> str:
     return f"<section class=note><h3>What flatters this result</h3><ul>{items}</ul></section>"
 
 
-def chart_section(
-    series: Sequence[Series], charts: dict[str, Figure], markets: Sequence[MarketFigures]
-) -> str:
+def chart_section(run: str, charts: Mapping[str, Figure], markets: Sequence[Json]) -> str:
     """Every chart in its figure; a sentence where there is nothing to draw."""
-    blocks = [price_block(series[0].name, markets)]
-    for name, title, text, _ in CHARTS:
-        chart = charts[name]
-        place = (
-            f'<div class="chart empty">{escape(chart)}</div>'
-            if isinstance(chart, str)
-            else f'<div class="chart" id="{name}"></div>'
-        )
-        blocks.append(
-            f"<figure><figcaption><h3>{title}</h3><p>{text}</p></figcaption>{place}</figure>"
-        )
+    blocks = [price_block(run, markets)]
+    blocks += [chart_block(name, title, text, charts[name]) for name, title, text, _ in CHARTS]
     return f'<div class="charts">{"".join(blocks)}</div>'
 
 
-def price_block(run: str, markets: Sequence[MarketFigures]) -> str:
+def chart_block(name: str, title: str, text: str, chart: Figure) -> str:
+    """One chart with what it shows."""
+    place = (
+        f'<div class="chart empty">{escape(chart)}</div>'
+        if isinstance(chart, str)
+        else f'<div class="chart" id="{name}"></div>'
+    )
+    return f"<figure><figcaption><h3>{title}</h3><p>{text}</p></figcaption>{place}</figure>"
+
+
+def price_block(run: str, markets: Sequence[Json]) -> str:
     """The chart of one market with its selector."""
     if not markets:
         return (
@@ -203,8 +256,8 @@ def price_block(run: str, markets: Sequence[MarketFigures]) -> str:
             '<div class="chart empty">No market ran, so there is no price to draw.</div></figure>'
         )
     options = "".join(
-        f'<option value="{i}">{escape(m.run.market.slug)}, {len(m.fills):,} fills, '
-        f"{escape(m.run.status)}</option>"
+        f'<option value="{i}">{escape(m["slug"])}, {m["fills"]:,} fills, '
+        f"{escape(m['status'])}</option>"
         for i, m in enumerate(markets)
     )
     return (

@@ -164,6 +164,10 @@ HELD: tuple[tuple[str, Read], ...] = (
     ("time at |skew| > 0.7", lambda q: percent(q["inventory"]["skewed_share"])),
     ("pairs merged", lambda q: shares_e6(q["pairs_merged_e6"])),
 )
+BOOKS: tuple[tuple[str, Read], ...] = (
+    ("PnL by the ledger", lambda m: number(m["ledger_e6"] / 1e6, 6, "$", signed=True)),
+    ("PnL by the fill list", lambda m: number(m["fill_list_e6"] / 1e6, 6, "$", signed=True)),
+)
 CALIBRATION: tuple[tuple[str, Read], ...] = (
     ("observations", lambda c: number(c["observations"])),
     ("Brier", lambda c: number(c["brier"], 4)),
@@ -236,6 +240,8 @@ def run_rows(runs: Sequence[Json]) -> list[Row]:
     if any(run["calibration"]["observations"] for run in runs):
         rows += part("Calibration of f", "calibration", CALIBRATION, "")
     rows.append(row("Books", "closed", lambda run: books_text(run["checks"])))
+    if settled:
+        rows += part("Books", "settled", BOOKS, flag)
     return rows
 
 
@@ -313,6 +319,30 @@ def headline(runs: Sequence[Json]) -> int:
 def flattery(runs: Sequence[Json]) -> list[str]:
     """What flatters these results: the runs' own sentences, each once."""
     return list(dict.fromkeys(sentence for run in runs for sentence in run["flattery"]))
+
+
+COMPARISON_HEAD = ("a market", "a", "b", "sd a", "sd b", "b - a", "se", "t")
+
+
+def comparison_text(result: Json) -> str:
+    """How much two runs share."""
+    return (
+        f"{plural(result['markets'], 'market')} in {plural(result['clusters'], 'window')}, "
+        f"{result['markets_left_out']} left out; per market, b minus a"
+    )
+
+
+def comparison_rows(result: Json) -> list[tuple[str, ...]]:
+    """Each compared figure under COMPARISON_HEAD; errors clustered by window start."""
+    keys = ("a", "b", "a_sd", "b_sd", "difference", "se")
+    return [
+        (
+            f"{name.replace('_', ' ')}, {row['unit']}",
+            *(number(row[key], 3) for key in keys),
+            number(row["t"], 1),
+        )
+        for name, row in result["per_market"].items()
+    ]
 
 
 def labels(runs: Sequence[Json]) -> list[str]:

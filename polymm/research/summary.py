@@ -52,6 +52,7 @@ def summarise_run(run: Run, figures: Sequence[MarketFigures]) -> Json:
     return {
         "queue": run.queue,
         "fill_form": run.fill_form,
+        "stress": run.stress,
         "fair": run.facts.get("fair", FAIR_IS_MID),
         "facts": dict(run.facts),
         "flattery": list(run.flattery),
@@ -223,6 +224,8 @@ def money(markets: Sequence[MarketFigures], paid: Mapping[tuple[str, str], int])
         "turnover_e6": sum(f.fill.price_e4 * f.fill.size_e6 for _, f in fills) // 10_000,
         "trade_share": ratio(shares_e6, sum(m.run.venue_trades_e6 for m in known)),
         "pnl_e6": round(math.fsum(pnls) * 1e6) if pnl_e10 is None else round_e6(pnl_e10),
+        "ledger_e6": sum(m.ledger_e6 for m in known),
+        "fill_list_e6": sum(m.run.pnl_fills_e6 for m in known),
         "rebate_accrued_e6": sum(m.run.rebate_e6 for m in known),
         "rebate_paid_e6": sum(rebates),
         "fees_e6": sum(m.fees_e6 for m in known),
@@ -331,7 +334,10 @@ def market_row(m: MarketFigures, paid: Mapping[tuple[str, str], int]) -> Json:
             "edge": m.edge,
             "inventory_pnl": m.inventory_pnl,
             "pnl": m.pnl,
+            "markout_5s": m.markout_5s,
+            "rebate_e6": run.rebate_e6,
             "rebate_paid_e6": paid.get(m.key, 0),
+            "net_abs_mean": m.inventory.net_abs_mean,
             "net_abs_max": m.inventory.net_abs_max,
             "pairs_merged_e6": sum(pairs for _, pairs in run.merges),
         }
@@ -343,6 +349,7 @@ def excluded_row(run: MarketRun) -> Json:
     start = datetime.fromtimestamp(run.market.start_ns // NS, UTC)
     return {
         "slug": run.market.slug,
+        "condition_id": run.market.condition_id,
         "start": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "source": run.source,
         "status": run.status,

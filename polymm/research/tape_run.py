@@ -101,6 +101,7 @@ def assemble(
     queue: str,
     latency: Latency,
     fill_form: InferredForm = "none",
+    stress: float = 1.0,
     facts: dict[str, str] | None = None,
 ) -> Run:
     """Make one run of markets that ran under the same settings, with what must be said of it."""
@@ -116,6 +117,7 @@ def assemble(
     return Run(
         queue=queue,
         fill_form=form,
+        stress=stress,
         markets=list(markets),
         facts=known | (facts or {}),
         flattery=run_flattery(markets),

@@ -5,7 +5,7 @@ generated once and a long recording is read once.
 """
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -17,10 +17,10 @@ from polymm.domain.tape import Tape
 from polymm.exchange.flow import FlowSettings, book_statistics, iter_windows
 from polymm.exchange.flow_statistics import beside_recorded
 from polymm.research.backtest import Glance, InferredForm, backtest_tape, sound_rows
-from polymm.research.recordings import open_tapes
 from polymm.research.records import MarketRun, Run
 from polymm.research.tape_pack import PackedTape, pack
 from polymm.research.tape_run import assemble
+from polymm.research.tape_sources import TapeSource, gather
 from polymm.runtime.config import Config
 from polymm.runtime.tape_settings import latency, queues, run_settings
 
@@ -36,10 +36,15 @@ LOOKBACK_S_MAX: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to run the same tapes."""
+    """One way to run the same tapes.
+
+    Args:
+        stress: Latencies over those that are configured.
+    """
 
     queue: str
     form: InferredForm
+    stress: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Plan:
         is_synthetic: Whether the report must say how the markets compare with recorded ones.
     """
 
-    tapes: Iterator[Tape]
+    tapes: Iterator[Tape | PackedTape]
     tapes_n: int
     seconds: float
     variants: tuple[Variant, ...]
@@ -81,26 +86,36 @@ class Moment:
     now: Glance
 
 
-def plan_recorded(config: Config, path: Path) -> Plan:
-    """Plan to run the recordings of a file or folder.
+def plan_recorded(config: Config, paths: Sequence[Path], *, stress: float = 1.0) -> Plan:
+    """Plan to run packed tapes and recordings, files or folders of them.
 
     A tape with trades fills by them under each queue model; one without has no queue, and is run
     in each fill form instead.
 
+    Args:
+        stress: The headline is run once more with latencies so many times as long; 1 for not.
+
     Raises:
         RecordingError: Missing, empty, damaged, of unknown layout, or without any book.
     """
-    tapes = open_tapes(path, token_as=config.run.token_as)
-    has_trades = any(tape.has_trades for tape in tapes)
-    lacks_trades = not all(tape.has_trades for tape in tapes)
+    sources, unused = gather(paths, config.run.token_as)
+    has_trades = any(source.has_trades for source in sources)
+    lacks_trades = not all(source.has_trades for source in sources)
     models = queues(config) if has_trades else queues(config)[:1]
     forms = FORMS[config.venue.fills] if lacks_trades else FORMS["none"]
+    variants = [Variant(*pair) for pair in product(models, forms)]
+    if stress != 1.0:
+        # Without trades it is the form that fills whose latency matters.
+        variants.append(replace(variants[0], form=forms[-1], stress=stress))
+    facts = _facts(config) | {"tape": ", ".join(path.resolve().name for path in paths)}
+    if unused:
+        facts["tapes left out"] = "; ".join(f"{Path(one.path).name}: {one.why}" for one in unused)
     return Plan(
-        tapes=iter(tapes),
-        tapes_n=len(tapes),
-        seconds=sum(map(_length_s, tapes)),
-        variants=tuple(Variant(*pair) for pair in product(models, forms)),
-        facts=_facts(config) | {"tape": path.resolve().name},
+        tapes=(source.open() for source in sources),
+        tapes_n=len(sources),
+        seconds=sum(map(_length_s, sources)),
+        variants=tuple(variants),
+        facts=facts,
     )
 
 
@@ -142,26 +157,32 @@ def run_plan(
         LedgerError: Account, fill list or order totals do not add up.
     """
     settings, delays = run_settings(config), latency(config)
+    scaled = {variant.stress: delays.scaled(variant.stress) for variant in plan.variants}
     markets: dict[Variant, list[MarketRun]] = {variant: [] for variant in plan.variants}
     facts, shapes, done_s = dict(plan.facts), [], 0.0
     for tape_n, tape in enumerate(plan.tapes, 1):
         if stop is not None and stop():
             break
-        tape = replace(tape, frames=list(tape.frames))
-        if plan.is_synthetic:
-            shapes.append(book_statistics(tape))
         length_s = _length_s(tape) / len(plan.variants)
-        packed = pack(tape, feed_ns=delays.feed_ns)
-        rows = sound_rows(packed, feed_ns=delays.feed_ns)
+        if isinstance(tape, PackedTape):
+            packed = tape
+        else:
+            if plan.is_synthetic:
+                tape = replace(tape, frames=list(tape.frames))
+                shapes.append(book_statistics(tape))
+            packed = pack(tape, feed_ns=delays.feed_ns)
+        rows = {
+            stress: sound_rows(packed, feed_ns=times.feed_ns) for stress, times in scaled.items()
+        }
         for variant in plan.variants:
             markets[variant].append(
                 backtest_tape(
                     packed,
                     settings,
                     queue=variant.queue,
-                    latency=delays,
+                    latency=scaled[variant.stress],
                     fill_form=variant.form,
-                    rows=rows,
+                    rows=rows[variant.stress],
                     progress=_reporter(watch, tape_n, packed, variant, done_s, length_s),
                     stop=stop,
                 )
@@ -176,8 +197,9 @@ def run_plan(
             runs,
             settings,
             queue=variant.queue,
-            latency=delays,
+            latency=scaled[variant.stress],
             fill_form=variant.form,
+            stress=variant.stress,
             facts=facts,
         )
         for variant, runs in markets.items()
@@ -204,7 +226,7 @@ def _reporter(
     return report
 
 
-def _length_s(tape: Tape) -> float:
+def _length_s(tape: Tape | PackedTape | TapeSource) -> float:
     return (tape.market.end_ns - tape.market.start_ns) / NS
 
 

@@ -6,15 +6,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import plotly.graph_objects as go
 import pytest
 from rich.console import Console
 
 from polymm.research import report_charts, report_prices
 from polymm.research.analytics import measure_run
-from polymm.research.comparison import compare
 from polymm.research.records import Run
-from polymm.research.report import print_comparison, print_summary, summarise, to_json, write_html
+from polymm.research.report import print_summary, summarise, to_json, write_html
 from polymm.research.report_html import CHARTS, make_series, page
 from polymm.research.report_rows import (
     KNOWN_OPTIMISM,
@@ -208,28 +206,6 @@ def test_band_spans_the_runs_and_leaves_out_what_no_run_knows() -> None:
     assert summarise([make_run(fill_form="none")])["band"] == {}
 
 
-def test_comparing_a_run_with_itself_finds_no_difference() -> None:
-    run = make_run()
-    result = compare(run, run)
-    assert result["markets"] == 10
-    assert all(row["difference"] == 0.0 for row in result["per_market"].values())
-
-
-def test_comparison_pairs_markets_and_clusters_by_window() -> None:
-    a, b = make_run(), make_run()
-    for market in b.markets:
-        market.rebate_e6 += 500_000
-    row = compare(a, b)["per_market"]["edge_and_rebate"]
-    assert row["difference"] == pytest.approx(0.5)
-    assert row["se"] == pytest.approx(0.0, abs=1e-9)
-    b.markets.pop(0)
-    result = compare(a, b)
-    assert (result["markets"], result["markets_left_out"]) == (9, 5)
-    out = io.StringIO()
-    print_comparison(Console(file=out, width=100), a, b)
-    assert "9 markets in 9 windows" in out.getvalue()
-
-
 def test_page_is_one_file_without_network_and_the_same_bytes_again(tmp_path: Path) -> None:
     runs = [make_run(), make_run(queue="prob(3)", fills=60)]
     path = write_html(runs, tmp_path / "report.html")
@@ -266,20 +242,6 @@ def full(*_: object) -> None:
 def page_library(html: str) -> str:
     scripts: list[str] = re.findall(r"<script>(.*?)</script>", html, re.S)
     return max(scripts, key=len)
-
-
-@pytest.mark.parametrize("form", ["trades", "none", "through"])
-def test_every_figure_is_one_plotly_accepts_with_titles_and_legend(form: str) -> None:
-    run = make_run(fill_form=form, fills=20)  # type: ignore[arg-type]
-    figures = figures_of(page([run]))
-    charts = list(figures["charts"].values()) + figures["markets"]  # type: ignore[attr-defined, operator]
-    assert charts
-    for chart in charts:
-        layout = go.Figure(chart).layout
-        assert layout.xaxis.title.text
-        assert layout.yaxis.title.text
-        heat = chart["data"][0]["type"] == "heatmap"
-        assert chart["data"][0]["colorbar"]["title"]["text"] if heat else layout.showlegend
 
 
 def test_charts_without_data_are_a_sentence() -> None:

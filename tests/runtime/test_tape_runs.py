@@ -24,20 +24,20 @@ def test_synthetic_windows_run_under_both_queue_models_headline_first() -> None:
 
 
 def test_tape_with_trades_has_queues_and_no_inferred_forms() -> None:
-    plan = plan_recorded(Config(), data_dir() / "ws_market_btc5m")
+    plan = plan_recorded(Config(), [data_dir() / "ws_market_btc5m"])
     assert plan.variants == (Variant("risk_averse", "none"), Variant("prob(3)", "none"))
 
 
 @pytest.mark.parametrize("folder", ["l2_btc15m", "sessions_15m"])
 def test_tape_without_trades_has_forms_and_no_queue(folder: str) -> None:
-    plan = plan_recorded(Config(), data_dir() / folder)
+    plan = plan_recorded(Config(), [data_dir() / folder])
     assert plan.variants == (Variant("risk_averse", "none"), Variant("risk_averse", "through"))
-    only = plan_recorded(configured(VENUE__FILLS="through"), data_dir() / folder)
+    only = plan_recorded(configured(VENUE__FILLS="through"), [data_dir() / folder])
     assert only.variants == (Variant("risk_averse", "through"),)
 
 
 def test_tape_is_named_in_the_report_without_its_folder() -> None:
-    plan = plan_recorded(Config(), data_dir() / "l2_btc15m" / "books.parquet")
+    plan = plan_recorded(Config(), [data_dir() / "l2_btc15m" / "books.parquet"])
     assert plan.facts["tape"] == "books.parquet"
     assert str(Path.cwd()) not in str(plan.facts)
 
