@@ -85,7 +85,7 @@ def equity(runs: Sequence[Series]) -> Figure:
         if not rows:
             continue
         lines = {
-            f"PnL after rebates, {run.name}": [m["pnl"] + m["rebate_paid_e6"] / 1e6 for m in rows],
+            f"PnL, {run.name}": [m["pnl"] + m["rebate_paid_e6"] / 1e6 for m in rows],
             f"edge, {run.name}": [m["edge"] for m in rows],
         }
         text = ["before the first"] + [f"{m['slug']}<br>{m['start']}" for m in rows]
@@ -108,6 +108,7 @@ def equity(runs: Sequence[Series]) -> Figure:
                     "y": rounded(path),
                     "text": text,
                     "line": line,
+                    "showlegend": not k,
                     "hovertemplate": "%{text}<br>%{y:,.2f} $<extra>" + name + "</extra>",
                 }
             )
@@ -179,7 +180,7 @@ def markouts(runs: Sequence[Series]) -> Figure:
     near_axis |= {"domain": [0, 0.74], "range": [-0.4, len(names) - 0.6]}
     layout: Json = {"xaxis": near_axis}
     if any("xaxis" in trace for trace in traces):
-        layout["yaxis2"] = {"anchor": "x2"}
+        layout["yaxis2"] = {"anchor": "x2", "title": {"text": "c/share", "standoff": 2}}
         layout["xaxis2"] = {"anchor": "y2", "domain": [0.88, 1], "range": [-0.6, 0.6]} | {
             "tickvals": [0],
             "ticktext": ["settlement"],

@@ -39,9 +39,9 @@ def comparison_page(comparisons: Sequence[Json], apart: Sequence[tuple[str, str,
             charts["differences"],
         ),
     ]
-    body = [f'<div class="charts">{"".join(blocks)}</div>']
+    body = [f'<div class="two">{"".join(blocks)}</div>']
     for one in comparisons:
-        title = f"a: {one['a']}; b: {one['b']}"
+        title = one["a"] if one["a"] == one["b"] else f"a: {one['a']}; b: {one['b']}"
         rows = [
             "".join(f"<td>{escape(text)}</td>" for text in row)
             for row in report_rows.comparison_rows(one)
@@ -79,7 +79,7 @@ def course(comparison: Json) -> Figure:
                 "x": list(range(len(sums))),
                 "y": rounded(sums),
                 "text": text,
-                "line": {"color": colour, "shape": "hv"},
+                "line": {"color": colour},
                 "hovertemplate": "%{text}<br>%{y:+,.2f} $<extra>" + words + "</extra>",
             }
         )

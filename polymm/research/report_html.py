@@ -25,7 +25,8 @@ CHARTS: tuple[tuple[str, str, str, Callable[[Sequence[Series]], Figure]], ...] =
     (
         "equity",
         "Equity by window",
-        "Settled markets only. Edge is what fills earned against f; the rest is what f did after.",
+        "Settled markets only, after rebates. Dotted is edge, what fills earned against f; the "
+        "rest is what f did after.",
         report_charts.equity,
     ),
     (

@@ -337,7 +337,7 @@ def comparison_rows(result: Json) -> list[tuple[str, ...]]:
     keys = ("a", "b", "a_sd", "b_sd", "difference", "se")
     return [
         (
-            f"{name.replace('_', ' ')}, {row['unit']}",
+            name.replace("_", " ") + ("" if name == row["unit"] else f", {row['unit']}"),
             *(number(row[key], 3) for key in keys),
             number(row["t"], 1),
         )

@@ -182,6 +182,8 @@ def read_facts(path: str | Path) -> TapeFacts:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _read_facts(path, data)[0]
+    except RecordingError:  # a ValueError too
+        raise
     except ValueError:
         raise RecordingError(f"{path}: expected a tape, found an empty file") from None
     except OSError as error:

@@ -17,7 +17,9 @@ from tests.support.runs import make_run
 Json = dict[str, Any]
 
 # What an axis counts in stands last in its title, or is said in words.
-UNITS = re.compile(r", (\$( a market)?|c|s|%|shares|c/share \(95 %\)|probability of Up)$|^seconds ")
+UNITS = re.compile(
+    r", (\$( a market)?|c|s|%|shares|c/share \(95 %\)|probability of Up)$|^seconds |^c/share$"
+)
 # Axes of kinds and of counted things, whose numbers carry no unit.
 KINDS = (
     "reason",
@@ -51,10 +53,10 @@ def check(name: str, chart: Json) -> None:
     layout = go.Figure(chart).layout
     data = chart["data"]
     assert sum(points_n(trace) for trace in data) > 1, f"{name} is empty"
-    axes = [layout.xaxis, layout.yaxis]
-    axes += [layout.yaxis2] if name == "price" else []
-    for axis in axes:
-        text = axis.title.text
+    for key in chart["layout"]:
+        if not re.match("[xy]axis", key) or key == "xaxis2":  # a lone tick, which names itself
+            continue
+        text = layout[key].title.text
         assert text in KINDS or UNITS.search(text), f"{name}: no unit in {text!r}"
     if data[0]["type"] == "heatmap":
         assert "c/share" in data[0]["colorbar"]["title"]["text"]
