@@ -40,7 +40,9 @@ def backtest(
     ] = STRESS,
     compare: Annotated[
         Path | None,
-        typer.Option(metavar="RESULT", help="Saved result to compare with, the other being b."),
+        typer.Option(
+            metavar="RESULT", help="Saved result to compare with: this run minus that one."
+        ),
     ] = None,
     as_json: JsonOption = False,
     report: Annotated[
