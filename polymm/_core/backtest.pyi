@@ -1,21 +1,10 @@
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, SupportsIndex
+from collections.abc import Mapping
+from typing import Any, SupportsIndex
 
 from numpy.typing import NDArray
 
 from polymm._core.quoting import HasFields
 from polymm._core.tape_rows import TapeRows
-
-FORMS: Final[dict[str, int]]
-QUEUES: Final[dict[str, int]]
-KEEP: Final[dict[str, int]]
-ACTIONS: Final[Sequence[str]]
-REJECTIONS: Final[Sequence[str]]
-WHYS: Final[Sequence[str]]
-COUNTS: Final[Sequence[str]]
-CYCLE_FIELDS: Final[Sequence[str]]
-NOTES: Final[dict[str, tuple[str, ...]]]
-FAULTS: Final[dict[int, str]]
 
 Delay = int | NDArray[Any]
 

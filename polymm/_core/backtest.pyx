@@ -1,9 +1,10 @@
 """The backtest loop: packed tapes against the live code, with our orders at the venue of the tape.
 
 Nothing in the loop is a Python object, and nothing is allocated but room for what is noted. What
-stands in which file: sim_state (all that a market keeps), sim_loop (time and cursors), sim_venue,
-sim_ledger, sim_maker and sim_orders (the cycle), sim_notes (what is told). The slow twins are
-polymm.exchange.tape and polymm.engine.maker: both must agree event by event.
+stands in which file: sim_state (all that a market keeps), sim_group, sim_strides and sim_loop (time
+and cursors), sim_venue and sim_ledger, sim_maker, sim_legs and sim_orders (the cycle), sim_notes
+(what is told). The slow twins are tests/oracle/tape_venue and polymm.engine.maker: both must agree
+event by event.
 """
 
 from libc.stdint cimport int64_t, uint64_t, uint8_t
@@ -12,73 +13,24 @@ from libc.string cimport memcpy
 
 from polymm._core.book cimport check_tick
 from polymm._core.layout cimport ASK, BID, whole_t
-from polymm._core.queue cimport PROB, RISK_AVERSE
 from polymm._core.quoting cimport params_of, quoter_at
 from polymm._core.sim_group cimport Group, put_to_sleep, run_group
 from polymm._core.sim_loop cimport end_local
 from polymm._core.sim_maker cimport step_closing
+from polymm._core.sim_names cimport WHY_STARTING
 from polymm._core.sim_notes cimport best_ours, open_notes
 from polymm._core.sim_state cimport (
-    Arrival, Beyond, CycleSettings, Delay, FAULT_LEDGER, FAULT_MEMORY, FAULT_ORDERS,
-    FAULT_WHYS, FORM_NONE, FORM_THROUGH, FORM_TRADES, KEEP_ACTIONS, KEEP_COURSE, NEVER, Purse,
-    Reply, Seen, Sim, Store, WHY_STARTING,
+    Arrival, Beyond, CycleSettings, Delay, FAULT_LEDGER, FAULT_MEMORY, NEVER, Purse, Reply, Seen,
+    Sim, Store,
 )
 from polymm._core.sim_stores cimport clear_store, polymm_mix64
 from polymm._core.sim_venue cimport close_venue
 from polymm._core.tape_rows cimport TapeRows
 
-from polymm._core import layout
+from polymm._core.backtest_names import (
+    COUNTS, CYCLE_FIELDS, FAULTS, FORMS, KEEP, NOTES, QUEUES, REJECTIONS, WHYS,
+)
 from polymm.errors import InputError, LedgerError
-
-FORMS = {"trades": FORM_TRADES, "none": FORM_NONE, "through": FORM_THROUGH}
-QUEUES = {"risk_averse": RISK_AVERSE, "prob": PROB}
-KEEP = {"fills": 0, "course": KEEP_COURSE, "actions": KEEP_COURSE | KEEP_ACTIONS}
-ACTIONS = ("place", "cancel", "merge")
-REJECTIONS = (
-    "post_only_crosses", "balance", "size_below_minimum", "off_tick", "off_lot", "book_unknown",
-    "market_closed",
-)
-# By WHY_ bit.
-WHYS = (
-    *layout.reason_names((1 << 14) - 1), "awaiting_proof", "cancel_unproven", "rejects_throttled",
-    "self_match_withheld", "starting", "closing", "between_quotes", "max_total_position",
-    "stale_book", "price_range", "superseded", *REJECTIONS, "placed", "kept", "withheld",
-)
-# By COUNT_ number.
-COUNTS = (
-    "merge_opportunity", "merge_sent", "safe_range_warning", "rejects_throttled",
-    "self_match_withheld", "cancel_unproven", "cancel_refused", "cancel_given_up",
-    "placement_unanswered", "fill_debt", "late_fill", "overfill", "late_reply",
-    "impossible_reply", "merge_unasked", "bad_inventory",
-    *(f"side_{name}" for name in layout.reason_names((1 << 14) - 1)),
-    *(f"rejected_{name}" for name in REJECTIONS),
-)
-CYCLE_FIELDS = (
-    "cycle_event", "cycle_ns", "requote_interval_min_ns", "requote_diff", "requote_ticks",
-    "requote_size_ratio", "early_exit_pull", "max_total_position_e6", "price_min_e4",
-    "price_max_e4", "safe_low_e4", "safe_high_e4", "merge_enabled", "book_age_ns_max",
-    "proof_wait_ns", "cancels_max", "rejects_max",
-)
-# What is noted, field by field: all i8 but the fair value.
-NOTES = {
-    "fills": (
-        "at_ns", "trade_id", "order_id", "price_e4", "size_e6", "front_e6", "counter_fee_e6",
-        "fair", "token", "action", "inferred", "after_cancel_sent",
-    ),
-    "marks": ("at_ns", "fair"),
-    "quotes": ("at_ns", "bid_e4", "bid_e6", "ask_e4", "ask_e6"),
-    "holdings": ("at_ns", "up_e6", "down_e6"),
-    "merges": ("at_ns", "pairs_e6"),
-    "ranks": ("order_id", "front_e6", "size_e6", "filled_e6"),
-    "actions": ("at_ns", "kind", "order_id", "token", "action", "price_e4", "size_e6"),
-}
-FAULTS = {
-    FAULT_MEMORY: "no memory for what a run notes",
-    FAULT_ORDERS: "more orders at once than there is room for",
-    FAULT_WHYS: "more different reasons not to quote than there is room for",
-    FAULT_LEDGER: "cash or shares do not add up",
-}
-
 
 # Opening and shutting
 

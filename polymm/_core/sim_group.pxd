@@ -11,8 +11,9 @@ from polymm._core.sim_orders cimport forget_ended
 from polymm._core.sim_state cimport (
     FAULT_LEDGER, FAULT_MEMORY, NEVER, Sim, VENUE_ORDERS_MAX, VenueOrder,
 )
-from polymm._core.sim_stores cimport clear_store
+from polymm._core.sim_stores cimport clear_store, last
 from polymm._core.sim_strides cimport is_done, run_alone, run_local, run_venue
+from polymm._core.sim_venue cimport answer
 
 
 cdef inline bint wake(Sim* sim) noexcept nogil:

@@ -8,25 +8,21 @@ from polymm._core.apply cimport (
 )
 from polymm._core.book cimport BookState
 from polymm._core.lane cimport (
-    DUE_ASK_QUOTE, DUE_YES, LaneState, asks_requote, form_quote, quote_differs, requote_due,
+    asks_requote, DUE_ASK_QUOTE, DUE_YES, form_quote, LaneState, quote_differs, requote_due,
 )
 from polymm._core.layout cimport (
-    BID, CHANGED, RESOLVED, ROW_ASK, ROW_BOOK, ROW_CHANGE, ROW_DOWN, ROW_FRAME_END,
-    ROW_LAGGED, ROW_LEVEL, ROW_LOCAL, ROW_RESOLVED, ROW_STAMP, ROW_STAMPED, ROW_TICK, ROW_TRADE,
-    ROW_VENUE, TapeRow, TRADE,
+    CHANGED, RESOLVED, ROW_ASK, ROW_BOOK, ROW_CHANGE, ROW_DOWN, ROW_FRAME_END, ROW_LAGGED,
+    ROW_LEVEL, ROW_LOCAL, ROW_RESOLVED, ROW_STAMP, ROW_STAMPED, ROW_TICK, ROW_TRADE, ROW_VENUE,
+    TapeRow, TRADE,
 )
+from polymm._core.signals cimport forget_depth, note_level, SAW_LEVEL, SAW_SIZE
 from polymm._core.sim_maker cimport (
     is_deaf, next_timer_ns, step_book, step_closing, step_reply, step_timer,
 )
 from polymm._core.sim_notes cimport is_near, note_book
-from polymm._core.sim_state cimport (
-    Arrival, FORM_THROUGH, FORM_TRADES, Maker, NEVER, Reply, Sim,
-)
-from polymm._core.signals cimport SAW_LEVEL, SAW_SIZE, forget_depth, note_level
+from polymm._core.sim_state cimport Arrival, FORM_THROUGH, FORM_TRADES, Maker, NEVER, Reply, Sim
 from polymm._core.sim_stores cimport draw_ns, drop_first, next_arrival_ns, next_reply_ns
-from polymm._core.sim_venue cimport (
-    arrive, close_venue, take_sizes, take_touch, take_trade,
-)
+from polymm._core.sim_venue cimport arrive, close_venue, take_sizes, take_touch, take_trade
 
 cdef enum:
     MS_NS = 1000000

@@ -4,12 +4,13 @@ from libc.math cimport NAN
 from libc.stdint cimport int64_t, uint64_t
 
 from polymm._core.layout cimport ASK, BID, GRID
+from polymm._core.signals cimport read_asks, read_bids, SideDepth
+from polymm._core.sim_names cimport WHY_STARTING
 from polymm._core.sim_state cimport (
     ARRIVE_MERGE, FAULT_WHYS, KEEP_ACTIONS, KEEP_COURSE, NEVER, Notes, Sim, Store, Telling, Turn,
-    VenueOrder, WHY_STARTING, WHYS_MAX,
+    VenueOrder, WHYS_MAX,
 )
 from polymm._core.sim_stores cimport append, drop_first, last
-from polymm._core.signals cimport SideDepth, read_asks, read_bids
 
 cdef extern from *:
     """

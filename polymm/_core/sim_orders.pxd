@@ -4,15 +4,17 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memmove
 
 from polymm._core.layout cimport BID, PRICE_SCALE, UP
-from polymm._core.sim_state cimport (
-    ARRIVE_CANCEL, ARRIVE_PLACE, Belief, COUNT_CANCEL_GIVEN_UP, COUNT_CANCEL_REFUSED,
-    COUNT_CANCEL_UNPROVEN, COUNT_FILL_DEBT, COUNT_IMPOSSIBLE, COUNT_LATE_FILL, COUNT_LATE_REPLY,
-    COUNT_OVERFILL, COUNT_UNANSWERED, FAULT_LEDGER, FAULT_ORDERS, Leg, LIVE_MAX, Maker, NEVER,
-    ORDER_CANCEL, ORDER_CLOSING, ORDER_NEW, ORDER_WORKING, Reply, REPLY_ACCEPTED, REPLY_CANCELLED,
-    REPLY_REFUSED, REPLY_REJECTED, SELL, Sim, VENUE_ORDERS_MAX, VenueOrder,
+from polymm._core.sim_names cimport (
+    COUNT_CANCEL_GIVEN_UP, COUNT_CANCEL_REFUSED, COUNT_CANCEL_UNPROVEN, COUNT_FILL_DEBT,
+    COUNT_IMPOSSIBLE, COUNT_LATE_FILL, COUNT_LATE_REPLY, COUNT_OVERFILL, COUNT_UNANSWERED,
 )
 from polymm._core.sim_notes cimport note_action, note_cancel_sent, note_rank
-from polymm._core.sim_stores cimport draw_ns, push_arrival
+from polymm._core.sim_state cimport (
+    ARRIVE_CANCEL, ARRIVE_PLACE, Belief, FAULT_LEDGER, FAULT_ORDERS, Leg, LIVE_MAX, Maker, NEVER,
+    ORDER_CANCEL, ORDER_CLOSING, ORDER_NEW, ORDER_WORKING, Reply, REPLY_ACCEPTED, REPLY_REFUSED,
+    REPLY_REJECTED, SELL, Sim, VENUE_ORDERS_MAX, VenueOrder,
+)
+from polymm._core.sim_stores cimport draw_ns, last, push_arrival
 
 
 cdef inline int64_t remaining_e6(const Belief* order) noexcept nogil:

@@ -6,6 +6,7 @@ from polymm._core.book cimport BookState
 from polymm._core.lane cimport LaneState
 from polymm._core.layout cimport TapeRow
 from polymm._core.queue cimport Queue
+from polymm._core.sim_names cimport COUNT_N, REJECT_N, WHY_N
 
 cdef extern from *:
     """
@@ -38,61 +39,6 @@ cdef enum:
     FAULT_ORDERS = 2             # more orders at once than there is room for
     FAULT_WHYS = 3
     FAULT_LEDGER = 4
-
-# Why not both sides are quoted: bit numbers. Below 14 the bits of Quote.reasons. Each is the
-# outcome of a cycle as well where polymm.engine.outcomes names it so.
-cdef enum:
-    WHY_NO_BOOK = 0
-    WHY_NO_PRICE = 4
-    WHY_NO_SIZE = 5
-    WHY_AWAITING_PROOF = 14
-    WHY_CANCEL_UNPROVEN = 15
-    WHY_THROTTLED = 16
-    WHY_SELF_MATCH = 17
-    WHY_STARTING = 18
-    WHY_CLOSING = 19
-    WHY_BETWEEN_QUOTES = 20
-    WHY_MAX_TOTAL_POSITION = 21
-    WHY_STALE_BOOK = 22
-    WHY_PRICE_RANGE = 23
-    WHY_SUPERSEDED = 24
-    WHY_REJECTED = 25            # and the six after it, by REJECT_ code
-    WHY_PLACED = 32
-    WHY_KEPT = 33
-    WHY_WITHHELD = 34
-    WHY_N = 35
-
-cdef enum:
-    REJECT_CROSSES = 0
-    REJECT_BALANCE = 1
-    REJECT_MINIMUM = 2
-    REJECT_TICK = 3
-    REJECT_LOT = 4
-    REJECT_BOOK = 5
-    REJECT_CLOSED = 6
-    REJECT_N = 7
-
-# What a maker counts besides the ends of its cycles.
-cdef enum:
-    COUNT_MERGE_OPPORTUNITY = 0
-    COUNT_MERGE_SENT = 1
-    COUNT_SAFE_RANGE = 2
-    COUNT_THROTTLED = 3
-    COUNT_SELF_MATCH = 4
-    COUNT_CANCEL_UNPROVEN = 5
-    COUNT_CANCEL_REFUSED = 6
-    COUNT_CANCEL_GIVEN_UP = 7
-    COUNT_UNANSWERED = 8
-    COUNT_FILL_DEBT = 9
-    COUNT_LATE_FILL = 10
-    COUNT_OVERFILL = 11
-    COUNT_LATE_REPLY = 12
-    COUNT_IMPOSSIBLE = 13
-    COUNT_MERGE_UNASKED = 14
-    COUNT_BAD_INVENTORY = 15
-    COUNT_SIDE = 16              # and the thirteen after it, by bit of Quote.reasons
-    COUNT_REJECTED = 30          # and the six after it, by REJECT_ code
-    COUNT_N = 37
 
 cdef enum:
     BUY = 0

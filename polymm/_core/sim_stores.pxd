@@ -1,10 +1,12 @@
-# Growing memory, delays, and the two lines of messages between us and the venue.
+# Growing memory, delays, the two lines of messages between us and the venue, trades seen.
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
+from polymm._core.layout cimport ROW_ASK, ROW_DOWN, TapeRow
+from polymm._core.queue cimport WINDOW
 from polymm._core.sim_state cimport (
-    FAULT_MEMORY, NEVER, Arrival, Delay, Reply, Sim, Store,
+    Arrival, Delay, FAULT_MEMORY, NEVER, Reply, Seen, Sim, Store, Venue,
 )
 
 cdef extern from *:
@@ -136,3 +138,44 @@ cdef inline int64_t next_reply_ns(const Sim* sim) noexcept nogil:
     if sim.replies_first == sim.replies.n:
         return NEVER
     return (<const Reply*>sim.replies.items)[sim.replies_first].at_ns
+
+
+cdef inline int seen_key(int64_t stamp_ms, int64_t size_e6, int64_t token) noexcept nogil:
+    """A trade's place among the counts of trades seen."""
+    cdef uint64_t mixed = <uint64_t>(stamp_ms * 8191 + size_e6 + token)
+    return <int>(mixed * <uint64_t>0x9E3779B97F4A7C15 >> 54)
+
+
+cdef inline bint is_mirror(
+    Sim* sim, int64_t now_ns, const TapeRow* row, int64_t stamp_ms
+) noexcept nogil:
+    """Whether the other token told this trade within the last second; each answers once."""
+    cdef Venue* venue = &sim.venue
+    cdef int64_t token = (row.flags & ROW_DOWN) != 0
+    cdef int64_t taker_side = (row.flags & ROW_ASK) != 0
+    cdef int key = seen_key(stamp_ms, row.size_e6, 1 - token)
+    cdef Seen* seen
+    cdef Py_ssize_t i
+    while venue.seen_first < venue.seen.n:
+        seen = <Seen*>venue.seen.items + venue.seen_first
+        if now_ns - seen.at_ns <= WINDOW:
+            break
+        if seen.token >= 0:
+            venue.seen_n[seen_key(seen.stamp_ms, seen.size_e6, seen.token)] -= 1
+        drop_first(&venue.seen, &venue.seen_first)
+    i = venue.seen_first if venue.seen_n[key] else venue.seen.n
+    while i < venue.seen.n:
+        seen = <Seen*>venue.seen.items + i
+        if (
+            seen.stamp_ms == stamp_ms and seen.size_e6 == row.size_e6
+            and seen.price_e4 == row.price_e4 and seen.taker_side == taker_side
+            and seen.token == 1 - token
+        ):
+            venue.seen_n[key] -= 1
+            seen.token = -1
+            return True
+        i += 1
+    seen = <Seen*>append(sim, &venue.seen)
+    seen[0] = Seen(now_ns, stamp_ms, row.size_e6, row.price_e4, taker_side, token)
+    venue.seen_n[seen_key(stamp_ms, row.size_e6, token)] += 1
+    return False

@@ -3,12 +3,10 @@ from libc.stdint cimport int64_t
 
 from polymm._core.apply cimport change_level, newest_snapshot, pass_stamp
 from polymm._core.book cimport BookState
-from polymm._core.layout cimport (
-    BID, CHANGED, Params, ROW_ASK, ROW_LOCAL, ROW_VENUE, TapeRow,
-)
+from polymm._core.layout cimport CHANGED, Params, ROW_ASK, ROW_LOCAL, ROW_VENUE, TapeRow
 from polymm._core.sim_loop cimport (
-    MS_NS, asks_anew, change_ours, is_ours, is_plain, local_event, local_frame, next_local_ns,
-    next_venue_ns, seek_local, seek_venue, set_timer, venue_event, venue_frame,
+    asks_anew, change_ours, is_ours, is_plain, local_event, local_frame, MS_NS, next_local_ns,
+    next_venue_ns, seek_local, seek_venue, set_timer, venue_change, venue_event, venue_frame,
 )
 from polymm._core.sim_maker cimport is_deaf, step_book
 from polymm._core.sim_notes cimport GAP_NS, is_near, join_whys

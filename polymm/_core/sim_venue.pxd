@@ -2,25 +2,22 @@
 # its book at venue time; our orders join the back of what is displayed and move nothing.
 from libc.stdint cimport int64_t, uint64_t
 
-from polymm._core.book cimport BookState, best_ask, best_bid, next_above, next_below
-from polymm._core.layout cimport ASK, BID, PRICE_SCALE, ROW_ASK, ROW_DOWN, TapeRow
-from polymm._core.queue cimport WINDOW, queue_join, queue_size, queue_through, queue_trade
-from polymm._core.sim_ledger cimport (
-    begin_merge, book_fill, finish_merge, release, reserve, settle,
+from polymm._core.book cimport best_ask, best_bid, BookState, next_above, next_below
+from polymm._core.layout cimport ASK, BID, PRICE_SCALE, ROW_ASK, TapeRow
+from polymm._core.queue cimport queue_join, queue_size, queue_through, queue_trade, WINDOW
+from polymm._core.sim_ledger cimport begin_merge, book_fill, finish_merge, release, reserve, settle
+from polymm._core.sim_names cimport (
+    REJECT_BALANCE, REJECT_BOOK, REJECT_CLOSED, REJECT_CROSSES, REJECT_LOT, REJECT_MINIMUM,
+    REJECT_TICK,
 )
-from polymm._core.sim_notes cimport (
-    FillNote, note_fill, note_merge, note_orders,
-)
+from polymm._core.sim_notes cimport FillNote, note_fill, note_merge, note_orders
 from polymm._core.sim_orders cimport forget_ended, let_go
 from polymm._core.sim_state cimport (
-    ARRIVE_CANCEL, ARRIVE_MERGE, ARRIVE_MERGED, ARRIVE_PLACE, ARRIVE_SETTLED, Arrival, Beyond,
-    FORM_THROUGH, REJECT_BALANCE, REJECT_BOOK, REJECT_CLOSED,
-    REJECT_CROSSES, REJECT_LOT, REJECT_MINIMUM, REJECT_TICK, Reply, REPLY_ACCEPTED, REPLY_CANCELLED,
-    REPLY_FILL, REPLY_MERGED, REPLY_REFUSED, REPLY_REJECTED, Seen, Sim, Store, Venue,
-    VENUE_ORDERS_MAX, VenueOrder,
+    Arrival, ARRIVE_CANCEL, ARRIVE_MERGE, ARRIVE_MERGED, ARRIVE_PLACE, ARRIVE_SETTLED, Beyond,
+    FORM_THROUGH, Reply, REPLY_ACCEPTED, REPLY_CANCELLED, REPLY_FILL, REPLY_MERGED, REPLY_REFUSED,
+    REPLY_REJECTED, Sim, Store, Venue, VENUE_ORDERS_MAX, VenueOrder,
 )
-from polymm._core.sim_stores cimport append, drop_first, polymm_fee_e6, push_arrival, push_reply
-
+from polymm._core.sim_stores cimport append, is_mirror, polymm_fee_e6, push_arrival, push_reply
 
 # Our orders in their queues
 
@@ -103,47 +100,6 @@ cdef inline int64_t fill(
 
 
 # The tape's flow
-
-
-cdef inline int seen_key(int64_t stamp_ms, int64_t size_e6, int64_t token) noexcept nogil:
-    """A trade's place among the counts of trades seen."""
-    cdef uint64_t mixed = <uint64_t>(stamp_ms * 8191 + size_e6 + token)
-    return <int>(mixed * <uint64_t>0x9E3779B97F4A7C15 >> 54)
-
-
-cdef inline bint is_mirror(
-    Sim* sim, int64_t now_ns, const TapeRow* row, int64_t stamp_ms
-) noexcept nogil:
-    """Whether the other token told this trade within the last second; each answers once."""
-    cdef Venue* venue = &sim.venue
-    cdef int64_t token = (row.flags & ROW_DOWN) != 0
-    cdef int64_t taker_side = (row.flags & ROW_ASK) != 0
-    cdef int key = seen_key(stamp_ms, row.size_e6, 1 - token)
-    cdef Seen* seen
-    cdef Py_ssize_t i
-    while venue.seen_first < venue.seen.n:
-        seen = <Seen*>venue.seen.items + venue.seen_first
-        if now_ns - seen.at_ns <= WINDOW:
-            break
-        if seen.token >= 0:
-            venue.seen_n[seen_key(seen.stamp_ms, seen.size_e6, seen.token)] -= 1
-        drop_first(&venue.seen, &venue.seen_first)
-    i = venue.seen_first if venue.seen_n[key] else venue.seen.n
-    while i < venue.seen.n:
-        seen = <Seen*>venue.seen.items + i
-        if (
-            seen.stamp_ms == stamp_ms and seen.size_e6 == row.size_e6
-            and seen.price_e4 == row.price_e4 and seen.taker_side == taker_side
-            and seen.token == 1 - token
-        ):
-            venue.seen_n[key] -= 1
-            seen.token = -1
-            return True
-        i += 1
-    seen = <Seen*>append(sim, &venue.seen)
-    seen[0] = Seen(now_ns, stamp_ms, row.size_e6, row.price_e4, taker_side, token)
-    venue.seen_n[seen_key(stamp_ms, row.size_e6, token)] += 1
-    return False
 
 
 cdef inline int64_t inside_e4(const VenueOrder* order, int64_t price_e4) noexcept nogil:

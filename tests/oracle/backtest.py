@@ -10,7 +10,8 @@ from dataclasses import fields, replace
 from random import Random
 from unittest.mock import patch
 
-from polymm._core.backtest import ACTIONS, Backtest
+from polymm._core.backtest import Backtest
+from polymm._core.backtest_names import ACTIONS
 from polymm.domain.order import Cancel, Merge, Place
 from polymm.engine.settings import MakerSettings
 from polymm.exchange.tape import Latency
