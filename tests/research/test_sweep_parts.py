@@ -7,12 +7,14 @@ from random import Random
 import pytest
 
 from polymm.errors import ConfigError
+from polymm.research.estimates import Estimate
 from polymm.research.sweep_figures import Objective, best_of, ranked, trial_figures
 from polymm.research.sweep_neighbours import maps, neighbours
 from polymm.research.sweep_search import make_search
 from polymm.research.sweep_space import Choice, Range, drawn, grid
 from polymm.research.sweep_split import DAY_NS, HOUR_NS, SplitSettings, split_windows
 from polymm.research.sweep_unit import WindowScore
+from polymm.research.sweep_verdict import Found, judge_holdout
 from polymm.runtime.config import Config
 from polymm.runtime.sweep_plan import DEFAULT_FILE, configured, read_sweep
 
@@ -223,3 +225,41 @@ def test_what_makes_no_sense_is_refused_with_what_would(
     path.write_text(f"[space]\n{text}\n")
     with pytest.raises(ConfigError, match=fault):
         read_sweep(path, {})
+
+
+# The verdict
+
+
+def found(**changes: float) -> Found:
+    facts = {"best": 1, "sharpe": 0.5, "sharpe_luck": 0.1, "dsr": 0.99, "pbo": 0.0}
+    none = Estimate(math.nan, math.nan, 0)
+    return Found(**(facts | changes), walk=none, walk_chosen=())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "touches", "doubt"),
+    [
+        ({}, 1, ""),
+        ({"dsr": 0.1}, 1, ""),
+        ({"dsr": 0.1}, 2, "were looked at 2 times, and the deflated Sharpe ratio is 0.10"),
+        ({"pbo": 0.21}, 1, "probability of overfitting 0.21, above 0.2"),
+        ({"pbo": math.nan}, 1, "too few windows or trials"),
+        ({"best": 0}, 1, "no trial is better than the default"),
+    ],
+)
+def test_untouched_windows_do_not_speak_alone(
+    changes: dict[str, float], touches: int, doubt: str
+) -> None:
+    starts = list(range(20))
+    default = trial_figures([score(0.1)] * 20, starts, Objective())
+    good = trial_figures([score(1.0 + 0.1 * (k % 2)) for k in range(20)], starts, Objective())
+    verdict = judge_holdout(found(**changes), good, default, starts, touches=touches)
+    assert bool(verdict.doubts) == bool(doubt)
+    assert doubt in verdict.sentence
+    assert verdict.sentence.startswith("found no edge" if doubt else "better than the default")
+    # What is no better than the default, or than nothing, is none whatever the search says.
+    same = judge_holdout(found(), default, default, starts, touches=1)
+    assert same.doubts
+    poor = trial_figures([score(-1.0 + 0.1 * (k % 2)) for k in range(20)], starts, Objective())
+    worse = trial_figures([score(-9.0)] * 20, starts, Objective())
+    assert "by itself" in judge_holdout(found(), poor, worse, starts, touches=1).sentence

@@ -1,0 +1,115 @@
+"""Who runs the units: processes that die, a scheduler's workers, one that goes away."""
+
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polymm.errors import RecordingError, WorkerError
+from polymm.research.sweep import Moment, SweepPlan, run_sweep
+from polymm.research.sweep_pool import DEATHS_MAX, DaskPool, LocalPool
+from polymm.research.sweep_unit import Unit, run_unit
+from tests.support.sweep_scene import HerePool, plan, stored, text_of
+from tests.support.sweep_tapes import make_tapes
+
+TRIALS = 6
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> SweepPlan:
+    return plan(make_tapes(tmp_path_factory.mktemp("pool") / "edge", 40, edge=True), trials=TRIALS)
+
+
+def units(made: SweepPlan, n: int = 1) -> list[Unit]:
+    tapes = tuple((tape.path, tape.digest) for tape in made.tapes.tapes[:2])
+    settings = made.settings_of({})
+    return [
+        Unit(trial=k, block=0, settings=settings, venue=made.venue, tapes=tapes) for k in range(n)
+    ]
+
+
+def test_a_worker_that_dies_costs_nothing_but_time(made: SweepPlan, tmp_path: Path) -> None:
+    whole = text_of(made, run_sweep(made, tmp_path / "whole.db", HerePool()))
+    pool, seen = LocalPool(2), []
+
+    def watch(moment: Moment) -> None:
+        seen.append(moment)
+        if len(seen) == 10:
+            assert pool._executor is not None
+            os.kill(next(iter(pool._executor._processes)), signal.SIGKILL)
+
+    try:
+        result = run_sweep(made, tmp_path / "died.db", pool, watch=watch)
+    finally:
+        pool.close()
+    assert text_of(made, result) == whole
+    assert stored(tmp_path / "died.db") == stored(tmp_path / "whole.db")
+    assert seen[-1].units_done == seen[-1].units_n
+    assert seen[-1].trials_done == TRIALS
+
+
+def test_a_unit_that_kills_every_worker_ends_the_sweep(made: SweepPlan) -> None:
+    class Deadly(LocalPool):
+        def _submit(self, unit: Unit) -> Any:
+            future = super()._submit(unit)
+            assert self._executor is not None
+            for pid in list(self._executor._processes):
+                os.kill(pid, signal.SIGKILL)
+            return future
+
+    pool = Deadly(1)
+    with pytest.raises(WorkerError, match=f"died {DEATHS_MAX} times in a row, last with trial 0"):
+        list(pool.run(units(made), lambda: False))
+    pool.close()
+
+
+def test_a_worker_with_another_tape_refuses(made: SweepPlan) -> None:
+    (unit,) = units(made)
+    path, _ = unit.tapes[0]
+    with pytest.raises(RecordingError, match="expected the tape 00 of the sweep, found"):
+        run_unit(Unit(trial=0, block=0, settings=unit.settings, venue=unit.venue,
+                      tapes=((path, "00"),)))  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_scheduler_gives_the_same_and_may_go_away(made: SweepPlan, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    whole = text_of(made, run_sweep(made, tmp_path / "whole.db", HerePool()))
+    with distributed.LocalCluster(
+        n_workers=2, processes=False, threads_per_worker=1, dashboard_address=None,
+        protocol="tcp", host="127.0.0.1",
+    ) as cluster:  # fmt: skip
+        pool, seen = DaskPool(cluster.scheduler_address), []
+        assert pool.workers == 2
+
+        def end_one(moment: Moment) -> None:
+            seen.append(moment)
+            if len(seen) == 10:
+                cluster.sync(next(iter(cluster.workers.values())).close)
+
+        result = run_sweep(made, tmp_path / "dask.db", pool, watch=end_one)
+        assert text_of(made, result) == whole
+        assert stored(tmp_path / "dask.db") == stored(tmp_path / "whole.db")
+        seen.clear()
+
+        def end_all(moment: Moment) -> None:
+            seen.append(moment)
+            if len(seen) == 10:
+                cluster.close()
+
+        with pytest.raises(WorkerError, match="went away; what was done is stored"):
+            run_sweep(made, tmp_path / "gone.db", pool, watch=end_all)
+        pool.close()
+    assert text_of(made, run_sweep(made, tmp_path / "gone.db", HerePool())) == whole
+
+
+def test_a_scheduler_that_is_not_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("polymm.research.sweep_pool.DIAL_S", 0.2)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with pytest.raises(WorkerError, match=r"scheduler tcp://127\.0\.0\.1:9: cannot be reached"):
+        DaskPool("tcp://127.0.0.1:9")
