@@ -41,6 +41,7 @@ class Escalation:
         self._actions = actions
         self._is_over = is_over
         self._markets: dict[str, Sweeping] = {}
+        self._answered: set[str] = set()
         self._all = self._new("")
         self._is_told = False
         self._next_look_ns = 0
@@ -58,6 +59,7 @@ class Escalation:
         """Somebody else cancels everything, for good."""
         self._all.end()
         self._markets.clear()
+        self._answered.clear()
         self.next_timer_ns = NEVER_NS
 
     def tick(self, now_ns: int, *, is_swept: bool, is_proven: bool) -> None:
@@ -70,30 +72,35 @@ class Escalation:
         if now_ns < min(self._next_look_ns, self.next_timer_ns):
             return
         self._next_look_ns = now_ns + self._settings.by_market_ns // 4
-        oldest = self._oldest()
+        oldest, seen = self._oldest()
         first_ns = min(oldest.values(), default=NEVER_NS)
         if is_swept:
             self._markets.clear()
+            self._answered.clear()
             self._all.end()
             self.next_timer_ns = self._expire(now_ns, first_ns, is_proven=is_proven)
             return
         next_ns = NEVER_NS
         for market, since_ns in oldest.items():
-            next_ns = min(next_ns, self._raise(now_ns, market, since_ns))
+            next_ns = min(next_ns, self._raise(now_ns, market, since_ns, seen[market]))
         for market in self._markets.keys() - oldest.keys():
             del self._markets[market]
+        self._answered &= self._markets.keys()
         self.next_timer_ns = min(next_ns, self._raise_all(now_ns, first_ns))
 
-    def _oldest(self) -> dict[str, int]:
-        """By market, since when the first order may rest that shall not."""
+    def _oldest(self) -> tuple[dict[str, int], dict[str, int]]:
+        """By market, since when the first order may rest that shall not, and when one was seen."""
         oldest: dict[str, int] = {}
+        seen: dict[str, int] = {}
         for order in self._orders.potentially_live():
-            since_ns = _wanted_ns(order)
-            if since_ns < oldest.get(order.market, NEVER_NS) and not self._is_over(order.market):
-                oldest[order.market] = since_ns
-        return oldest
+            market, since_ns = order.market, _wanted_ns(order)
+            if since_ns == NEVER_NS or self._is_over(market):
+                continue
+            oldest[market] = min(since_ns, oldest.get(market, NEVER_NS))
+            seen[market] = max(order.open_ns, seen.get(market, 0))
+        return oldest, seen
 
-    def _raise(self, now_ns: int, market: str, since_ns: int) -> int:
+    def _raise(self, now_ns: int, market: str, since_ns: int, seen_ns: int) -> int:
         """Cancel one market's; answers when to look again."""
         sweeping = self._markets.get(market)
         if sweeping is None:
@@ -102,13 +109,20 @@ class Escalation:
             sweeping = self._markets[market] = self._new(market)
             sweeping.begin(now_ns)
             self._alarm("cancel_by_market", market, now_ns, since_ns)
+        elif 0 <= sweeping.proven_ns < seen_ns:
+            # It was said to help, and something rests: again, which is no reason to cancel all.
+            sweeping.again(now_ns)
+            self._answered.add(market)
         sweeping.tick(now_ns)
         return sweeping.next_timer_ns
 
     def _raise_all(self, now_ns: int, since_ns: int) -> int:
         """Cancel everything where a market's cancel does not help; answers when to look again."""
         by_all_ns = self._settings.by_all_ns
-        is_helped = all(sweeping.proven_ns >= 0 for sweeping in self._markets.values())
+        is_helped = all(
+            sweeping.proven_ns >= 0 or market in self._answered
+            for market, sweeping in self._markets.items()
+        )
         if since_ns == NEVER_NS or is_helped:
             self._all.end()
             return self._expire(now_ns, NEVER_NS, is_proven=True)

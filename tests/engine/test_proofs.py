@@ -294,3 +294,17 @@ def test_a_market_whose_cancel_helped_is_not_followed_by_all() -> None:
     scene.run(8)
     assert "cancel_by_market" in scene.alarms()
     assert "cancel_all" not in scene.alarms()
+
+
+def test_a_market_is_cancelled_again_while_what_it_held_is_seen_to_rest() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.venue.uncancellable.add("0xa")
+    order = scene.post("0xa")
+    scene.run(12)
+    scene.pull(order)
+    scene.log.clear()
+    scene.run(30)
+    sweeps = [sweep for _, sweep in scene.asked(act.Sweep) if sweep.market == MARKET]
+    assert len(sweeps) > 2
+    assert len(sweeps) < 20
