@@ -76,7 +76,7 @@ def every(names: Sequence[str]) -> Json:
 
 def equity(runs: Sequence[Series]) -> Figure:
     """Cumulative PnL over the settled windows in order of start."""
-    traces = []
+    traces, longest = [], 0
     for run in runs:
         rows = sorted(
             (m for m in run.summary["markets"] if m["status"] == "settled" and "pnl" in m),
@@ -89,6 +89,7 @@ def equity(runs: Sequence[Series]) -> Figure:
             f"edge, {run.name}": [m["edge"] for m in rows],
         }
         text = ["before the first"] + [f"{m['slug']}<br>{m['start']}" for m in rows]
+        longest = max(longest, len(text))
         for k, (name, steps) in enumerate(lines.items()):
             total, path = 0.0, [0.0]
             for step in steps:
@@ -114,7 +115,7 @@ def equity(runs: Sequence[Series]) -> Figure:
             )
     if not traces:
         return "No settled market with known fills: equity is not drawn from marks."
-    few = max(len(trace["x"]) for trace in traces) <= WINDOWS_TICKED
+    few = longest <= WINDOWS_TICKED
     return figure(
         traces,
         "settled windows, in order of start",
