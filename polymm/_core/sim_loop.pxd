@@ -17,11 +17,12 @@ from polymm._core.layout cimport (
 )
 from polymm._core.signals cimport forget_depth, note_level, SAW_LEVEL, SAW_SIZE
 from polymm._core.sim_maker cimport (
-    is_deaf, next_timer_ns, step_book, step_closing, step_reply, step_timer,
+    step_book, step_closing, step_reply, step_timer,
 )
 from polymm._core.sim_notes cimport is_near, note_book
 from polymm._core.sim_state cimport Arrival, FORM_THROUGH, FORM_TRADES, Maker, NEVER, Reply, Sim
 from polymm._core.sim_stores cimport draw_ns, drop_first, next_arrival_ns, next_reply_ns
+from polymm._core.sim_times cimport is_deaf, next_timer_ns, repeat_cycle
 from polymm._core.sim_venue cimport arrive, close_venue, take_sizes, take_touch, take_trade
 
 cdef enum:
@@ -105,7 +106,7 @@ cdef inline bint is_ours(const Sim* sim, int side, int price_e4) noexcept nogil:
     """Whether an order of ours rests at this price."""
     cdef int i
     for i in range(sim.venue.resting_n[side]):
-        if sim.venue.orders[sim.venue.resting[side][i]].up_price_e4 == price_e4:
+        if sim.venue.resting_e4[side][i] == price_e4:
             return True
     return False
 
@@ -257,7 +258,7 @@ cdef inline void follow_level(
         lane.params.depth_lookback,
     )
     if saw == SAW_LEVEL or (saw == SAW_SIZE and lane.params.k_imb != 0.0):
-        sim.maker.is_stale = True
+        sim.maker.is_stale = sim.maker.has_moved = True
 
 
 cdef inline int read_frame(Sim* sim) noexcept nogil:
@@ -283,7 +284,7 @@ cdef inline int read_frame(Sim* sim) noexcept nogil:
                     sim, &sim.maker.lane, side, row.price_e4, before_e6, row.size_e6
                 )
             else:
-                sim.maker.is_stale = True
+                sim.maker.is_stale = sim.maker.has_moved = True
                 forget_depth(&sim.maker.lane.depth)
         flags |= done
         if row.flags & ROW_FRAME_END:
@@ -310,6 +311,9 @@ cdef inline bint asks_anew(Sim* sim, int64_t now_ns) noexcept nogil:
         maker.is_stale = False
         return quote_differs(&maker.lane)
     if due == DUE_YES:
+        if repeat_cycle(sim, now_ns):
+            set_timer(sim, now_ns)
+            return False
         form_quote(&maker.lane, now_ns)
         return True
     return False

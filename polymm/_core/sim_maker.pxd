@@ -15,15 +15,14 @@ from polymm._core.sim_names cimport (
 )
 from polymm._core.sim_notes cimport note_merge_sent, tell_why
 from polymm._core.sim_orders cimport (
-    apply_answer, apply_fill, cancel_all, deadline_ns, expire, find_live, intended, place,
-    retry_ns, selling_up_e6, unproven,
+    apply_answer, apply_fill, cancel_all, expire, find_live, intended, selling_up_e6, unproven,
 )
 from polymm._core.sim_state cimport (
-    ARRIVE_MERGE, Belief, BUY, Cycle, CycleSettings, Leg, Maker, NEVER, Reply, REPLY_ACCEPTED,
+    ARRIVE_MERGE, Belief, BUY, Cycle, CycleSettings, Leg, Maker, Reply, REPLY_ACCEPTED,
     REPLY_CANCELLED, REPLY_FILL, REPLY_MERGED, REPLY_REJECTED, Sim,
 )
 from polymm._core.sim_stores cimport draw_ns, push_arrival
-from polymm._core.sim_venue cimport answer, leave
+from polymm._core.sim_times cimport due_ns, is_deaf, is_past_end, note_idle, repeat_cycle
 
 cdef enum:
     BOTH = 3
@@ -52,37 +51,6 @@ cdef inline bint evaluate(Maker* maker, int64_t now_ns) noexcept nogil:
     tell_lane(maker)
     form_quote(&maker.lane, now_ns)
     return asks_requote(&maker.lane, now_ns)
-
-
-# When to look again
-
-
-cdef inline int64_t due_ns(const Maker* maker) noexcept nogil:
-    cdef const CycleSettings* s = &maker.settings
-    if s.cycle_event and s.requote_interval_min_ns and not maker.looked_again:
-        return maker.last_ns + min(s.cycle_ns, s.requote_interval_min_ns)
-    return maker.last_ns + s.cycle_ns
-
-
-cdef inline int64_t next_timer_ns(const Maker* maker) noexcept nogil:
-    cdef int64_t proof_ns
-    if maker.is_closing:
-        return retry_ns(maker)
-    if not maker.has_cycled:
-        return NEVER
-    proof_ns = deadline_ns(maker) if maker.cycle.is_on else NEVER
-    if proof_ns == NEVER:
-        return due_ns(maker)
-    return min(proof_ns, due_ns(maker)) if maker.settings.requote_diff else proof_ns
-
-
-cdef inline bint is_deaf(const Maker* maker) noexcept nogil:
-    """Whether no book matters: a suspended cycle will look at that of its own moment."""
-    return maker.is_closing or (maker.cycle.is_on and not maker.settings.requote_diff)
-
-
-cdef inline bint is_past_end(const Sim* sim, int64_t now_ns) noexcept nogil:
-    return 0 < sim.end_ns <= now_ns
 
 
 # Ends of a cycle
@@ -155,6 +123,7 @@ cdef inline int early_exit(Sim* sim, int64_t now_ns, bint is_first) noexcept nog
         return WHY_PRICE_RANGE
     if not 2 * s.safe_low_e4 <= price_x2_e4 <= 2 * s.safe_high_e4:
         maker.counts[COUNT_SAFE_RANGE] += 1
+        maker.has_warned = True
     return -1
 
 
@@ -175,6 +144,7 @@ cdef inline int wanted(Sim* sim, int64_t now_ns, bint is_first, Leg* legs) noexc
         finish(maker, silence_reason(maker.lane.quote.reasons), names)
     maker.why = names
     if is_first and n and legs[0].side == legs[n - 1].side:
+        maker.sides_missed = names
         for i in range(14):
             maker.counts[COUNT_SIDE + i] += names >> i & 1
     return n
@@ -231,6 +201,8 @@ cdef inline void begin(Sim* sim, int64_t now_ns) noexcept nogil:
         return
     if maker.cycle.is_on:
         finish(maker, WHY_SUPERSEDED, why_bit(WHY_SUPERSEDED))
+    maker.is_idle = maker.has_warned = False
+    maker.sides_missed = 0
     maker.cycles_started += 1
     maker.last_ns = now_ns
     maker.has_cycled = True
@@ -247,6 +219,10 @@ cdef inline void begin(Sim* sim, int64_t now_ns) noexcept nogil:
                     kept |= <uint64_t>1 << i
         cancel_all(sim, now_ns, kept)
     advance(sim, now_ns, legs, n)
+    if not maker.cycle.is_on and not maker.cycle.placed and not maker.cycle.withheld and (
+        not maker.cycle.is_blocked
+    ):
+        note_idle(maker)
 
 
 cdef inline void resume(Sim* sim, int64_t now_ns) noexcept nogil:
@@ -300,6 +276,8 @@ cdef inline void step_book(Sim* sim, int64_t now_ns) noexcept nogil:
 cdef inline void step_timer(Sim* sim, int64_t now_ns) noexcept nogil:
     cdef Maker* maker = &sim.maker
     cdef bint asks
+    if now_ns >= maker.last_ns + maker.settings.cycle_ns and repeat_cycle(sim, now_ns):
+        return
     expire(maker, now_ns)
     if maker.is_closing:
         cancel_all(sim, now_ns, 0)
@@ -317,6 +295,7 @@ cdef inline void step_timer(Sim* sim, int64_t now_ns) noexcept nogil:
 
 
 cdef inline void step_closing(Sim* sim, int64_t now_ns) noexcept nogil:
+    sim.maker.is_idle = False
     expire(&sim.maker, now_ns)
     close_maker(sim, now_ns)
     rest(sim, now_ns)
@@ -384,6 +363,7 @@ cdef inline void hear_reply(Sim* sim, int64_t now_ns, const Reply* reply) noexce
 
 
 cdef inline void step_reply(Sim* sim, int64_t now_ns, const Reply* reply) noexcept nogil:
+    sim.maker.is_idle = False
     expire(&sim.maker, now_ns)
     hear_reply(sim, now_ns, reply)
     rest(sim, now_ns)

@@ -155,6 +155,7 @@ cdef struct Venue:
     VenueOrder* orders           # VENUE_ORDERS_MAX
     uint64_t used                # slots taken
     int resting[2][VENUE_ORDERS_MAX]
+    int resting_e4[2][VENUE_ORDERS_MAX]
     int resting_n[2]
     int form
     int model
@@ -300,6 +301,10 @@ cdef struct Maker:
     int has_cycled
     int looked_again
     int is_stale                 # something that the quote follows from may be another
+    int has_moved                # the same of the book alone, since the last idle cycle
+    int is_idle                  # the last cycle kept every order, and nothing was heard since
+    int has_warned               # what that cycle counted
+    uint64_t sides_missed
     int64_t last_ns
     int64_t price_x2_e4
     uint64_t why

@@ -8,10 +8,11 @@ from polymm._core.sim_loop cimport (
     asks_anew, change_ours, is_ours, is_plain, local_event, local_frame, MS_NS, next_local_ns,
     next_venue_ns, seek_local, seek_venue, set_timer, venue_change, venue_event, venue_frame,
 )
-from polymm._core.sim_maker cimport is_deaf, step_book
+from polymm._core.sim_maker cimport step_book
 from polymm._core.sim_notes cimport GAP_NS, is_near, join_whys
 from polymm._core.sim_state cimport FORM_THROUGH, Maker, NEVER, Notes, Sim
 from polymm._core.sim_stores cimport next_arrival_ns, next_reply_ns
+from polymm._core.sim_times cimport is_deaf
 
 
 cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:

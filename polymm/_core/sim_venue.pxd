@@ -32,17 +32,19 @@ cdef inline void rest_order(Sim* sim, VenueOrder* order) noexcept nogil:
     """Put an order at the back of what is displayed at its price, behind better and earlier."""
     cdef Venue* venue = &sim.venue
     cdef int* resting = venue.resting[order.side]
+    cdef int* prices_e4 = venue.resting_e4[order.side]
     cdef int i = venue.resting_n[order.side]
-    cdef int64_t price_e4 = order.up_price_e4, other_e4
+    cdef int price_e4 = <int>order.up_price_e4
     order.front_e6 = venue.book.side[order.side].size_e6[price_e4]
     queue_join(&order.queue, order.front_e6, venue.model, venue.model_n, venue.window_ns)
     while i:
-        other_e4 = venue.orders[resting[i - 1]].up_price_e4
-        if (other_e4 >= price_e4 if order.side == BID else other_e4 <= price_e4):
+        if prices_e4[i - 1] >= price_e4 if order.side == BID else prices_e4[i - 1] <= price_e4:
             break
         resting[i] = resting[i - 1]
+        prices_e4[i] = prices_e4[i - 1]
         i -= 1
     resting[i] = <int>(order - venue.orders)
+    prices_e4[i] = price_e4
     venue.resting_n[order.side] += 1
 
 
@@ -56,6 +58,7 @@ cdef inline void unrest_order(Sim* sim, const VenueOrder* order) noexcept nogil:
     venue.resting_n[order.side] -= 1
     for k in range(i, venue.resting_n[order.side]):
         resting[k] = resting[k + 1]
+        venue.resting_e4[order.side][k] = venue.resting_e4[order.side][k + 1]
 
 
 cdef inline int64_t fill(

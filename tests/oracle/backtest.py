@@ -177,7 +177,7 @@ class Flow:
 
     def next(self, ms):
         rng = self.rng
-        self.mid = min(max(self.mid + rng.choice((-1, 0, 0, 0, 1)), 3), 97)
+        self.mid = min(max(self.mid + rng.choice((-1, 0, 0, 0, 1)), 6), 94)
         kind = rng.random()
         if kind < 0.08:
             return book(ms - rng.choice((0, 0, 0, 30)), *self.levels())
