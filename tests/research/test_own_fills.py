@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polymm._core.backtest import ACTIONS, Backtest
+from polymm._core.backtest import Backtest
+from polymm._core.backtest_names import ACTIONS
 from polymm._core.layout import ROW_CHANGE, ROW_LEVEL
 from polymm._core.own_orders import CANCEL, PLACE, play_orders
 from polymm._core.tape_rows import TapeRows
