@@ -149,7 +149,8 @@ def test_help_starts_about_as_soon_as_a_bare_typer_program(tmp_path: Path) -> No
         "@app.command()\ndef run() -> None:\n    '''Run.'''\napp()\n"
     )
     bare, ours = start_ns((str(program), "--help"), ("-m", "polymm", "--help"))
-    assert ours <= 1.3 * bare
+    # 1.3 with seven verbs; each of the sixteen of today costs a millisecond.
+    assert ours <= 1.5 * bare
 
 
 @contextmanager
