@@ -99,6 +99,7 @@ class Comparison:
         markets: Sequence[str],
         *,
         is_told: bool,
+        is_owing: bool = False,
         is_start: bool = False,
     ) -> None:
         """Compare one read, and let the ledger take over what stood for long enough.
@@ -110,10 +111,11 @@ class Comparison:
             markets: Those to be compared; one that was not read is left alone.
             is_told: Whether all fills are told, as far as is known; a fill that is still to be
                 told explains what nothing else does.
+            is_owing: Whether trades of an order may still be told: nothing is corrected then.
             is_start: Whether nothing was traded for a while, so that balances do not come late,
                 and an earlier process may have asked for merges of which nobody tells.
         """
-        settings = self._settings
+        settings, may_correct = self._settings, is_told and not is_owing
         patience_ns = settings.patience_ns if is_start else settings.patience_later_ns
         shares: dict[Key, int] = {(market, token): size for market, token, size in read.shares}
         shares[CASH] = read.cash_e6
@@ -127,9 +129,10 @@ class Comparison:
                 is_equal = self._last.get(key) == shares[key]
                 self._last[key] = shares[key]
                 if key == CASH and not self._is_opened:
-                    is_agreed = is_agreed and is_told
-                    self._open(read, is_equal=is_equal and is_told)
-                elif self._differs(key, read, shares[key], patience_ns) and is_told:
+                    is_known = is_told and (not is_owing or self._explains(key, shares[key]))
+                    is_agreed = is_agreed and is_known
+                    self._open(read, is_equal=is_equal and is_known)
+                elif self._differs(key, read, shares[key], patience_ns) and may_correct:
                     self._take_over(now_ns, key, read, shares[key])
                 is_agreed = is_agreed and is_equal and not self._is_missing(key)
             if is_agreed:
@@ -177,13 +180,17 @@ class Comparison:
         low_e6 = position.low_e6 - merging.get(market, 0)
         return Held(low_e6, position.confirmed_e6, position.high_e6)
 
+    def _explains(self, key: Key, balance_e6: int) -> bool:
+        """Whether the ledger allows for a balance."""
+        held, tolerance_e6 = self._held(key), self._settings.tolerance_e6
+        return held.low_e6 - tolerance_e6 <= balance_e6 <= held.high_e6 + tolerance_e6
+
     def _differs(self, key: Key, read: BalancesRead, balance_e6: int, patience_ns: int) -> bool:
         """Whether a balance differs for long enough, while the ledger did not move."""
-        held = self._held(key)
-        tolerance_e6 = self._settings.tolerance_e6
-        if held.low_e6 - tolerance_e6 <= balance_e6 <= held.high_e6 + tolerance_e6:
+        if self._explains(key, balance_e6):
             self._differences.pop(key, None)
             return False
+        held = self._held(key)
         known = self._differences.get(key)
         if known is None or known[:2] != (balance_e6, held.confirmed_e6):
             self._differences[key] = Difference(balance_e6, held.confirmed_e6, read.began_ns)

@@ -43,6 +43,7 @@ class Row(StrEnum):
     CANCEL_OVERDUE = "cancel_overdue"
     CANCELLATION = "cancellation"  # with the final matched size
     CANCELLATION_BARE = "cancellation_bare"  # without
+    MISSED = "missed"  # two lists and a query lack it, its trades may be told later
     ABSENCE = "absence"  # the proof is complete
     TRADES = "trades"  # complete, and read late enough after the order was gone
     CLOSED = "closed"  # its market takes no orders any more
@@ -60,6 +61,8 @@ def rows(before: Life, order: Order, row: Row | None) -> list[Row]:
         met.append(Row.QUARANTINE)
     elif row is None and life.is_final:
         met.append(Row.ABSENCE if order.is_proven_absent else Row.TRADES)
+    elif row is None and life is Life.CLOSING:
+        met.append(Row.MISSED)
     elif row is None and life is Life.UNKNOWN_NEW:
         met.append(Row.OVERDUE)
     elif row is None and before is Life.CANCEL_INFLIGHT and life is Life.UNKNOWN_CANCEL:

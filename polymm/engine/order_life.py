@@ -69,6 +69,7 @@ class Order:
         "life",
         "market",
         "matched_e6",
+        "missed_ns",
         "open_left_e6",
         "open_ns",
         "order",
@@ -133,8 +134,9 @@ class Order:
         # A query did not find it, so late that it had arrived: begin of the first and of the last.
         self.absent_ns = 0
         self.absent_min_ns = NEVER_NS
-        # Begin of the newest reads that prove its absence, and of the newest that tell its trades.
-        self.proven_ns = self.traded_ns = 0
+        # Begin of the newest reads that it is missing from, of the newest of those with all of its
+        # trades told, and of the newest list of trades.
+        self.missed_ns = self.proven_ns = self.traded_ns = 0
         # What was asked of the venue, and told to the maker: see `order_pursuit`, `order_replies`.
         self.asked_ns = self.asks = self.retry_ns = 0
         self.base_ns = self.checks = self.check_kind = 0
@@ -226,13 +228,34 @@ class Order:
         return gone_ns
 
     @property
-    def is_proven_absent(self) -> bool:
-        """Whether reads prove that it does not rest.
-
-        They began so late that no write about it was still on its way, and after it was last seen.
-        """
+    def seen_ns(self) -> int:
+        """What began later shows it if it rests: no write was on its way, and it was not seen."""
         late_ns = self.last_write_ns + self.settings.late_ns
-        return self.proven_ns > max(late_ns, self.open_ns)
+        return max(late_ns, self.open_ns)
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether two lists and a query prove that it does not rest; fills may be untold."""
+        return self.missed_ns > self.seen_ns
+
+    @property
+    def is_proven_absent(self) -> bool:
+        """Whether that is proven, and its trades were read so long after that none misses."""
+        return self.proven_ns > self.seen_ns
+
+    @property
+    def is_owing(self) -> bool:
+        """Whether it is known not to rest, and only trades may still be told of it."""
+        return self.life is _CLOSING and self.is_missed
+
+    @property
+    def trades_due_ns(self) -> int:
+        """When reading its trades completes the proof, once it was missed; 0 where it was not."""
+        seen_ns = self.seen_ns
+        if self.missed_ns <= seen_ns:
+            return 0
+        ended_ns = [ended for began, ended in self.reads.lists if began > seen_ns]
+        return min(ended_ns, default=self.missed_ns) + self.settings.trade_late_ns
 
     @property
     def is_proven_by_trades(self) -> bool:
@@ -256,10 +279,14 @@ class Order:
         self.traded_ns = max(self.traded_ns, traded_ns)
         if not self.absent_ns:
             return
-        # The elder of two lists says that it was gone when that list had ended: trades that were
-        # read later are all there are.
-        for began_ns, ended_ns in reads.lists[1:]:
-            if ended_ns <= self.traded_ns:
+        # The elder of two lists says that it was gone when that list had ended: what is told of
+        # its trades so long after is all there is.
+        elder = reads.lists[1:]
+        if elder:
+            self.missed_ns = max(self.missed_ns, min(elder[0][0], self.absent_ns))
+        told_ns = self.traded_ns - self.settings.trade_late_ns
+        for began_ns, ended_ns in elder:
+            if ended_ns <= told_ns:
                 self.proven_ns = max(self.proven_ns, min(began_ns, self.absent_ns))
                 return
 
@@ -318,7 +345,9 @@ class Order:
             return _NEW
         if self.is_proven_absent:
             return _REJECTED
-        return _QUARANTINED if self._is_stuck(now_ns, overdue_ns) else _UNKNOWN_NEW
+        if self._is_stuck(now_ns, overdue_ns):
+            return _QUARANTINED
+        return _CLOSING if self.is_missed else _UNKNOWN_NEW
 
     def _derive_alive(self, now_ns: int) -> Life:
         reads, open_ns = self.reads, self.open_ns
@@ -329,6 +358,8 @@ class Order:
             return self._derive_closing(now_ns)
         if is_closed and self.is_proven_by_trades:
             return self._end
+        if self.missed_ns and self.is_missed:
+            return self._derive_closing(now_ns)
         if self.wanted_ns or ((open_ns or self.is_rejected) and self.is_disowned):
             if now_ns < self.flight_ends_ns:
                 return _CANCEL
@@ -365,7 +396,7 @@ class Order:
     def refresh(self, now_ns: int) -> Life:
         """Compute state and sizes anew; the state before."""
         before = self.life
-        if self.reads.trades:
+        if self.absent_ns or self.reads.trades:
             self._note_reads()
         life = self.life = self.derive(now_ns)
         told_e6, matched_e6 = self.told_e6, self.stood_e6

@@ -14,13 +14,15 @@ from polymm.engine.order_settings import OrderSettings
 
 # As many as one CancelOrders may name.
 CANCELS_A_REQUEST: Final = 100
-# What an order is asked about for: owed fills only, or whether it rests as well.
-_NOTHING, _TRADES, _ALL = range(3)
-_NEW, _LIVE, _CANCEL, _CLOSING = (
+# What an order is asked about for: owed fills only, whether it rests as well, or that no fill is
+# missing of one that does not.
+_NOTHING, _TRADES, _ALL, _PROOF = range(4)
+_NEW, _LIVE, _CANCEL, _CLOSING, _QUARANTINED = (
     Life.NEW_INFLIGHT,
     Life.LIVE,
     Life.CANCEL_INFLIGHT,
     Life.CLOSING,
+    Life.QUARANTINED,
 )
 _FILLED: Final = Life.FILLED
 _PLANNED: Final = Life.PLANNED
@@ -100,6 +102,8 @@ class Pursuit:
         if kind != order.check_kind:
             order.check_kind, order.checks = kind, 0
             order.base_ns = now_ns if kind is _ALL else now_ns + settings.debt_wait_ns
+            if kind is _PROOF:
+                order.base_ns = max(now_ns, order.trades_due_ns)
         elif order.last_write_ns > order.base_ns:
             order.base_ns, order.checks = order.last_write_ns, 0
         due_ns = self._check_ns(order)
@@ -116,12 +120,17 @@ class Pursuit:
         return due_ns
 
     def _check_ns(self, order: Order) -> int:
-        """When an order's next check is due."""
-        times, number = self._settings.checks_ns, order.checks
-        last = len(times) - 1
-        if number <= last:
-            return order.base_ns + times[number]
-        return order.base_ns + times[last] + (number - last) * self._settings.check_period_ns
+        """When an order's next check is due.
+
+        Those after which nothing is on its way any more count from the last write about it.
+        """
+        settings, number = self._settings, order.checks
+        last = len(settings.checks_ns) - 1
+        wait_ns = settings.checks_ns[min(number, last)]
+        if number > last:
+            wait_ns += (number - last) * settings.check_period_ns
+        is_late = wait_ns > settings.late_ns and order.check_kind is _ALL
+        return wait_ns + (order.last_write_ns if is_late else order.base_ns)
 
     def _ask(self, action: ReadOrder | ReadOpen) -> None:
         if action not in self._actions:
@@ -149,6 +158,8 @@ class Pursuit:
 def _check_kind(order: Order) -> int:
     """What has to be read to resolve an order."""
     life = order.life
+    if (life is _CLOSING or life is _QUARANTINED) and not order.debt_e6 and order.trades_due_ns:
+        return _PROOF
     if life is _CLOSING:
         return _ALL if order.refused_old_ns else _TRADES
     if life is _LIVE or life is _CANCEL:

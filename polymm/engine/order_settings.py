@@ -17,13 +17,14 @@ class OrderSettings:
     Args:
         answer_ns: A placement that is unanswered so long is unknown.
         cancel_answer_ns: So is a cancel.
-        checks_ns: When an unresolved order is asked about, from when it became so or from the last
-            write about it.
+        checks_ns: When an unresolved order is asked about, from when it became so; those beyond
+            `late_ns`, and all once another write about it was made, from the last write.
         check_period_ns: How often after the last of these.
         resends_ns: Waits before the second cancel of an order and those after it.
         cancels_max: Most cancels of one order.
         late_ns: No request reaches the book so long after it was written, and no trade is listed
-            so long after it was matched.
+            so long after the answer that told of it.
+        trade_late_ns: Nor so long after an order was first missing from a list.
         quarantine_ns: An order that is unresolved so long, while the venue could be read, is
             quarantined.
         slot_ns: The venue could be read in a stretch of this length if one read of it succeeded.
@@ -41,6 +42,7 @@ class OrderSettings:
     resends_ns: tuple[int, ...] = (500 * MS, SECOND, 2 * SECOND, 4 * SECOND)
     cancels_max: int = 5
     late_ns: int = 10 * SECOND
+    trade_late_ns: int = 8 * SECOND
     quarantine_ns: int = 30 * SECOND
     slot_ns: int = 10 * SECOND
     debt_wait_ns: int = 500 * MS

@@ -330,7 +330,10 @@ class Reconciler:
             is_known = self.phase is Phase.READY and not self._reads.trades.is_bad(now_ns)
             is_told = is_known or self.step is Step.BALANCES
             is_start, markets = self.phase is Phase.STARTING, self._compared_markets()
-            self._comparison.apply(now_ns, event, markets, is_told=is_told, is_start=is_start)
+            is_owing = any(order.is_owing for order in self._orders.potentially_live())
+            self._comparison.apply(
+                now_ns, event, markets, is_told=is_told, is_owing=is_owing, is_start=is_start
+            )
 
     def _take_preflight(self, now_ns: int, event: ev.PreflightRead) -> None:
         if self._reads.take_preflight(now_ns, event):

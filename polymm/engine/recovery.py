@@ -26,7 +26,7 @@ class Step(IntEnum):
     SWEEP = 3  # a cancel of all that no placement could outrun was answered
     EMPTY = 4  # two complete lists, apart, both begun after that, show no open order
     TRADES = 5  # all trades are told
-    LEFTOVERS = 6  # every order is final or quarantined
+    LEFTOVERS = 6  # every order is final, quarantined, or rests no longer and has its reserve kept
     HOLD = 7  # what may land late has had its time
     BALANCES = 8  # two equal reads agree with the ledger, or the ledger was corrected
 
@@ -223,7 +223,10 @@ class Recovery:
             self._trades.want(max(self.floor_ns, again_ns))
 
     def _is_left_over(self) -> bool:
-        return any(order.life is not Life.QUARANTINED for order in self._orders.potentially_live())
+        return any(
+            order.life is not Life.QUARANTINED and not order.is_owing
+            for order in self._orders.potentially_live()
+        )
 
     def _cancel_by_id(self, now_ns: int) -> None:
         """Want each order gone that is left; how often its cancel is sent others decide."""

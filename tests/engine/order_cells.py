@@ -37,12 +37,12 @@ REACHABLE: Final[Mapping[Life, frozenset[Row]]] = {
     | CANCELS
     | ENDS
     | DOUBTS
-    | rows("cancel_wanted absence quarantine"),
+    | rows("cancel_wanted missed absence quarantine"),
     Life.LIVE: ANSWERS
     | SIGNS
     | ENDS
     | DOUBTS
-    | rows("cancel_wanted canceled not_canceled absence"),
+    | rows("cancel_wanted canceled not_canceled missed absence"),
     Life.CANCEL_INFLIGHT: ANSWERS
     | SIGNS
     | CANCELS
@@ -54,14 +54,14 @@ REACHABLE: Final[Mapping[Life, frozenset[Row]]] = {
     | CANCELS
     | ENDS
     | DOUBTS
-    | rows("cancel_wanted absence trades quarantine"),
+    | rows("cancel_wanted missed absence trades quarantine"),
     Life.CLOSING: ANSWERS
     | SIGNS
     | CANCELS
     | ENDS
     | DOUBTS
     | rows("cancel_wanted absence trades quarantine"),
-    Life.QUARANTINED: SIGNS | CANCELS | ENDS | DOUBTS | rows("absence trades"),
+    Life.QUARANTINED: SIGNS | CANCELS | ENDS | DOUBTS | rows("missed absence trades"),
     Life.FILLED: ANSWERS | SIGNS | CANCELS | ENDS,
     Life.CANCELLED: ANSWERS | SIGNS | CANCELS | ENDS,
     Life.REJECTED: SIGNS | CANCELS | ENDS,
@@ -83,11 +83,13 @@ _BY_ROW: Final[Mapping[Row, str]] = {
     Row.OVERDUE: _ALIVE,
     Row.CANCEL_OVERDUE: "no cancel's answer is awaited",
     Row.CANCEL_WANTED: _WANTED,
+    Row.MISSED: "it is closing by that, if it is not already",
 }
 _BY_CELL: Final[Mapping[Life, Mapping[Row, str]]] = {
     Life.PLANNED: dict.fromkeys(Row, _UNSENT),
     Life.NEW_INFLIGHT: {
         Row.CANCEL_FAILED: _WAITS,
+        Row.MISSED: _YOUNG,
         Row.ABSENCE: _YOUNG,
         Row.TRADES: _YOUNG,
         Row.QUARANTINE: "it is unknown for long before",
@@ -98,7 +100,7 @@ _BY_CELL: Final[Mapping[Life, Mapping[Row, str]]] = {
         Row.TRADES: "the end of its market makes it closing first",
         Row.QUARANTINE: _RESTS,
     },
-    Life.CANCEL_INFLIGHT: {Row.ABSENCE: _YOUNG, Row.TRADES: _YOUNG},
+    Life.CANCEL_INFLIGHT: {Row.MISSED: _YOUNG, Row.ABSENCE: _YOUNG, Row.TRADES: _YOUNG},
     Life.QUARANTINED: {
         **dict.fromkeys(ANSWERS, _OVER),
         Row.QUARANTINE: "it is",
@@ -163,5 +165,8 @@ SCRIPTED: Final[Mapping[Cell, str]] = {
 }
 # What only the test of this table needs to drive.
 UNIT_ONLY: Final[Mapping[Cell, str]] = {
-    (Life.CLOSING, Row.ABSENCE): "its trades are read as soon and prove as much: it is a draw",
+    **{
+        (life, Row.ABSENCE): "its trades are read seconds after it was missed"
+        for life in (Life.UNKNOWN_NEW, Life.LIVE, Life.UNKNOWN_CANCEL)
+    },
 }

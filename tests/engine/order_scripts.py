@@ -220,7 +220,7 @@ SCRIPTS: dict[str, tuple[float, float, tuple[Event, ...], Life]] = {
     "never_arrived": (
         40,
         -1,
-        (placed(UNKNOWN, 3), listed(11), listed(12), asked(12), trades(12), listed(5)),
+        (placed(UNKNOWN, 3), listed(11), listed(12), asked(12), trades(20), listed(5)),
         Life.REJECTED,
     ),
     "arrived_late": (
@@ -238,7 +238,7 @@ SCRIPTS: dict[str, tuple[float, float, tuple[Event, ...], Life]] = {
             listed(24),
             listed(25),
             asked(25),
-            trades(26, fill("t1", 26, 4)),
+            trades(33, fill("t1", 33, 4)),
         ),
         Life.CANCELLED,
     ),
@@ -258,8 +258,14 @@ SCRIPTS: dict[str, tuple[float, float, tuple[Event, ...], Life]] = {
     "absence_not_yet_proven": (
         40,
         -1,
-        (placed(UNKNOWN, 3), listed(9), listed(12), asked(12), trades(12), listed(8)),
+        (placed(UNKNOWN, 3), listed(9), listed(12), asked(12), trades(21), listed(8)),
         Life.UNKNOWN_NEW,
+    ),
+    "absent_with_trades_to_be_told": (
+        40,
+        -1,
+        (placed(UNKNOWN, 3), listed(11), listed(12), asked(12), trades(19), listed(8)),
+        Life.CLOSING,
     ),
     "refused": (20, -1, (placed(REJECTED, 0.3), listed(11), listed(12)), Life.REJECTED),
     "refused_and_told_as_cancelled": (
@@ -308,7 +314,7 @@ SCRIPTS: dict[str, tuple[float, float, tuple[Event, ...], Life]] = {
             listed(30),
             listed(35),
             asked(30),
-            trades(36, fill("t1", 36, 4)),
+            trades(39, fill("t1", 39, 4)),
         ),
         Life.CANCELLED,
     ),
@@ -327,7 +333,7 @@ SCRIPTS: dict[str, tuple[float, float, tuple[Event, ...], Life]] = {
             listed(20),
             listed(25),
             asked(21),
-            trades(26),
+            trades(29),
             told(PLACEMENT, 0.1),
         ),
         Life.CANCELLED,

@@ -6,9 +6,10 @@ from polymm.domain.market import NS
 from polymm.domain.order import Side, Token
 from polymm.engine import evidence as ev
 from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.order_life import Life
 from polymm.engine.reconcile import Phase
 from tests.support.proving_scene import START_NS, Scene, make_market
-from tests.support.proving_venue import CASH, MARKET, TEN
+from tests.support.proving_venue import CASH, MARKET, TEN, Resting
 
 
 def ready(scene: Scene) -> bool:
@@ -163,6 +164,39 @@ def test_nothing_is_corrected_before_all_trades_are_told() -> None:
     scene.run_until(lambda: ready(scene))
     assert scene.fills.position(MARKET, Token.UP).confirmed_e6 == told.size_e6
     assert len(scene.asked(ev.Correction)) == 1
+
+
+def test_a_trade_told_late_of_an_order_that_a_crash_left_is_booked_once() -> None:
+    """It was filled just before the crash; its shares and cash are in the balances at once."""
+    scene = Scene()
+    scene.reconciler.add_market(scene.now_ns, make_market(), 5 * NS)
+    scene.venue.open["0xa"] = Resting(MARKET, TEN)
+    order = scene.restore("0xa", age_s=1)
+    told = scene.fill("0xa")
+    late = scene.venue.fills
+    scene.venue.fills = []
+    scene.later(18 * NS, lambda: late and setattr(scene.venue, "fills", late))
+    scene.start()
+    scene.run(15)
+    assert order.is_owing
+    assert (order.reserve_e6, scene.phase) == (TEN, Phase.STARTING)
+    assert not scene.asked(ev.Correction)
+    assert scene.run_until(lambda: ready(scene)) < 10
+    assert order.life is Life.FILLED
+    assert scene.fills.position(MARKET, Token.UP).confirmed_e6 == told.size_e6
+    assert "balance_differs" not in scene.alarms()
+
+
+def test_an_order_that_rests_no_longer_holds_no_start_up_where_balances_agree() -> None:
+    scene = Scene()
+    scene.reconciler.add_market(scene.now_ns, make_market(), 5 * NS)
+    scene.fills.correct(ev.Correction("opening", "", None, 0, CASH, scene.now_ns))
+    order = scene.restore("0xa", age_s=1)
+    scene.start()
+    assert scene.run_until(lambda: ready(scene)) < 16
+    assert (order.is_owing, order.reserve_e6) == (True, TEN)
+    scene.run(10)
+    assert order.life is Life.CANCELLED
 
 
 def test_cash_that_is_missing_for_a_minute_is_told_and_only_reduces() -> None:

@@ -112,27 +112,37 @@ def test_two_lists_a_query_and_the_trades_prove_that_it_never_rested() -> None:
     order = scene.send()
     read_all(scene, 4)
     assert order.life is Life.UNKNOWN_NEW  # too early: it may still arrive
-    read_all(scene, 11)
+    read_all(scene, 13)
     assert order.life is Life.REJECTED
+
+
+def test_what_rests_no_longer_is_kept_until_no_trade_can_be_told_any_more() -> None:
+    for begin, end in ((OrderScene.send, Life.REJECTED), (OrderScene.rest, Life.CANCELLED)):
+        scene = OrderScene()
+        order = begin(scene)
+        scene.step(13, listed(11), listed(12), asked(12), trades(12.5))
+        assert (order.life, order.reserve_e6) == (Life.CLOSING, FULL)
+        scene.step(19.1, trades(19))  # the elder list ended at 11.05
+        assert (order.life, order.reserve_e6) == (Life.CLOSING, FULL)
+        scene.step(19.3, trades(19.2))
+        assert (order.life, order.reserve_e6) == (end, 0)
 
 
 @pytest.mark.parametrize(
     "reads",
     [
-        (listed(11), asked(12), trades(12)),  # one list
-        (listed(11), listed(12), trades(12)),  # no query
-        (listed(11), listed(12), asked(12)),  # no trades
-        (listed(9.9), listed(12), asked(12), trades(12)),  # a list begun too early
-        (listed(11), listed(12), asked(9.9), trades(12)),  # a query begun too early
-        (listed(11), listed(12), asked(12), trades(11)),  # trades from before it was gone
-        (listed(11), listed(11), asked(12), trades(12)),  # the same list twice
-        (listed(11, market="0xother"), listed(12), asked(12), trades(12)),
+        (listed(11), asked(12), trades(20)),  # one list
+        (listed(11), listed(12), trades(20)),  # no query
+        (listed(9.9), listed(12), asked(12), trades(20)),  # a list begun too early
+        (listed(11), listed(12), asked(9.9), trades(20)),  # a query begun too early
+        (listed(11), listed(11), asked(12), trades(20)),  # the same list twice
+        (listed(11, market="0xother"), listed(12), asked(12), trades(20)),
     ],
 )
 def test_less_than_the_whole_proof_proves_nothing(reads: tuple[Event, ...]) -> None:
     scene = OrderScene()
     order = scene.send()
-    scene.step(15, *reads)
+    scene.step(21, *reads)
     assert order.life is Life.UNKNOWN_NEW
     assert order.reserve_e6 == FULL
 
@@ -140,15 +150,15 @@ def test_less_than_the_whole_proof_proves_nothing(reads: tuple[Event, ...]) -> N
 def test_trades_that_do_not_reach_back_prove_nothing() -> None:
     scene = OrderScene()
     order = scene.send()
-    late = trades(12)._replace(after_ns=ns(1))
-    scene.step(15, listed(11), listed(12), asked(12), late)
-    assert order.life is Life.UNKNOWN_NEW
+    late = trades(20)._replace(after_ns=ns(1))
+    scene.step(21, listed(11), listed(12), asked(12), late)
+    assert (order.life, order.reserve_e6) == (Life.CLOSING, FULL)
 
 
 def test_lists_of_all_markets_prove_as_much() -> None:
     scene = OrderScene()
     order = scene.send()
-    scene.step(15, listed(11, market=""), listed(12, market=""), asked(12), trades(12, market=""))
+    scene.step(21, listed(11, market=""), listed(12, market=""), asked(12), trades(20, market=""))
     assert order.life is Life.REJECTED
 
 
@@ -159,7 +169,7 @@ def test_a_cancel_written_later_moves_the_time_from_which_reads_prove() -> None:
     scene.step(8, canceled(KEPT, 5, 8))
     read_all(scene, 12)
     assert order.life is Life.UNKNOWN_NEW
-    read_all(scene, 16)
+    read_all(scene, 21)
     assert order.life is Life.REJECTED
 
 
@@ -168,7 +178,7 @@ def test_a_live_order_that_vanished_ends_by_its_trades() -> None:
         scene = OrderScene()
         order = scene.rest()
         fills = (fill("t", 12, size),) if size else ()
-        scene.step(15, listed(11), listed(12), asked(12), trades(12, *fills))
+        scene.step(21, listed(11), listed(12), asked(12), trades(20, *fills))
         assert order.life is end
         assert order.matched_e6 == size * SHARE
 

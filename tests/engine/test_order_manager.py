@@ -62,7 +62,8 @@ def test_orders_of_an_earlier_run_may_be_live_until_proven() -> None:
     assert scene.drain() == []
     assert scene.manager.next_timer_ns == ns(21)
     scene.step(20, listed(20), asked(20), trades(20, fill("t", 1, 4), fill("u", 2, 1)))
-    scene.step(21.2, listed(21), trades(21.1))
+    scene.step(21.2, listed(21))
+    scene.step(28.2, trades(28.1))
     assert order.life is Life.CANCELLED
     # Its maker is another one: it is told what it could not know, and nothing else.
     assert [type(reply) for reply in scene.replies] == [Fill]

@@ -62,7 +62,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "one absence is proof",
         ENGINE + "order_life.py",
-        "        return self.proven_ns > max(late_ns, self.open_ns)\n",
+        "        return self.proven_ns > self.seen_ns\n",
         "        return self.absent_ns > self.open_ns\n",
         "I11",
         ("vanished",),

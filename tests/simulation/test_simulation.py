@@ -14,14 +14,15 @@ from polymm.domain.market import NS
 from polymm.domain.order import Side
 from polymm.engine import evidence as ev
 from polymm.engine.order_life import Life
+from polymm.exchange.faults import Fault
 from tests.engine.order_cells import SCRIPTED
 from tests.simulation.cells import SEEDED, unexpected, unvisited
 from tests.simulation.contradictions import play as play_untrue
 from tests.simulation.contradictions import play_blind
-from tests.simulation.faults import SWITCHES, AnyFault
+from tests.simulation.faults import SWITCHES, AnyFault, ProcessFault, WireFault
 from tests.simulation.process import EngineProcess
 from tests.simulation.runs import Run, Tally
-from tests.simulation.scenario import draw, permanent
+from tests.simulation.scenario import Episode, Trouble, draw, permanent
 from tests.simulation.violations import Violated
 
 SEEDS = 300
@@ -128,6 +129,25 @@ def test_only_settled_shares_are_offered() -> None:
     process = run.world.life.process
     assert isinstance(process, EngineProcess)
     assert not process.engine.gate.counts["coverage"]
+
+
+def test_an_order_filled_just_before_a_crash_is_not_taken_for_cancelled() -> None:
+    """Both tellings of its fill come late: the list of trades, and the user channel."""
+    scenario = draw(21)
+    span = scenario.start_ns, scenario.heal_ns
+    episodes = (
+        Episode(WireFault.TRADES_LATE, 0.8, *span),
+        Episode(Fault.USER_FILL_LATE, 0.9, *span),
+    )
+    troubles = tuple(
+        Trouble(ProcessFault.KILLED, scenario.start_ns + second * NS, NS // 2)
+        for second in range(20, 100, 15)
+    )
+    tally = Run(
+        replace(scenario, episodes=episodes, troubles=troubles, takes=(0.2, 8), mix="")
+    ).play()
+    assert not tally.failures, failures(tally)
+    assert tally.cells["CLOSING ABSENCE"]
 
 
 class Tripwire:

@@ -223,6 +223,7 @@ class OrderScene:
 
 
 def read_all(scene: OrderScene, first: float) -> None:
-    """Two complete lists, a query and the trades, none of which shows the order."""
+    """Two complete lists, a query and, when all are told, the trades; none shows the order."""
     for at in (first, first + 1):
         scene.step(at + 0.1, listed(at), asked(at), trades(at))
+    scene.step(first + 8.2, trades(first + 8.1))
