@@ -20,7 +20,8 @@ MAPS_MAX: Final = 15
 def sweep_page(plan: SweepPlan, result: SweepResult, record: dict[str, Any]) -> str:
     """The whole page; the same result, the same bytes."""
     shown = maps(plan.space, result.points, result.trials, result.found.best)[:MAPS_MAX]
-    charts = {f"map{k}": map_chart(one) for k, one in enumerate(shown)}
+    default = result.trials[0].score
+    charts = {f"map{k}": map_chart(one, default) for k, one in enumerate(shown)}
     charts["trials"] = trials_chart(record["trials"], record["best"]["trial"])
     body = "\n".join(
         [
@@ -32,8 +33,8 @@ def sweep_page(plan: SweepPlan, result: SweepResult, record: dict[str, Any]) -> 
             ),
             "</tbody></table></div>",
             "<h2>Stability</h2>",
-            '<p class="soft">Mean score of the trials in each cell, dollars a window; × is the'
-            " chosen one. A good cell among bad ones is luck.</p>",
+            '<p class="soft">Mean score of the trials in a cell, dollars a window: green above the'
+            " default's, × the chosen one. A good cell among bad ones is luck.</p>",
             '<div class="charts">',
             *(_chart(f"map{k}", f"{one.y} by {one.x}") for k, one in enumerate(shown)),
             _chart("trials", "Trials in their order"),
@@ -53,10 +54,10 @@ def sweep_page(plan: SweepPlan, result: SweepResult, record: dict[str, Any]) -> 
     )
 
 
-def map_chart(one: Map) -> Json:
-    """A map as a figure."""
+def map_chart(one: Map, default: float) -> Json:
+    """A map as a figure; what scores as the default does has no colour."""
     known = [score for row in one.scores for score in row if score is not None]
-    reach = max((abs(score) for score in known), default=1.0) or 1.0
+    reach = max((abs(score - default) for score in known), default=1.0) or 1.0
     heat: Json = {
         "type": "heatmap",
         "x": list(one.x_names),
@@ -67,8 +68,8 @@ def map_chart(one: Map) -> Json:
         "customdata": [list(row) for row in one.counts],
         "hovertemplate": "%{y}, %{x}<br>%{z:+.4f} $ a window, %{customdata} trials<extra></extra>",
         "colorscale": [[0, LOSS], [0.5, FLAT], [1, GAIN]],
-        "zmin": -reach,
-        "zmax": reach,
+        "zmin": default - reach,
+        "zmax": default + reach,
         "hoverongaps": False,
         "xgap": 2,
         "ygap": 2,
@@ -93,8 +94,8 @@ def map_chart(one: Map) -> Json:
         one.y,
         show_legend=False,
         xaxis={"type": "category", "zeroline": False},
-        yaxis={"type": "category", "zeroline": False},
-        margin={"l": 110, "t": 16, "b": 90},
+        yaxis={"type": "category", "zeroline": False, "automargin": True},
+        margin={"t": 16, "b": 90},
     )
 
 

@@ -5,10 +5,12 @@ nothing. A worker that dies costs the units it held, and those are run again.
 """
 
 import logging
+import math
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
@@ -30,6 +32,8 @@ Done = tuple[Unit, tuple[WindowScore, ...]]
 
 # Units handed over a worker: one it runs and some that wait, so that it never waits itself.
 UNITS_A_WORKER: Final = 3
+# The same over a network, where each hand-over costs milliseconds.
+UNITS_A_THREAD: Final = 8
 # So often in a row may workers die without one unit done: then the unit kills them.
 DEATHS_MAX: Final = 3
 LOOK_S: Final = 0.5
@@ -141,6 +145,8 @@ class DaskPool(Pool):
         except (OSError, TimeoutError, ValueError) as error:
             raise WorkerError(f"scheduler {address}: cannot be reached: {error}") from error
         self._executor: Executor = self._client.get_executor(pure=False)
+        self._threads = 0
+        self._asked_s = -math.inf
 
     @property
     def workers(self) -> int:
@@ -173,9 +179,13 @@ class DaskPool(Pool):
         )
 
     def _room(self) -> int:
-        with suppress(OSError, TimeoutError):
-            return max(self.workers, 1) * UNITS_A_WORKER
-        return 0
+        """Workers come and go; asking who is there is a round trip."""
+        now_s = time.monotonic()
+        if now_s - self._asked_s > LOOK_S:
+            self._asked_s = now_s
+            with suppress(OSError, TimeoutError):
+                self._threads = self.workers
+        return max(self._threads, 1) * UNITS_A_THREAD
 
     def _submit(self, unit: Unit) -> Future[Any]:
         return self._executor.submit(run_unit, unit)

@@ -75,8 +75,11 @@ def test_a_worker_with_another_tape_refuses(made: SweepPlan) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_dask_scheduler_gives_the_same_and_may_go_away(made: SweepPlan, tmp_path: Path) -> None:
+def test_a_dask_scheduler_gives_the_same_and_may_go_away(
+    made: SweepPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("polymm.research.sweep_pool.DIAL_S", 2.0)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     whole = text_of(made, run_sweep(made, tmp_path / "whole.db", HerePool()))
     with distributed.LocalCluster(
