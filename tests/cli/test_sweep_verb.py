@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benches.sweep_scenes import CONFIG, SPACE, make_tapes
 from polymm.errors import StoreError, WorkerError
-from tests.support.sweep_scene import CONFIG, SPACE, HerePool
-from tests.support.sweep_tapes import make_tapes
+from tests.support.sweep_scene import HerePool
 
 Polymm = Callable[..., tuple[int, str, str]]
 
@@ -18,7 +18,7 @@ Polymm = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Tapes, a space and a configuration in this folder; units run in this process."""
-    make_tapes(tmp_path / "tapes", 30, edge=True)
+    make_tapes(tmp_path / "tapes", 30, "edge")
     (tmp_path / "space.toml").write_text(SPACE)
     lines = [f"[{name}]" for name in ("strategy", "cycle")]
     lines.insert(1, f"order_size = {CONFIG.strategy.order_size}\nmax_position = 200.0")

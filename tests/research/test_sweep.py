@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from benches.sweep_scenes import CONFIG, SPACE, make_tape, make_tapes
 from polymm.errors import ConfigError, RecordingError, StoreError
 from polymm.research.sweep import run_sweep
 from polymm.research.sweep_page import sweep_page
 from polymm.research.sweep_report import sweep_lines, sweep_record
 from polymm.runtime.config import Config
-from tests.support.sweep_scene import CONFIG, SPACE, HerePool, killed_sweep, plan, stored, text_of
-from tests.support.sweep_tapes import make_tape, make_tapes
+from tests.support.sweep_scene import HerePool, killed_sweep, plan, stored, text_of
 
 
 @pytest.fixture(scope="module")
 def tapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tapes(tmp_path_factory.mktemp("sweep") / "edge", 54, edge=True)
+    return make_tapes(tmp_path_factory.mktemp("sweep") / "edge", 54, "edge")
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +75,22 @@ def test_a_known_edge_is_found_on_untouched_windows(
 
 
 def test_where_every_fill_loses_no_edge_is_found(tmp_path: Path) -> None:
-    made = plan(make_tapes(tmp_path / "none", 54, edge=False))
+    made = plan(make_tapes(tmp_path / "none", 54, "loss"))
     found = json.loads(text_of(made, run_sweep(made, tmp_path / "none.db", HerePool())))
-    assert found["verdict"].startswith("found no edge: by itself it makes -0.")
+    assert found["verdict"].startswith("found no edge: by itself it makes -")
     assert not found["is_better"]
     # It loses less than the default does, which is no reason to trade.
     assert found["holdout"]["over_default"]["t"] > 3.0
+
+
+def test_where_the_best_earns_nothing_but_luck_no_edge_is_found(tmp_path: Path) -> None:
+    made = plan(make_tapes(tmp_path / "luck", 54, "luck"))
+    found = json.loads(text_of(made, run_sweep(made, tmp_path / "luck.db", HerePool())))
+    assert "no edge: by itself it makes" in found["verdict"]
+    # The best set is the best one, only that it is worth nothing: |t| is that of noise.
+    assert found["best"]["point"]["strategy.min_spread"] == 0.06
+    assert found["holdout"]["over_default"]["t"] > 3.0
+    assert abs(found["holdout"]["own"]["t"]) < 3.0
 
 
 def test_where_no_value_matters_no_edge_is_found(tapes: Path, tmp_path: Path) -> None:
@@ -128,10 +138,10 @@ def test_another_sweep_is_refused_by_name(tapes: Path, tmp_path: Path) -> None:
 
 
 def test_other_tapes_are_refused_by_name(tmp_path: Path) -> None:
-    folder = make_tapes(tmp_path / "tapes", 20, edge=True)
+    folder = make_tapes(tmp_path / "tapes", 20, "edge")
     store = tmp_path / "first.db"
     run_sweep(plan(folder, trials=1), store, HerePool())
-    make_tapes(folder, 1, edge=True, seed=2)
+    make_tapes(folder, 1, "edge", seed=2)
     with pytest.raises(
         RecordingError, match=r"tape 0 was btc-updown-1m-1800000000 \(\w+, research\)"
     ):
@@ -157,10 +167,10 @@ def test_what_is_not_run_is_counted(tmp_path: Path) -> None:
 
     from polymm.research.tape_file import write_tape
 
-    folder = make_tapes(tmp_path / "tapes", 20, edge=True)
-    write_tape(folder / "x.tape", replace(make_tape(30, edge=True), outcome=None), "none")
-    write_tape(folder / "y.tape", replace(make_tape(31, edge=True), has_trades=False), "none")
-    write_tape(folder / "z.tape", make_tape(3, edge=True), "none")
+    folder = make_tapes(tmp_path / "tapes", 20, "edge")
+    write_tape(folder / "x.tape", replace(make_tape(30, "edge"), outcome=None), "none")
+    write_tape(folder / "y.tape", replace(make_tape(31, "edge"), has_trades=False), "none")
+    write_tape(folder / "z.tape", make_tape(3, "edge"), "none")
     made = plan(folder, trials=1)
     record = sweep_record(made, run_sweep(made, tmp_path / "s.db", HerePool()))  # type: ignore[arg-type]
     assert record["windows"]["excluded"] == {"no_outcome": 1, "no_trades": 1}

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
+from benches.sweep_scenes import make_tapes
 from polymm.errors import RecordingError, WorkerError
 from polymm.research.sweep import Moment, SweepPlan, run_sweep
 from polymm.research.sweep_pool import DEATHS_MAX, DaskPool, LocalPool
 from polymm.research.sweep_unit import Unit, run_unit
 from tests.support.sweep_scene import HerePool, plan, stored, text_of
-from tests.support.sweep_tapes import make_tapes
 
 TRIALS = 6
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> SweepPlan:
-    return plan(make_tapes(tmp_path_factory.mktemp("pool") / "edge", 40, edge=True), trials=TRIALS)
+    return plan(make_tapes(tmp_path_factory.mktemp("pool") / "edge", 40, "edge"), trials=TRIALS)
 
 
 def units(made: SweepPlan, n: int = 1) -> list[Unit]:

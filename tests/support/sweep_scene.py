@@ -8,30 +8,13 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from benches.sweep_scenes import CONFIG, SPACE
 from polymm.research.sweep import SweepPlan, SweepResult, run_sweep
 from polymm.research.sweep_pool import Done, Pool
 from polymm.research.sweep_report import sweep_json, sweep_record
 from polymm.research.sweep_unit import Unit, run_unit
 from polymm.runtime.config import Config
 from polymm.runtime.sweep_plan import plan_sweep, read_sweep
-
-# Room enough for a sweep's fills: the documented default holds one order.
-CONFIG = Config.model_validate(
-    {
-        "strategy": {"order_size": 10.0, "max_position": 200.0, "skip_skew": 1.0},
-        "cycle": {"max_total_position": 1000.0},
-    }
-)
-SPACE = """
-[sweep]
-search = "random"
-trials = 10
-fair = "truth"
-block = 5
-[space]
-strategy.min_spread = { low = 0.01, high = 0.06, step = 0.01 }
-strategy.max_spread = { low = 0.02, high = 0.08, step = 0.02 }
-"""
 
 
 class HerePool(Pool):

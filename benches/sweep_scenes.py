@@ -1,35 +1,69 @@
 """Folders of small tapes for sweeps: a quiet book, and takers who sweep through four cents of it.
 
-With ``edge`` they know nothing: whoever rests further from the mid is filled all the same and
-earns more. Without, the price has moved further than their sweep before they come: every fill
-loses, and no set of parameters is better than not to quote.
+What a fill is worth is known of each world:
+
+    edge   takers know nothing: whoever rests further from the mid is filled all the same, and earns
+           more
+    faint  the same, but what a fill is worth is mostly a coin's
+    luck   the price has moved by as much as the widest quote that is searched earns, and twice as
+           far either way by a coin: the best set earns nothing but luck, every other one loses
+    loss   the price has moved further than their sweep: every fill loses
 """
 
 import json
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from polymm.domain.market import NS, Market
 from polymm.domain.tape import Tape, TapeFrame
 from polymm.research.tape_file import write_tape
+from polymm.runtime.config import Config
+
+World = Literal["edge", "faint", "luck", "loss"]
 
 START_S = 1_800_000_000
 WINDOW_S = 60
 SWEEPS = 5
 MS = 1_000_000
+# What a share earns at the widest quote of SPACE where nobody knows anything, dollars.
+WIDEST = 0.03
+# How far the price moves with those who take, and how far from there by a coin.
+MOVES: dict[World, tuple[float, float]] = {
+    "faint": (0.0, 4 * WIDEST),
+    "luck": (WIDEST, 2 * WIDEST),
+    "loss": (0.065, 0.005),
+}
+# Room enough for a sweep's fills: the documented default holds one order.
+CONFIG = Config.model_validate(
+    {
+        "strategy": {"order_size": 10.0, "max_position": 200.0, "skip_skew": 1.0},
+        "cycle": {"max_total_position": 1000.0},
+    }
+)
+SPACE = """
+[sweep]
+search = "random"
+trials = 10
+fair = "truth"
+block = 5
+[space]
+strategy.min_spread = { low = 0.01, high = 0.06, step = 0.01 }
+strategy.max_spread = { low = 0.02, high = 0.08, step = 0.02 }
+"""
 
 
-def make_tapes(folder: Path, n: int, *, edge: bool, seed: int = 1) -> Path:
+def make_tapes(folder: Path, n: int, world: World, *, seed: int = 1) -> Path:
     """Write n windows, one after the other."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     for number in range(n):
-        write_tape(folder / f"{number:03d}.tape", make_tape(number, edge=edge, seed=seed), "none")
+        write_tape(folder / f"{number:03d}.tape", make_tape(number, world, seed=seed), "none")
     return folder
 
 
-def make_tape(number: int, *, edge: bool, seed: int = 1) -> Tape:
-    """One window; half a minute, so that a search takes no time."""
-    random = Random(f"{seed} {number} {edge}")
+def make_tape(number: int, world: World, *, seed: int = 1) -> Tape:
+    """One window; a minute and a few frames, so that a search takes no time."""
+    random = Random(f"{seed} {number} {world}")
     start_s = START_S + number * WINDOW_S
     market = Market(
         slug=f"btc-updown-1m-{start_s}",
@@ -44,10 +78,11 @@ def make_tape(number: int, *, edge: bool, seed: int = 1) -> Tape:
     for k in range(SWEEPS):
         ms = 5_000 + 10_000 * k + random.randrange(4_000)
         is_sale = random.random() < 0.5
-        if not edge:
-            fair = 0.5 + (-0.06 if is_sale else 0.06) - 0.01 * random.random()
+        if world in MOVES:
+            mean, coin = MOVES[world]
+            move = mean + random.choice((-coin, coin))
             truth += [
-                (market.start_ns + (ms - 1) * MS, fair),
+                (market.start_ns + (ms - 1) * MS, 0.5 - move if is_sale else 0.5 + move),
                 (market.start_ns + (ms + 1) * MS, 0.5),
             ]
         frames += [_trade(market, ms, is_sale=is_sale), _book(market, ms + 500)]
