@@ -162,6 +162,8 @@ def comparison_facts(found: "FillComparison | None") -> dict[str, Any] | None:
 
 def fill_facts(report: "FillReport") -> dict[str, Any]:
     """All comparisons and what was fitted, for other programs."""
+    from polymm.research.tape_facts import quantiles_ms
+
     fitted = report.calibration
     return {
         "fills": comparison_facts(report.whole),
@@ -172,20 +174,20 @@ def fill_facts(report: "FillReport") -> dict[str, Any]:
             "queue": fitted.model.queue,
             "match_window_ms": fitted.model.match_ns / 1e6,
             "windows": fitted.windows,
-            "median_ms": {name: median_ms(values) for name, values in fitted.delays.items()},
+            "delays_ms": {
+                name: dict(zip(("p50", "p95", "p99"), quantiles_ms(values), strict=True))
+                for name, values in fitted.delays.items()
+            },
         },
         "orders_not_told_to_rest": report.unknown_rests,
         "displayed_below_own": report.short,
     }
 
 
-def median_ms(values: Any) -> float:
-    """The median of delays in ns, ms."""
-    return round(float(sorted(values.tolist())[len(values) // 2]) / 1e6, 3)
-
-
 def show_fills(report: "FillReport") -> None:
     """Print the one number, what it comes from, and what a calibration makes of it."""
+    from polymm.research.tape_facts import quantiles_ms
+
     show_comparison("all windows, as configured", report.whole)
     if report.unknown_rests:
         typer.echo(f"  {report.unknown_rests:,} orders: the venue never said whether they rested")
@@ -193,8 +195,11 @@ def show_fills(report: "FillReport") -> None:
         typer.echo(f"not calibrated: {report.why}")
         return
     fitted = report.calibration
-    delays = ", ".join(f"{name} {median_ms(values):g} ms" for name, values in fitted.delays.items())
-    typer.echo(f"\nfitted on {fitted.windows} windows: queue {fitted.model.name}; medians {delays}")
+    typer.echo(f"\nfitted on {fitted.windows} windows: queue {fitted.model.name}")
+    typer.echo(f"  {'delays, ms':<10}{'p50':>9}{'p95':>9}{'p99':>9}{'n':>8}")
+    for name, values in fitted.delays.items():
+        found = "".join(f"{ms:>9g}" for ms in quantiles_ms(values))
+        typer.echo(f"  {name:<10}{found}{len(values):>8,}")
     show_comparison("other windows, as configured", report.before)
     show_comparison("other windows, calibrated", report.after)
 

@@ -8,6 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 # Two-sided 95 % of the normal distribution, for Wilson intervals and error bars.
 Z95 = 1.959963984540054
@@ -71,6 +72,33 @@ def sharpe(values: Sequence[float]) -> float:
     """Mean over standard deviation, per observation, never annualised; NaN without spread."""
     spread = deviation(values)
     return mean(values) / spread if spread > 0.0 else math.nan
+
+
+def moments(values: Sequence[float]) -> tuple[float, float]:
+    """Skewness and kurtosis (3 for a normal distribution); NaN without spread."""
+    centre = mean(values)
+    second = mean([(v - centre) ** 2 for v in values])
+    if not second > 0.0:
+        return math.nan, math.nan
+    third = mean([(v - centre) ** 3 for v in values])
+    fourth = mean([(v - centre) ** 4 for v in values])
+    return third / second**1.5, fourth / second**2
+
+
+def probabilistic_sharpe(
+    sharpe: float, n: int, skewness: float, kurtosis: float, *, against: float = 0.0
+) -> float:
+    """Probability that the true Sharpe ratio is above ``against``.
+
+    Args:
+        sharpe: Per observation, never annualised.
+        n: Observations.
+        kurtosis: 3 for a normal distribution.
+    """
+    variance = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe
+    if n < 2 or not variance > 0.0:
+        return math.nan
+    return NormalDist().cdf((sharpe - against) * math.sqrt((n - 1) / variance))
 
 
 def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:

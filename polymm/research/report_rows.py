@@ -141,6 +141,7 @@ SPREAD: tuple[tuple[str, Read], ...] = (
     ("  standard error", lambda m: number(m["per_market"]["se"], 2, "$")),
     ("  spread (sd)", lambda m: number(m["per_market"]["sd"], 2, "$")),
     ("Sharpe a market", lambda m: number(m["per_market"]["sharpe"], 3)),
+    ("  PSR: true one above 0", lambda m: percent(m["per_market"].get("psr"))),
     ("Sharpe a day", lambda m: number(m["per_day"]["sharpe"], 3)),
 )
 BRIEF: tuple[tuple[str, Read], ...] = (

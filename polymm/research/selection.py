@@ -1,11 +1,10 @@
-"""What a choice among many trials is worth: PSR, deflated Sharpe ratio, overfitting by CSCV.
+"""What a choice among many trials is worth: deflated Sharpe ratio, overfitting by CSCV.
 
 STRATEGY 6; Bailey and López de Prado, The Deflated Sharpe Ratio (2014), and Bailey, Borwein, López
 de Prado and Zhu, The Probability of Backtest Overfitting (2015). A missing figure is NaN.
 """
 
 import math
-from collections.abc import Sequence
 from itertools import combinations, islice
 from statistics import NormalDist
 from typing import Any, Final
@@ -14,39 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymm.errors import InputError
-from polymm.research.estimates import mean
+from polymm.research.estimates import probabilistic_sharpe
 
 EULER_GAMMA: Final = 0.5772156649015329
 BLOCKS: Final = 16
 # Splits that are looked at together: bounds the memory of a search with many trials.
 SPLITS_AT_ONCE: Final = 512
-
-
-def moments(values: Sequence[float]) -> tuple[float, float]:
-    """Skewness and kurtosis (3 for a normal distribution); NaN without spread."""
-    centre = mean(values)
-    second = mean([(v - centre) ** 2 for v in values])
-    if not second > 0.0:
-        return math.nan, math.nan
-    third = mean([(v - centre) ** 3 for v in values])
-    fourth = mean([(v - centre) ** 4 for v in values])
-    return third / second**1.5, fourth / second**2
-
-
-def probabilistic_sharpe(
-    sharpe: float, n: int, skewness: float, kurtosis: float, *, against: float = 0.0
-) -> float:
-    """Probability that the true Sharpe ratio is above ``against``.
-
-    Args:
-        sharpe: Per observation, never annualised.
-        n: Observations.
-        kurtosis: 3 for a normal distribution.
-    """
-    variance = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe
-    if n < 2 or not variance > 0.0:
-        return math.nan
-    return NormalDist().cdf((sharpe - against) * math.sqrt((n - 1) / variance))
 
 
 def expected_sharpe_max(trials_n: int, trials_sd: float) -> float:

@@ -21,6 +21,8 @@ from polymm.research.estimates import (
     deviation,
     log_loss,
     mean,
+    moments,
+    probabilistic_sharpe,
     reliability,
     sharpe,
     skill,
@@ -211,6 +213,7 @@ def money(markets: Sequence[MarketFigures], paid: Mapping[tuple[str, str], int])
         days[utc_day(m)].append(value)
     daily = [math.fsum(values) for _, values in sorted(days.items())]
     per_market = clustered_mean((m.cluster, v) for m, v in zip(known, net, strict=True))
+    windows = by_window(known, net)
     shares_e6 = sum(f.fill.size_e6 for _, f in fills)
     exact = [m.pnl_e10 for m in known]
     pnl_e10 = sum(v for v in exact if v is not None) if None not in exact else None
@@ -249,6 +252,7 @@ def money(markets: Sequence[MarketFigures], paid: Mapping[tuple[str, str], int])
             "clusters": per_market.clusters,
             "sd": deviation(net),
             "sharpe": sharpe(net),
+            "psr": probabilistic_sharpe(sharpe(windows), len(windows), *moments(windows)),
         },
         "per_day": {
             "days": len(daily),
@@ -257,6 +261,14 @@ def money(markets: Sequence[MarketFigures], paid: Mapping[tuple[str, str], int])
             "sharpe": sharpe(daily),
         },
     }
+
+
+def by_window(markets: Sequence[MarketFigures], values: Sequence[float]) -> list[float]:
+    """Sum values over the markets of each window start, which share their news."""
+    sums: dict[int, list[float]] = defaultdict(list)
+    for m, value in zip(markets, values, strict=True):
+        sums[m.cluster].append(value)
+    return [math.fsum(found) for _, found in sorted(sums.items())]
 
 
 def round_e6(value_e10: int) -> int:

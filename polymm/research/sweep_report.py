@@ -3,13 +3,16 @@
 import json
 import math
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from polymm.research.estimates import Estimate
 from polymm.research.sweep import SweepPlan, SweepResult
 from polymm.research.sweep_neighbours import neighbours
 from polymm.research.sweep_space import Point
 from polymm.research.sweep_verdict import DSR_MIN, PBO_MAX, T_MIN, t_of
+from polymm.research.tape_facts import delay_text
+
+DELAYS: Final = ("feed", "order", "cancel", "reply")
 
 Json = dict[str, Any]
 
@@ -56,10 +59,7 @@ def sweep_record(plan: SweepPlan, result: SweepResult) -> Json:
             "measure": plan.venue.measure,
             "fair": plan.venue.fair,
             "inferred_fills": plan.venue.inferred,
-            "latency_ms": {
-                name: getattr(plan.venue.latency, f"{name}_ns") / 1e6
-                for name in ("feed", "order", "cancel", "reply")
-            },
+            "latency": {name: delay_text(plan.venue.latency, name) for name in DELAYS},
             "risk_aversion": plan.objective.risk_aversion,
         },
         "identity": dict(plan.identity),
@@ -138,11 +138,8 @@ def _windows(windows: Json) -> str:
 
 
 def _model(model: Json) -> str:
-    delays = "/".join(f"{ms:g}" for ms in model["latency_ms"].values())
-    return (
-        f"{model['queue']}, latencies {delays} ms (feed/order/cancel/reply),"
-        f" {model['measure']} against {model['fair']}"
-    )
+    delays = ", ".join(f"{name} {text}" for name, text in model["latency"].items())
+    return f"{model['queue']}, {delays}, {model['measure']} against {model['fair']}"
 
 
 def _stable(found: Json) -> str:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from polymm.research.estimates import Estimate, clustered_mean, deviation, sharpe
-from polymm.research.selection import deflated_sharpe, expected_sharpe_max, moments, overfitting
+from polymm.research.estimates import Estimate, clustered_mean, deviation, moments, sharpe
+from polymm.research.selection import deflated_sharpe, expected_sharpe_max, overfitting
 from polymm.research.sweep_figures import Objective, TrialFigures, best_of, ranked
 from polymm.research.sweep_split import Split
 

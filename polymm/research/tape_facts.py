@@ -1,10 +1,23 @@
 """What is always printed beside a result, and what flatters it (docs/strategy.md section 4)."""
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from polymm.domain.market import Market
 from polymm.exchange.tape import MS, Latency
 from polymm.research.records import MarketRun
+
+QUANTILES: Final = (0.5, 0.95, 0.99)
+DRAWN_OPTIMISM: Final = {
+    "zero latency": (
+        "modelled",
+        "each delay drawn by itself from measured ones; real ones are long together",
+    )
+}
 
 
 def run_facts(
@@ -22,9 +35,10 @@ def run_facts(
         "queue": queue,
         "fills": fill_form,
         "latency": (
-            f"feed {_ms(latency.feed_ns)} where unrecorded, order {_ms(latency.order_ns)},"
-            f" cancel {_ms(latency.cancel_ns)}, reply {_ms(latency.reply_ns)}"
+            f"feed {_ms(latency.feed_ns)} where unrecorded, order {delay_text(latency, 'order')},"
+            f" cancel {delay_text(latency, 'cancel')}, reply {delay_text(latency, 'reply')}"
         ),
+        **({"measured delays": delays_digest(latency)} if latency.measured else {}),
         **market_facts(ran),
         "merge_delay": _ms(merge_delay_ns),
         "cash": f"{cash_e6 / 1_000_000:g} dollars a market",
@@ -40,6 +54,29 @@ def market_facts(markets: Iterable[Market]) -> dict[str, str]:
         "fees": _listed(_fees(market) for market in ran),
         "tick": _listed(f"{market.tick_e4 / 10_000:g} at the start" for market in ran),
     }
+
+
+def delay_text(latency: Latency, name: str) -> str:
+    """A delay of that name: its constant, or quantiles of those that it is drawn from."""
+    measured = latency.measured.get(name)
+    if measured is None:
+        return _ms(getattr(latency, f"{name}_ns"))
+    found = " / ".join(f"{ms:.4g}" for ms in quantiles_ms(measured))
+    return f"{found} ms (p50 / p95 / p99 of {len(measured)} measured)"
+
+
+def quantiles_ms(delays: NDArray[np.int64]) -> list[float]:
+    """Those of QUANTILES, each a delay that was measured, ms."""
+    found = np.quantile(delays, QUANTILES, method="inverted_cdf")
+    return [round(float(ns) / MS, 3) for ns in found]
+
+
+def delays_digest(latency: Latency) -> str:
+    """12 hex digits of SHA-256 over measured delays: a path says nothing of what is in a file."""
+    found = sha256()
+    for name, measured in sorted(latency.measured.items()):
+        found.update(name.encode() + np.ascontiguousarray(measured, dtype="<i8").tobytes())
+    return found.hexdigest()[:12]
 
 
 def _ms(ns: int) -> str:
@@ -58,13 +95,15 @@ def _fees(market: Market) -> str:
     )
 
 
-def run_flattery(markets: Sequence[MarketRun]) -> list[str]:
+def run_flattery(markets: Sequence[MarketRun], latency: Latency) -> list[str]:
     """What makes these results look better than trading would have been, one sentence each."""
     ran = [run for run in markets if run.status != "excluded"]
     forms = {run.fill_form for run in ran}
     sentences = [
         "Our orders move nothing: nobody reacts to them, and what they took is still on the tape.",
-        "Latencies are constants; nothing is lost, late or refused for load.",
+        "Latencies are drawn one by one; none grows when the market moves, nothing is lost."
+        if latency.measured
+        else "Latencies are constants; nothing is lost, late or refused for load.",
         "Each market starts with its own cash, so capital is never short between markets.",
         "Where a tape records no fee schedule the present one is taken, whatever its date.",
     ]

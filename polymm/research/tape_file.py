@@ -154,8 +154,8 @@ def open_tape(path: str | Path, *, check: bool = True) -> PackedTape:
     rows = np.frombuffer(data, dtype=TAPE, count=facts.rows_n, offset=begin)
     end = begin + rows.nbytes
     truth = np.frombuffer(data, dtype=TRUTH, count=facts.truth_n, offset=end)
+    sums = FOOTER.unpack_from(data, end + truth.nbytes)[:2]
     if check:
-        sums = FOOTER.unpack_from(data, end + truth.nbytes)[:2]
         for name, part, expected in zip(("rows", "truth"), (rows, truth), sums, strict=True):
             if crc32(_bytes(part)) != expected:
                 raise RecordingError(f"{path}: damaged: the checksum of its {name} differs")
@@ -169,6 +169,7 @@ def open_tape(path: str | Path, *, check: bool = True) -> PackedTape:
         defects=facts.defects,
         trade_lag_ns=facts.trade_lag_ns,
         truth=[(int(ns), float(probability)) for ns, probability in truth],
+        rows_crc=sums[0],
     )
 
 

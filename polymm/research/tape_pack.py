@@ -6,7 +6,9 @@ that stands at another place for each of them is written twice, once for each.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final, Literal
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from polymm._core.packing import Packer
 from polymm.domain.market import Market
 from polymm.domain.tape import Tape
 from polymm.errors import DecodeError, RecordingError
+from polymm.research.market_record import market_record
 from polymm.research.tape_hashes import HashCheck
 
 # Where a receipt was not recorded frames are put in order as if each had taken this long.
@@ -41,6 +44,7 @@ class PackedTape:
         rows: (n,) layout.TAPE, in order for both cursors; may be a memory map.
         outcome, has_trades, token_labelled, source, trade_lag_ns, truth: As of `domain.Tape`.
         defects: Those of the source, and what the decoder counted on the way.
+        rows_crc: CRC-32 of the rows where a file told it.
     """
 
     market: Market
@@ -52,6 +56,14 @@ class PackedTape:
     defects: Mapping[str, int] = field(default_factory=dict)
     trade_lag_ns: int = 0
     truth: Sequence[tuple[int, float]] = ()
+    rows_crc: int | None = None
+
+    def content(self) -> str:
+        """16 hex digits of SHA-256 over all that a run depends on, wherever it is kept."""
+        rows = np.ascontiguousarray(self.rows)
+        crc = crc32(rows.view(np.uint8).data) if self.rows_crc is None else self.rows_crc
+        facts = (self.outcome, self.has_trades, self.token_labelled, self.trade_lag_ns, crc)
+        return sha256(repr((market_record(self.market), facts)).encode()).hexdigest()[:16]
 
 
 def pack(tape: Tape, hashes: HashCheck | None = None, *, feed_ns: int = FEED_NS) -> PackedTape:

@@ -8,7 +8,7 @@ from polymm.exchange.tape import Latency
 from polymm.research.backtest import Glance, InferredForm, backtest_tape
 from polymm.research.records import MarketRun, Run
 from polymm.research.run_settings import RunSettings
-from polymm.research.tape_facts import run_facts, run_flattery
+from polymm.research.tape_facts import DRAWN_OPTIMISM, run_facts, run_flattery
 from polymm.research.tape_pack import pack
 
 __all__ = ["InferredForm", "Progress", "RunSettings", "assemble", "run_tape", "run_tapes"]
@@ -120,7 +120,8 @@ def assemble(
         stress=stress,
         markets=list(markets),
         facts=known | (facts or {}),
-        flattery=run_flattery(markets),
+        flattery=run_flattery(markets, latency),
+        optimism=dict(DRAWN_OPTIMISM) if latency.measured else {},
     )
 
 

@@ -14,7 +14,6 @@
 Every range is held against the configuration's own fields before anything runs.
 """
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Callable, Mapping
@@ -34,6 +33,7 @@ from polymm.research.sweep_space import Choice, IsSound, Point, Range, Space, Va
 from polymm.research.sweep_split import SplitSettings
 from polymm.research.sweep_tapes import check_tapes
 from polymm.research.sweep_unit import VenueModel
+from polymm.research.tape_facts import delays_digest
 from polymm.runtime.config import Config, allowed, facts, fields, order_faults
 from polymm.runtime.config_fields import Grid, Section, choice, number
 from polymm.runtime.config_source import nearest_key
@@ -343,9 +343,7 @@ def _venue_text(venue: VenueModel) -> str:
     delays = venue.latency
     constants = (delays.feed_ns, delays.order_ns, delays.cancel_ns, delays.reply_ns)
     text = f"{venue.queue}, {venue.inferred}, {'/'.join(map(str, constants))} ns"
-    for name, measured in sorted(delays.measured.items()):
-        text += f", {name} {hashlib.sha256(measured.tobytes()).hexdigest()[:16]}"
-    return text
+    return f"{text}, measured {delays_digest(delays)}" if delays.measured else text
 
 
 def _told(one: Range | Choice) -> dict[str, Value | tuple[Value, ...]]:

@@ -7,6 +7,7 @@ generated once and a long recording is read once.
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -160,6 +161,7 @@ def run_plan(
     scaled = {variant.stress: delays.scaled(variant.stress) for variant in plan.variants}
     markets: dict[Variant, list[MarketRun]] = {variant: [] for variant in plan.variants}
     facts, shapes, done_s = dict(plan.facts), [], 0.0
+    contents: list[str] = []
     for tape_n, tape in enumerate(plan.tapes, 1):
         if stop is not None and stop():
             break
@@ -171,6 +173,7 @@ def run_plan(
                 tape = replace(tape, frames=list(tape.frames))
                 shapes.append(book_statistics(tape))
             packed = pack(tape, feed_ns=delays.feed_ns)
+        contents.append(packed.content())
         rows = {
             stress: sound_rows(packed, feed_ns=times.feed_ns) for stress, times in scaled.items()
         }
@@ -190,6 +193,7 @@ def run_plan(
             done_s += length_s
             if stop is not None and stop():
                 break
+    facts["content of tapes"] = sha256(" ".join(contents).encode()).hexdigest()[:12]
     if shapes:
         facts["book, mean of the markets (recorded)"] = beside_recorded(shapes)
     return [

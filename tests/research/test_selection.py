@@ -1,20 +1,17 @@
 """Deflated Sharpe and overfitting: the numbers of STRATEGY 6, and searches in pure noise."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from polymm.errors import InputError
-from polymm.research.estimates import sharpe
-from polymm.research.selection import (
-    deflated_sharpe,
-    expected_sharpe_max,
-    moments,
-    overfitting,
-    probabilistic_sharpe,
-)
+from polymm.research.estimates import moments, probabilistic_sharpe, sharpe
+from polymm.research.selection import deflated_sharpe, expected_sharpe_max, overfitting
+from polymm.research.summary import summarise
+from tests.support.runs import make_run
 
 
 def test_the_numbers_of_the_strategy() -> None:
@@ -88,3 +85,22 @@ def test_a_search_that_changes_nothing_is_all_overfitting() -> None:
 def test_an_odd_number_of_blocks_is_refused() -> None:
     with pytest.raises(InputError, match="blocks must be even and at least 2, was 5"):
         overfitting(np.zeros((100, 2)), 5)
+
+
+def test_the_psr_of_a_report_counts_windows_and_not_coins() -> None:
+    """Two coins of each window: twice the markets, no more windows that say anything."""
+    run = make_run(markets=12, unsettled=0, excluded=0)
+    coins = [replace(m, market=replace(m.market, condition_id=f"{m.source} 2"))
+             for m in run.markets]  # fmt: skip
+    one, two = (
+        summarise([replace(run, markets=markets)])["runs"][0]["settled"]["per_market"]
+        for markets in (run.markets, run.markets + coins)
+    )
+    assert one["clusters"] == two["clusters"] == 12
+    assert 0.0 < one["psr"] < 1.0
+    assert two["psr"] == pytest.approx(one["psr"], rel=1e-9)
+    nets = [m["pnl"] + m["rebate_paid_e6"] / 1e6 for m in summarise([run])["runs"][0]["markets"]]
+    by_hand = probabilistic_sharpe(sharpe(nets), len(nets), *moments(nets))
+    assert one["psr"] == pytest.approx(by_hand, rel=1e-9)
+    alone = summarise([make_run(markets=1, unsettled=0, excluded=0)])["runs"][0]["settled"]
+    assert math.isnan(alone["per_market"]["psr"])
