@@ -100,10 +100,9 @@ def sweep_lines(record: Json) -> list[tuple[str, str]]:
                   f" default {_dollars(trials[0]['score'])}"),
         ("", f"mean {_dollars(trials[best['trial']]['mean'])},"
              f" default {_dollars(trials[0]['mean'])}"),
-        ("walk", f"{walk['folds']} folds ({walk['scale']:.3g} of the lengths),"
-                 f" {_dollars(walk['value'])} a window over the default, t = {walk['t']:.2f}"),
-        ("luck", f"deflated Sharpe ratio {search['deflated_sharpe']:.2f},"
-                 f" overfitting {search['overfitting']:.2f}"),
+        ("walk", _walk(walk)),
+        ("luck", f"deflated Sharpe ratio {_figure(search['deflated_sharpe'])},"
+                 f" overfitting {_figure(search['overfitting'])}"),
         ("stable", _stable(record["neighbours"])),
     ]  # fmt: skip
     if search["beyond_limits"]:
@@ -111,7 +110,11 @@ def sweep_lines(record: Json) -> list[tuple[str, str]]:
     own = record["holdout"]["own"]
     if own is not None:
         lines.append(
-            ("untouched", f"{_dollars(own['value'])} a window by itself, t = {own['t']:.2f}")
+            (
+                "untouched",
+                f"{_dollars(own['value'])} a window by itself, t = {_figure(own['t'])},"
+                f" {own['clusters']:,} window starts",
+            )
         )
         if record["holdout"]["touches"] > 1:
             lines.append(
@@ -142,6 +145,15 @@ def _model(model: Json) -> str:
     return f"{model['queue']}, {delays}, {model['measure']} against {model['fair']}"
 
 
+def _walk(walk: Json) -> str:
+    if not walk["folds"]:
+        return "too few windows for a walk-forward"
+    return (
+        f"{walk['folds']} folds ({walk['scale']:.3g} of the lengths),"
+        f" {_dollars(walk['value'])} a window over the default, t = {_figure(walk['t'])}"
+    )
+
+
 def _stable(found: Json) -> str:
     if not found["n"]:
         return "nothing near it was tried"
@@ -152,7 +164,11 @@ def _stable(found: Json) -> str:
 
 
 def _dollars(value: float) -> str:
-    return f"{value:+.4f} $"
+    return f"{value:+.4f} $" if math.isfinite(value) else "n/a"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "n/a"
 
 
 def _estimate(estimate: Estimate) -> Json:

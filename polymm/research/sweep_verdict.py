@@ -19,6 +19,8 @@ from polymm.research.sweep_split import Split
 PBO_MAX: Final = 0.2
 DSR_MIN: Final = 0.95
 T_MIN: Final = 3.0
+# Below so many untouched window starts a t of 3 is nothing rare.
+STARTS_MIN: Final = 10
 # Blocks of the cross-validation: as many as STRATEGY 6 has at most, fewer where windows are few.
 BLOCKS: Final = (16, 14, 12, 10)
 WINDOWS_A_BLOCK: Final = 4
@@ -171,6 +173,10 @@ def judge_holdout(
         doubts.append(
             f"by itself it makes {own.value:+.4f} $ a window there, t = {t_of(own):.2f},"
             f" below {T_MIN:g}"
+        )
+    if own.clusters < STARTS_MIN:
+        doubts.append(
+            f"only {own.clusters} untouched window starts, {STARTS_MIN} are the least that can tell"
         )
     if found.best and math.isnan(found.pbo):
         doubts.append("too few windows or trials to tell the probability of overfitting")

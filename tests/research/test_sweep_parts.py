@@ -257,6 +257,11 @@ def test_untouched_windows_do_not_speak_alone(
     assert bool(verdict.doubts) == bool(doubt)
     assert doubt in verdict.sentence
     assert verdict.sentence.startswith("found no edge" if doubt else "better than the default")
+    # Few windows may agree by chance.
+    few = [trial_figures([score(1.0 + k)] * 5 + [score(k)] * 4, starts[:9], Objective())
+           for k in (0.1, 2.0)]  # fmt: skip
+    short = judge_holdout(found(), few[1], few[0], starts[:9], touches=1)
+    assert "only 9 untouched window starts, 10 are the least" in short.sentence
     # What is no better than the default, or than nothing, is none whatever the search says.
     same = judge_holdout(found(), default, default, starts, touches=1)
     assert same.doubts
