@@ -34,7 +34,7 @@ def sweep_page(plan: SweepPlan, result: SweepResult, record: dict[str, Any]) -> 
             "</tbody></table></div>",
             "<h2>Stability</h2>",
             '<p class="soft">Mean score of the trials in a cell, dollars a window: green above the'
-            " default's, × the chosen one. A good cell among bad ones is luck.</p>",
+            " default's, framed the chosen one. A good cell among bad ones is luck.</p>",
             '<div class="charts">',
             *(_chart(f"map{k}", f"{one.y} by {one.x}") for k, one in enumerate(shown)),
             _chart("trials", "Trials in their order"),
@@ -84,7 +84,7 @@ def map_chart(one: Map, default: float) -> Json:
                 "name": "chosen",
                 "x": [one.x_names[one.best[1]]],
                 "y": [one.y_names[one.best[0]]],
-                "marker": {"symbol": "x-thin", "size": 26, "line": {"width": 3}},
+                "marker": {"symbol": "square-open", "size": 34, "line": {"width": 3}},
                 "hoverinfo": "skip",
             }
         )
@@ -94,7 +94,8 @@ def map_chart(one: Map, default: float) -> Json:
         one.y,
         show_legend=False,
         xaxis={"type": "category", "zeroline": False},
-        yaxis={"type": "category", "zeroline": False, "automargin": True},
+        yaxis={"type": "category", "zeroline": False, "automargin": True}
+        | {"title": {"text": one.y, "standoff": 14}},
         margin={"t": 16, "b": 90},
     )
 
