@@ -84,7 +84,7 @@ def map_chart(one: Map, default: float) -> Json:
                 "name": "chosen",
                 "x": [one.x_names[one.best[1]]],
                 "y": [one.y_names[one.best[0]]],
-                "marker": {"symbol": "square-open", "size": 34, "line": {"width": 3}},
+                "marker": {"symbol": "square-open", "size": 44, "line": {"width": 3}},
                 "hoverinfo": "skip",
             }
         )
