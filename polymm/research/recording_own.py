@@ -87,7 +87,7 @@ def _listen(
         else:
             for name in named & markets.keys():
                 one = heard[name]
-                one.first_ns = one.first_ns or recv_ns
+                one.first_ns = min(one.first_ns or recv_ns, recv_ns)
                 one.last_ns = max(one.last_ns, recv_ns)
                 one.frames[socket] += 1
     return heard, defects

@@ -8,6 +8,7 @@ import mmap
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -141,11 +142,14 @@ class RunRecording:
         self.gaps: list[Gap] = []
         self._seen: set[Gap] = set()
         before = 0 if path.is_dir() else files[0].number - 1
+        last_ns = 0
         for file in files:
             if file.number > before + 1:
                 why = f"{file.number - before - 1} files before {file.path.name} are not there"
-                self._lose(Gap(0, 0, -1, -1, why))
+                next_ns = file.blocks[0].first_ns if file.blocks else 0
+                self._lose(Gap(min(last_ns, next_ns), next_ns, -1, -1, why))
             before = file.number
+            last_ns = file.blocks[-1].last_ns if file.blocks else last_ns
             for gap in file.gaps:
                 self._lose(gap)
 
@@ -234,6 +238,12 @@ def open_run(path: str | Path) -> RunRecording:
     if not paths:
         raise RecordingError(f"{root}: expected files *{SUFFIX} of a recorded run, found none")
     files = sorted((open_file(one) for one in paths), key=lambda file: file.number)
+    for one, other in pairwise(files):
+        if one.number == other.number:
+            raise RecordingError(
+                f"{root}: expected the files of one run, found two of number {one.number}:"
+                f" {one.path.name}, {other.path.name}"
+            )
     return RunRecording(root, files)
 
 

@@ -162,7 +162,9 @@ def gap_text(gap: Gap) -> str:
     """One sentence of what is missing."""
     count = "an unknown number of frames" if gap.frames < 0 else f"{gap.frames:,} frames"
     when = ""
-    if gap.last_ns:
+    if gap.last_ns and not gap.first_ns:
+        when = f" before {utc(gap.last_ns)}"
+    elif gap.last_ns:
         when = f" from {utc(gap.first_ns)} for {(gap.last_ns - gap.first_ns) / NS:.3f} s"
     return f"{count}{when}: {gap.why}"
 

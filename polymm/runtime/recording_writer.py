@@ -80,6 +80,8 @@ class RecordingWriter:
         """Write what is left, the last gap and the index, and put the file on the disk."""
         self.work(is_due=True)
         self._note_loss(self._blocks.take_loss(), SLOW)
+        # That frames are missing is told out of the reserve, too: it takes some hundred bytes.
+        self._reserve_bytes = 0
         if self._pending and self._fd < 0:
             self._try(lambda: self._begin_file(self._pending[-1].last_ns))
         if self._pending and self._fd >= 0:

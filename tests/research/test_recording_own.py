@@ -142,3 +142,12 @@ def test_a_frame_without_a_time_is_an_error_of_one_line(tmp_path: Path) -> None:
     broken = heard(json.dumps({"market": CONDITION}).encode(), at(1))
     with pytest.raises(RecordingError, match="expected a frame with its time"):
         tape_of(tmp_path / "run", broken)
+
+
+def test_a_clock_that_steps_back_loses_nothing(tmp_path: Path) -> None:
+    frames = told(SNAPSHOT, *CHANGES)
+    hour_ns = 3_600_000 * MS
+    stepped = [one._replace(recv_ns=one.recv_ns - hour_ns) for one in frames[300:]]
+    tape = tape_of(tmp_path / "run", *frames[:300], *stepped)
+    assert len(tape.frames) == len(frames)
+    assert tape.defects == {"receipts_before_venue_time": len(stepped)}

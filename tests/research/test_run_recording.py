@@ -121,6 +121,24 @@ def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
     assert open_run(paths(folder)[0]).gaps == [], "a file that is asked for alone is whole"
 
 
+def test_files_that_are_missing_were_between_those_that_are_there(tmp_path: Path) -> None:
+    folder = record(tmp_path / "run", FRAMES[:10], FRAMES[10:20], FRAMES[20:30])
+    paths(folder)[1].unlink()
+    (gap,) = open_run(folder).gaps
+    assert (gap.first_ns, gap.last_ns) == (T0 + 9, T0 + 20)
+    paths(folder)[0].unlink()
+    (gap,) = open_run(folder).gaps
+    assert (gap.first_ns, gap.last_ns) == (0, T0 + 20)
+
+
+def test_two_runs_in_one_folder_are_an_error(tmp_path: Path) -> None:
+    folder = record(tmp_path / "run", FRAMES[:10], FRAMES[10:20])
+    copy = paths(folder)[0].with_name("0001-1.rec")
+    copy.write_bytes(paths(folder)[0].read_bytes())
+    with pytest.raises(RecordingError, match="files of one run, found two of number 1: 0001"):
+        open_run(folder)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -137,6 +137,20 @@ def test_the_last_of_the_disk_is_left_to_others(
     assert [gap.frames for gap in run.gaps] == [1]
 
 
+def test_a_disk_without_room_from_the_beginning_is_told_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    disk.left = 64 << 20
+    blocks, writer = writer_of(tmp_path / "run", reserve_bytes=64 << 20)
+    for frame in FRAMES[:5]:
+        blocks.put(*frame)
+    writer.close()
+    run = open_run(tmp_path / "run")
+    assert list(run.frames()) == []
+    assert [gap.frames for gap in run.gaps] == [5]
+
+
 def test_frames_that_found_no_room_are_told_in_their_place(tmp_path: Path) -> None:
     blocks, writer = writer_of(tmp_path / "run")
     frames = [Recorded(T0 + n, Channel.MARKET, 1, bytes(5_000)) for n in range(9)]
