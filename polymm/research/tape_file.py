@@ -14,7 +14,7 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -84,7 +84,11 @@ def write_tape(path: str | Path, tape: Tape, checks: HashChecks = "all") -> Tape
         RecordingError: A frame is malformed, or the file cannot be written.
     """
     hashes = HashCheck(tape.market, checks)
-    return write_packed(path, pack(tape, hashes), hashes.counts)
+    packed = pack(tape, hashes)
+    failed = hashes.counts.books_failed + hashes.counts.changes_failed
+    if failed:
+        packed = replace(packed, defects={**packed.defects, "hashes_failed": failed})
+    return write_packed(path, packed, hashes.counts)
 
 
 def write_packed(
@@ -194,8 +198,10 @@ def read_facts(path: str | Path) -> TapeFacts:
 def _read_facts(path: Path, data: mmap.mmap) -> tuple[TapeFacts, int]:
     """Facts, and where the rows begin; everything but the rows' own checksum is looked at."""
     size = len(data)
-    if size < HEADER.size or data[:8] != MAGIC:
+    if data[:8] != MAGIC:
         raise RecordingError(f"{path}: expected a tape, begins with {data[:8]!r}")
+    if size < HEADER.size:
+        raise RecordingError(f"{path}: cut short: expected {HEADER.size} bytes, found {size}")
     _, version, row_size, rows_n, meta_n, truth_n, meta_crc, head_crc = HEADER.unpack_from(data)
     if crc32(data[:44]) != head_crc:
         raise RecordingError(f"{path}: damaged: the checksum of its header differs")

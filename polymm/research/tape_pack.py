@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from polymm._core.decode import Decoder
 from polymm._core.layout import ROW_FRAME_END, ROW_LAGGED, ROW_LOCAL, ROW_VENUE
 from polymm._core.packing import Packer
-from polymm.domain.market import Market
+from polymm.domain.market import NS, Market
 from polymm.domain.tape import Tape
 from polymm.errors import DecodeError, RecordingError
 from polymm.research.market_record import market_record
@@ -24,6 +24,12 @@ from polymm.research.tape_hashes import HashCheck
 
 # Where a receipt was not recorded frames are put in order as if each had taken this long.
 FEED_NS: Final = 100_000_000
+
+# A receipt that is later tells of a clock that was set, or of a feed that stood.
+LATE_NS: Final = 10 * NS
+
+_TRADE: Final = b'"transaction_hash"'
+_HASH: Final = b'hash"'
 
 # Counters of the decoder that tell of a tape with holes or out of order.
 _DEFECTS: Final = (
@@ -83,9 +89,20 @@ def pack(tape: Tape, hashes: HashCheck | None = None, *, feed_ns: int = FEED_NS)
     packer = Packer(decoder, slot)
     hashes = hashes or HashCheck(market, "none")
     hashes.begin(decoder.book(slot))
-    duplicates = backward = last_recv_ns = 0
-    last: tuple[int, bytes] | None = None
+    duplicates = repeated_trades = backward = late = last_recv_ns = last_ns = 0
+    last, told = b"", set[bytes]()
     for number, (exch_ns, recv_ns, frame) in enumerate(tape.frames, 1):
+        if exch_ns != last_ns:
+            last, last_ns = b"", exch_ns
+            told.clear()
+        if frame == last or frame in told:
+            duplicates += 1
+            if _TRADE in frame:  # a book bears it twice, the volume does not
+                repeated_trades += 1
+                continue
+        last = frame
+        if _HASH in frame:  # others may rightly be told twice in a millisecond
+            told.add(frame)
         hashes.take(frame)
         try:
             packer.feed(frame, exch_ns, recv_ns)
@@ -93,14 +110,18 @@ def pack(tape: Tape, hashes: HashCheck | None = None, *, feed_ns: int = FEED_NS)
             raise RecordingError(
                 f"{tape.source}: frame {number} of {market.slug}: {error}"
             ) from error
-        duplicates += (exch_ns, frame) == last
-        last = exch_ns, frame
         backward += 0 < recv_ns < last_recv_ns
+        late += recv_ns > exch_ns + LATE_NS and exch_ns >= market.start_ns
         last_recv_ns = recv_ns or last_recv_ns
     hashes.finish()
     counters = decoder.counters()
     found = {name: counters[name] for name in _DEFECTS}
-    found |= {"duplicate_frames": duplicates, "receipts_backwards": backward}
+    found |= {
+        "duplicate_frames": duplicates,
+        "duplicate_trades_left_out": repeated_trades,
+        "receipts_backwards": backward,
+        f"receipts_over_{LATE_NS // NS}_s_late": late,
+    }
     return PackedTape(
         market=market,
         rows=arrange(packer.rows(), trade_lag_ns=tape.trade_lag_ns, feed_ns=feed_ns),

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,14 @@ def test_what_was_checked_is_kept(tmp_path: Path) -> None:
     packed = pack(tape(book(0, BIDS, ASKS)))
     write_packed(tmp_path / "a.tape", packed, HashCounts(1, 2, 3, 4, 5))
     assert read_facts(tmp_path / "a.tape").hashes == HashCounts(1, 2, 3, 4, 5)
+
+
+def test_hashes_that_fail_are_a_defect_that_travels(tmp_path: Path, synthetic: Tape) -> None:
+    assert "hashes_failed" not in write_tape(tmp_path / "a.tape", synthetic).defects
+    frames = list(synthetic.frames)
+    first = next(n for n, one in enumerate(frames) if b"price_change" in one.frame)
+    facts = write_tape(
+        tmp_path / "b.tape", replace(synthetic, frames=frames[:first] + frames[first + 1 :])
+    )
+    failed = facts.hashes.books_failed + facts.hashes.changes_failed
+    assert open_tape(tmp_path / "b.tape").defects["hashes_failed"] == failed > 0

@@ -152,6 +152,18 @@ def _decoder(window):
     return decoder, decoder.add_market(market.up_token, market.down_token, tick_e4=market.tick_e4)
 
 
+def test_what_a_feed_tells_again_is_counted_and_its_trades_are_no_volume():
+    told = trade(2, "BUY", 0.52, 5)
+    of_chain = told._replace(frame=told.frame[:-1] + b',"transaction_hash":"0xab"}')
+    once = [change(2, "BUY", 0.48, 3), of_chain, change(2, "BUY", 0.47, 3)]
+    again = pack(tape(book(1, BIDS, ASKS), *once, *once))
+    assert again.defects == {"duplicate_frames": 3, "duplicate_trades_left_out": 1}
+    assert np.count_nonzero(again.rows["kind"] == layout.ROW_TRADE) == 1
+    # Two alike in a millisecond are two, where nothing says that they are one.
+    apart = rows_of(told, tick(2, 0.01, 0.001), told)
+    assert np.count_nonzero(apart["kind"] == layout.ROW_TRADE) == 2
+
+
 def test_what_is_wrong_with_a_tape_is_counted():
     packed = pack(
         tape(
@@ -162,6 +174,11 @@ def test_what_is_wrong_with_a_tape_is_counted():
         )
     )
     assert packed.defects == {"deltas_without_epoch": 1, "duplicate_frames": 1}
+    late = trade(3, "BUY", 0.52, 5)
+    assert pack(tape(book(0, BIDS, ASKS), late._replace(recv_ns=at(10_003)))).defects == {}
+    assert pack(tape(book(0, BIDS, ASKS), late._replace(recv_ns=at(10_004)))).defects == {
+        "receipts_over_10_s_late": 1
+    }
     broken = book(3, BIDS, ASKS)._replace(frame=b'{"event_type":"book"')
     with pytest.raises(RecordingError, match="frame 2 of btc-updown"):
         pack(tape(book(0, BIDS, ASKS), broken))
