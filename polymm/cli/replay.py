@@ -56,12 +56,12 @@ def replay(
     config = load(config_path, {}).config
     recorded = open_run(run)
     decisions = replay_decisions(recorded)
-    fills = replay_fills(recorded, config) if compare or calibrate is not None else None
-    told = decision_facts(decisions) | ({} if fills is None else fill_facts(fills))
     if not as_json:
         show_decisions(decisions)
-        if fills is not None:
-            show_fills(fills)
+    fills = replay_fills(recorded, config) if compare or calibrate is not None else None
+    told = decision_facts(decisions) | ({} if fills is None else fill_facts(fills))
+    if fills is not None and not as_json:
+        show_fills(fills)
     if calibrate is not None and fills is not None:
         if fills.calibration is None:
             raise InputError(fills.why)
@@ -123,7 +123,10 @@ def show_decisions(report: "DecisionReport") -> None:
             f" {one.expected}, found {one.found}"
         )
     n = report.differing + (divergence is not None)
-    typer.echo("no difference" if report.is_same else f"{n:,} differences")
+    if not n and not report.is_same:
+        typer.echo("nothing could be compared: no step of a run from its beginning is recorded")
+    else:
+        typer.echo("no difference" if report.is_same else f"{n:,} differences")
 
 
 # Fills
@@ -181,6 +184,7 @@ def fill_facts(report: "FillReport") -> dict[str, Any]:
         },
         "orders_not_told_to_rest": report.unknown_rests,
         "displayed_below_own": report.short,
+        "windows_left_out": report.left_out,
     }
 
 
@@ -189,6 +193,8 @@ def show_fills(report: "FillReport") -> None:
     from polymm.research.tape_facts import quantiles_ms
 
     show_comparison("all windows, as configured", report.whole)
+    if report.left_out:
+        typer.echo(f"  left out: {report.left_out:,} windows of which frames are missing")
     if report.unknown_rests:
         typer.echo(f"  {report.unknown_rests:,} orders: the venue never said whether they rested")
     if report.calibration is None or report.before is None or report.after is None:

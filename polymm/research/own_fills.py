@@ -27,7 +27,7 @@ from polymm.research.own_orders import Delays, OwnOrder, script_of, without_own
 from polymm.research.tape_pack import PackedTape
 
 MARK_NS: Final = 5 * NS
-# With fewer markets than this the error is clustered by order.
+# With fewer windows than this the error is clustered by order.
 CLUSTERS_MIN: Final = 5
 PARTS: Final = ("latency", "queue", "unknown")
 
@@ -248,11 +248,12 @@ def closest(real: Outcome, models: Sequence[Outcome]) -> Outcome:
 
 
 def clusters_of(tapes: Sequence[OwnTape]) -> tuple[list[int], str]:
-    """What each order's error goes together with: its market, or itself where those are few."""
-    filled = sum(any(order.fills for order in tape.orders) for tape in tapes)
-    if filled < CLUSTERS_MIN:
-        return list(range(sum(len(tape.orders) for tape in tapes))), "orders"
-    return [n for n, tape in enumerate(tapes) for _ in tape.orders], "windows"
+    """What each order's error goes together with: its window, or itself where those are few."""
+    starts = [tape.market.start_ns for tape in tapes for _ in tape.orders]
+    filled = {tape.market.start_ns for tape in tapes if any(order.fills for order in tape.orders)}
+    if len(filled) < CLUSTERS_MIN:
+        return list(range(len(starts))), "orders"
+    return starts, "windows"
 
 
 def _distance(

@@ -5,7 +5,7 @@ event and looks as they were noted: it must answer what was noted (`polymm.runti
 And at each look the books and lanes rebuilt from the recorded bytes must show what the engine saw.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -16,19 +16,22 @@ from polymm.engine.actions import Action
 from polymm.engine.engine import Engine
 from polymm.engine.looks import QUOTE_FIELDS
 from polymm.engine.ports import BudgetView, MarketView, QuoteView
-from polymm.engine.records import RunBegun
+from polymm.engine.records import Gap, RunBegun
 from polymm.engine.recovered import Recovered
 from polymm.errors import ConfigError, RecordingError
 from polymm.research.run_recording import RunRecording
 from polymm.runtime.config import Config
 from polymm.runtime.exact_replay import ReplayReport, repeat_runs
 from polymm.runtime.heard_books import HeardBooks
+from polymm.runtime.journal_codec import encode
+from polymm.runtime.journal_format import FRAME_BYTES, Frame, Kind
 from polymm.runtime.run_steps import journal_frames
 from polymm.runtime.runner import session_settings
 from polymm.strategy.base import raise_order_size
 from polymm.venues.polymarket.feed_market import FeedMarket
 
 DIFFERENCES_SHOWN: Final = 20
+_GAP: Final = Frame(Kind.GAP, encode(Gap(0))[FRAME_BYTES:], 0)
 
 T = TypeVar("T")
 
@@ -117,10 +120,24 @@ def replay_decisions(run: RunRecording) -> DecisionReport:
         engine.restore(begun.started_ns, known)
         return _Replayed(engine, heard, report)
 
-    report.exact = repeat_runs((frame for _, frame in journal_frames(run)), build)
+    report.exact = repeat_runs(_journal(run), build)
     report.frames = heard.frames
     report.gaps = len(run.gaps)
     return report
+
+
+def _journal(run: RunRecording) -> Iterator[Frame]:
+    """Give the journal's frames, with a gap of the journal where the recording has one.
+
+    Whether steps are among the frames that are missing there nobody knows.
+    """
+    passed = 0
+    for recv_ns, frame in journal_frames(run):
+        begun = sum(gap.first_ns < recv_ns for gap in run.gaps)
+        if begun > passed:
+            passed = begun
+            yield _GAP
+        yield frame
 
 
 class _Replayed:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from polymm.domain.tape import Tape
 from polymm.errors import InputError
 from polymm.research.calibration import (
     Calibration,
@@ -20,6 +21,7 @@ from polymm.runtime.config import Config
 from polymm.runtime.own_orders import own_orders
 from polymm.runtime.tape_settings import latency, queues
 
+NO_WINDOW: Final = "expected a window of which every frame is there, found none of"
 NO_ORDERS: Final = "expected a run that sent orders, found none"
 
 
@@ -33,6 +35,7 @@ class FillReport:
         before, after: On the windows that it was not fitted on, without and with it.
         unknown_rests: Orders of which the venue never said that they rested.
         short: Displayed sizes below what we believed to have there.
+        left_out: Windows with orders of which frames are missing.
         why: Why there is no calibration, "" where there is.
     """
 
@@ -42,6 +45,7 @@ class FillReport:
     after: FillComparison | None
     unknown_rests: int
     short: int
+    left_out: int
     why: str = ""
 
 
@@ -53,7 +57,8 @@ def replay_fills(run: RunRecording, config: Config) -> FillReport:
 
     Raises:
         RecordingError: The recording cannot be read.
-        InputError: The run sent no orders, or measured delays cannot be read.
+        InputError: The run sent no orders, frames are missing of each window in which it did, or
+            measured delays cannot be read.
     """
     orders = own_orders(run)
     by_market: dict[str, list[OwnOrder]] = {}
@@ -62,6 +67,10 @@ def replay_fills(run: RunRecording, config: Config) -> FillReport:
     if not orders:
         raise InputError(f"{run.path}: {NO_ORDERS}")
     packed, tapes = _tapes(run, by_market)
+    left_out = len(by_market) - len(tapes)
+    if not tapes:
+        raise InputError(f"{run.path}: {NO_WINDOW} {left_out} with orders, {len(run.gaps)} gaps")
+    orders = [order for tape in tapes for order in tape.orders]
     recorded = recorded_delays(orders)
     configured = latency(config)
     delays = Delays(order_ns=configured.of("order"), cancel_ns=configured.of("cancel"))
@@ -72,7 +81,7 @@ def replay_fills(run: RunRecording, config: Config) -> FillReport:
     try:
         fitted, shown = split(tapes)
     except InputError as error:
-        return FillReport(whole, None, None, None, unknown, short, str(error))
+        return FillReport(whole, None, None, None, unknown, short, left_out, str(error))
     names = {tape.market.condition_id for tape in fitted}
     found = calibrate(
         fitted, feed_delays([one for one in packed if one.market.condition_id in names])
@@ -88,7 +97,13 @@ def replay_fills(run: RunRecording, config: Config) -> FillReport:
         after=compare_fills(shown, _first(found.model, models), after, recorded),
         unknown_rests=unknown,
         short=short,
+        left_out=left_out,
     )
+
+
+def has_hole(tape: Tape) -> bool:
+    """Whether frames of a window may be missing, so that what was filled then cannot be known."""
+    return bool(tape.defects.get("gaps"))
 
 
 def _first(model: Model, models: tuple[Model, ...]) -> tuple[Model, ...]:
@@ -102,7 +117,7 @@ def _tapes(
     packed = [
         pack(tape)
         for tape in open_recorded(run.path)
-        if tape.market.condition_id in by_market and len(tape.frames)
+        if tape.market.condition_id in by_market and len(tape.frames) and not has_hole(tape)
     ]
     packed.sort(key=lambda tape: (tape.market.start_ns, tape.market.slug))
     return packed, [own_tape(tape, by_market[tape.market.condition_id]) for tape in packed]

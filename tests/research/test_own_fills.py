@@ -1,5 +1,6 @@
 """A run's own orders on the tape of the run: taken out of the book, put to the venue, compared."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from polymm.research.own_fills import (
     Outcome,
     actual,
     closest,
+    clusters_of,
     compare_fills,
     own_tape,
     simulated,
@@ -240,6 +242,13 @@ def test_parts_add_up_to_the_whole():
         assert parts == pytest.approx(whole)
     assert found.total.share.value > 0.0
     assert set(found.band) == {"risk_averse, 1000 ms", "prob, 1000 ms"}
+
+
+def test_coins_of_one_window_are_one_cluster():
+    one = window()
+    coins = [replace(one, market=replace(one.market, start_ns=at(n // 2))) for n in range(10)]
+    assert clusters_of(coins) == ([at(n // 2) for n in range(10)], "windows")
+    assert clusters_of(coins[:8]) == (list(range(8)), "orders")
 
 
 # Calibration

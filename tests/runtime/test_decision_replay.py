@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -112,6 +113,26 @@ def test_another_configuration_decides_otherwise(
     assert code == 5
     assert "expected" in text
     assert "found" in text
+
+
+def test_behind_a_hole_of_the_recording_nothing_differs_and_nothing_is_compared(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    holed = tmp_path / "holed"
+    shutil.copytree(folder, holed)
+    whole = replay_decisions(open_run(folder)).exact.steps
+    file = max(open_run(holed).files, key=lambda file: len(file.blocks))
+    row = file.blocks[len(file.blocks) // 2]
+    data = bytearray(file.path.read_bytes())
+    data[row.offset + row.stored // 2] ^= 1
+    file.path.write_bytes(data)
+    code, text = said(capsys, str(holed), "--json")
+    found = json.loads(text)["decisions"]
+    assert (code, found["differing"], found["gaps"]) == (0, 0, 1)
+    assert 0 < found["steps"] < whole
+    assert found["skipped"] > 0
+    with pytest.raises(InputError, match="every frame is there, found none of"):
+        replay_fills(open_run(holed), Config())
 
 
 def test_nothing_compared_is_not_the_same() -> None:
