@@ -8,7 +8,7 @@ import typer
 from polymm.cli.config import ConfigOption, JsonOption, load
 from polymm.cli.run import Shows, carry_out
 from polymm.cli.showing import console, page_path, report_path
-from polymm.errors import ConfigError
+from polymm.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from polymm.research.results import Json
@@ -128,12 +128,18 @@ def show_comparison(a: "Json", b: "Json", page: Path | None, *, as_json: bool) -
 
     Raises:
         ConfigError: The page cannot be written.
+        InputError: No market is settled in both.
     """
     from polymm.research.report import json_of, print_comparison
     from polymm.research.report_comparison import comparison_page
     from polymm.research.results import compare_results, facts_apart
 
     comparisons, apart = compare_results(a, b), facts_apart(a, b)
+    if not any(comparison["markets"] for comparison in comparisons):
+        left_out = comparisons[0]["markets_left_out"]
+        raise InputError(
+            f"expected markets that settled in both results, found none: {left_out} apart"
+        )
     if page is not None:
         write(page, comparison_page(comparisons, apart))
     if as_json:

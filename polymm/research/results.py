@@ -23,7 +23,19 @@ CHARTLESS: Final = "The result was saved without its charts, as --json prints it
 # Dollars to the nano: what lies below is the noise of float sums, not a figure.
 DIGITS: Final = 9
 # Without these a file is no result of ours.
-_RUN_KEYS: Final = ("queue", "fill_form", "stress", "facts", "counts", "settled", "markets")
+_RUN_KEYS: Final = (
+    "queue",
+    "fill_form",
+    "stress",
+    "facts",
+    "flattery",
+    "counts",
+    "quoting",
+    "settled",
+    "unsettled",
+    "checks",
+    "markets",
+)
 
 
 def rounded(value: Any) -> Any:
@@ -89,7 +101,7 @@ def read_result(path: Path) -> Json:
     if not result["runs"]:
         raise InputError(f"{path}: expected a result of at least one run, found none")
     for run in result["runs"]:
-        missing = [key for key in _RUN_KEYS if key not in run]
+        missing = [key for key in _RUN_KEYS if not isinstance(run, dict) or key not in run]
         if missing:
             raise InputError(f"{path}: expected {', '.join(_RUN_KEYS)} of a run, lacks {missing}")
     return result

@@ -120,6 +120,11 @@ def run_flattery(markets: Sequence[MarketRun], latency: Latency) -> list[str]:
         ]
     if "none" in forms:
         sentences.append("With fills = none nothing ever fills: this form shows quotes, not money.")
+    overlapping = _overlapping([run.market for run in ran])
+    if overlapping:
+        sentences.append(
+            f"Windows of {overlapping} starts overlap earlier ones: errors take them as apart."
+        )
     if any(run.merges for run in ran):
         sentences.append("Every merge succeeds after its delay and costs nothing.")
     if any(run.fills for run in ran):
@@ -129,3 +134,15 @@ def run_flattery(markets: Sequence[MarketRun], latency: Latency) -> list[str]:
             "The rebate is an estimate by formula; what others earn of the pool is not known.",
         ]
     return sentences
+
+
+def _overlapping(markets: Iterable[Market]) -> int:
+    """How many starts lie within a window that began before: such windows share their news."""
+    known_ns = found = 0
+    ends: dict[int, int] = {}
+    for market in markets:
+        ends[market.start_ns] = max(ends.get(market.start_ns, 0), market.end_ns)
+    for start_ns, end_ns in sorted(ends.items()):
+        found += start_ns < known_ns
+        known_ns = max(known_ns, end_ns)
+    return found

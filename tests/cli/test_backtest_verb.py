@@ -64,6 +64,15 @@ def test_a_saved_result_is_shown_again_and_compared(polymm: Polymm, made: Path) 
     assert "configuration" in apart["facts_apart"]
 
 
+def test_results_without_a_market_in_common_are_an_error(polymm: Polymm, made: Path) -> None:
+    for name in "01":
+        given = ("--stress", "1", "--queue", "risk_averse", "--report", f"{name}.html", "--quiet")
+        assert polymm("backtest", str(made / f"{name}.tape"), *given)[0] == 0
+    code, out, said = polymm("report", "0.html", "1.html")
+    assert (code, out) == (1, "")
+    assert "settled in both results, found none: 2 apart" in said
+
+
 def test_packed_tapes_and_their_windows_run_alike(polymm: Polymm, made: Path) -> None:
     """What `polymm run --fast` generates is what the same windows packed give."""
     common = ("--json", "--no-report", "--queue", "risk_averse")

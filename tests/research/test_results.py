@@ -128,6 +128,7 @@ def test_ledger_and_fill_list_stand_in_the_report_to_the_micro_dollar() -> None:
         (b'{"schema":9,"runs":[]}', "expected a result of schema 1, found 9"),
         (b'{"schema":1,"runs":[]}', "at least one run"),
         (b'{"schema":1,"runs":[{"queue":"x"}]}', "lacks"),
+        (b'{"schema":1,"runs":[5]}', "lacks"),
     ],
 )
 def test_what_is_no_result_is_refused(tmp_path: Path, content: bytes | None, words: str) -> None:

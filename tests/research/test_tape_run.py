@@ -9,6 +9,7 @@ from polymm.exchange.flow import FlowSettings, generate_window
 from polymm.exchange.tape import Latency
 from polymm.research.recordings import open_tapes
 from polymm.research.records import MarketRun
+from polymm.research.tape_facts import run_flattery
 from polymm.research.tape_money import check_money, pnl_of_fills_e6
 from polymm.research.tape_run import RunSettings, run_tape, run_tapes
 from polymm.strategy.base import BaseParameters
@@ -208,6 +209,20 @@ def test_run_states_its_facts_and_what_flatters_it():
     assert run.facts.keys() >= {"queue", "latency", "fees", "taker_delay", "fair", "seed"}
     assert run.facts["queue"] == "prob(3)"
     assert any("inferred" in sentence for sentence in run.flattery)
+
+
+def test_windows_that_overlap_are_named():
+    def flattery(*spans_s):
+        spans = [{"start_ns": at(1000 * a), "end_ns": at(1000 * b)} for a, b in spans_s]
+        runs = [
+            MarketRun(market=market(**span), source="", status="settled", fill_form="none")
+            for span in spans
+        ]
+        return run_flattery(runs)
+
+    assert not any("overlap" in said for said in flattery((0, 300), (0, 300), (300, 600)))
+    said = flattery((300, 600), (0, 900), (600, 900), (0, 900), (900, 1200))
+    assert any("Windows of 2 starts overlap earlier ones" in one for one in said)
 
 
 def test_stop_ends_in_order_where_it_stands():
