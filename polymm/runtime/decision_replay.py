@@ -120,13 +120,13 @@ def replay_decisions(run: RunRecording) -> DecisionReport:
         engine.restore(begun.started_ns, known)
         return _Replayed(engine, heard, report)
 
-    report.exact = repeat_runs(_journal(run), build)
+    report.exact = repeat_runs(journal_with_gaps(run), build)
     report.frames = heard.frames
     report.gaps = len(run.gaps)
     return report
 
 
-def _journal(run: RunRecording) -> Iterator[Frame]:
+def journal_with_gaps(run: RunRecording) -> Iterator[Frame]:
     """Give the journal's frames, with a gap of the journal where the recording has one.
 
     Whether steps are among the frames that are missing there nobody knows.

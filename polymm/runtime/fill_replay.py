@@ -69,7 +69,7 @@ def replay_fills(run: RunRecording, config: Config) -> FillReport:
     packed, tapes = _tapes(run, by_market)
     left_out = len(by_market) - len(tapes)
     if not tapes:
-        raise InputError(f"{run.path}: {NO_WINDOW} {left_out} with orders, {len(run.gaps)} gaps")
+        raise InputError(f"{run.path}: {NO_WINDOW} {left_out} with orders")
     orders = [order for tape in tapes for order in tape.orders]
     recorded = recorded_delays(orders)
     configured = latency(config)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -10,16 +9,27 @@ from pathlib import Path
 import pytest
 
 from polymm.cli import main
+from polymm.engine.actions import Alarm
+from polymm.engine.records import Gap, StepOutput
 from polymm.errors import InputError, RecordingError
-from polymm.research.own_orders import measured
+from polymm.research.own_orders import OwnOrder, measured
+from polymm.research.recording_format import Channel, Recorded
 from polymm.research.run_recording import RunRecording, open_run
-from polymm.runtime import decision_replay, heard_books
+from polymm.runtime import decision_replay, fill_replay, heard_books
 from polymm.runtime.config import Config
-from polymm.runtime.decision_replay import DecisionReport, config_of, replay_decisions
+from polymm.runtime.decision_replay import (
+    DecisionReport,
+    config_of,
+    journal_with_gaps,
+    replay_decisions,
+)
 from polymm.runtime.fill_replay import replay_fills
+from polymm.runtime.journal_codec import decode, encode
+from polymm.runtime.journal_format import Kind
 from polymm.runtime.own_orders import own_orders
 from tests.support.paper_run import FAULTS, paper_run
-from tests.support.recorded_runs import note, record
+from tests.support.recorded_runs import T0, heard, market_note, note, paths, record
+from tests.support.tapes import CONDITION, at, book, buy, change, market
 
 pytestmark = pytest.mark.waits
 
@@ -115,24 +125,37 @@ def test_another_configuration_decides_otherwise(
     assert "found" in text
 
 
-def test_behind_a_hole_of_the_recording_nothing_differs_and_nothing_is_compared(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_behind_a_hole_of_the_recording_no_step_is_repeated(tmp_path: Path) -> None:
+    steps = [
+        Recorded(T0 + n, Channel.JOURNAL, 0, encode(StepOutput((Alarm("a", "", str(n)),))))
+        for n in range(3)
+    ]
+    folder = record(tmp_path / "run", *([step] for step in steps))
+    assert [frame.kind for frame in journal_with_gaps(open_run(folder))] == [Kind.OUTPUT] * 3
+    paths(folder)[1].unlink()
+    assert [decode(frame) for frame in journal_with_gaps(open_run(folder))] == [
+        StepOutput((Alarm("a", "", "0"),)),
+        Gap(0),
+        StepOutput((Alarm("a", "", "2"),)),
+    ]
+
+
+def test_a_window_of_which_frames_are_missing_has_no_fills_to_compare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holed = tmp_path / "holed"
-    shutil.copytree(folder, holed)
-    whole = replay_decisions(open_run(folder)).exact.steps
-    file = max(open_run(holed).files, key=lambda file: len(file.blocks))
-    row = file.blocks[len(file.blocks) // 2]
-    data = bytearray(file.path.read_bytes())
-    data[row.offset + row.stored // 2] ^= 1
-    file.path.write_bytes(data)
-    code, text = said(capsys, str(holed), "--json")
-    found = json.loads(text)["decisions"]
-    assert (code, found["differing"], found["gaps"]) == (0, 0, 1)
-    assert 0 < found["steps"] < whole
-    assert found["skipped"] > 0
-    with pytest.raises(InputError, match="every frame is there, found none of"):
-        replay_fills(open_run(holed), Config())
+    frames = [book(0, [(0.48, 100)], [(0.52, 80)])]
+    frames += [change(ms, "BUY", 0.48, ms) for ms in range(1, 20)]
+    told = [heard(one.frame, one.exch_ns) for one in frames]
+    folder = record(tmp_path / "run", [market_note(market()), *told], blocks_of=5)
+    order = OwnOrder(1, "0x1", CONDITION, buy(1, 4_800, 5), at(2))
+    monkeypatch.setattr(fill_replay, "own_orders", lambda run: [order])
+    assert replay_fills(open_run(folder), Config()).left_out == 0
+    (path,), (_, _, row, *_) = paths(folder), open_run(folder).files[0].blocks
+    data = bytearray(path.read_bytes())
+    data[row.offset + 60] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="every frame is there, found none of 1 with orders"):
+        replay_fills(open_run(folder), Config())
 
 
 def test_nothing_compared_is_not_the_same() -> None:
