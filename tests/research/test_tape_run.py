@@ -218,7 +218,7 @@ def test_windows_that_overlap_are_named():
             MarketRun(market=market(**span), source="", status="settled", fill_form="none")
             for span in spans
         ]
-        return run_flattery(runs)
+        return run_flattery(runs, Latency())
 
     assert not any("overlap" in said for said in flattery((0, 300), (0, 300), (300, 600)))
     said = flattery((300, 600), (0, 900), (600, 900), (0, 900), (900, 1200))
