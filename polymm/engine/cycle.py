@@ -1,6 +1,5 @@
 """One trading cycle while it is under way: which sides are still to be placed, and why not."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from polymm._core.layout import ASK, BID
@@ -8,15 +7,16 @@ from polymm._core.layout import ASK, BID
 BOTH: Final = 1 << BID | 1 << ASK
 
 
-@dataclass(slots=True)
 class Cycle:
     """A cycle with `sides` still to be placed; `held` of them await the proof of the other."""
 
-    sides: int = BOTH
-    held: int = 0
-    placed: int = 0
-    is_blocked: bool = False
-    withheld: str = ""
+    __slots__ = ("held", "is_blocked", "placed", "sides", "withheld")
+
+    def __init__(self) -> None:
+        self.sides = BOTH
+        self.held = self.placed = 0
+        self.is_blocked = False
+        self.withheld = ""
 
     @property
     def hindrances(self) -> tuple[str, ...]:

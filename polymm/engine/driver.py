@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from polymm.domain.tuples import filled
 from polymm.engine import evidence as ev
 from polymm.engine.actions import (
     Action,
@@ -176,8 +177,9 @@ class Driver:
             self._withhold(now_ns, signed, "gate_closed")
         else:
             sent_ns = self._venue.write(signed)
-            self._inbox.append(ev.Signed(signed.place.order_id, signed.order))
-            self._inbox.append(ev.Written((signed.order,), sent_ns))
+            order = signed.order
+            self._inbox.append(filled(ev.Signed, (signed.place.order_id, order)))
+            self._inbox.append(filled(ev.Written, ((order,), sent_ns)))
 
     def _plan(self, now_ns: int, market: str, signed: SignedOrder) -> str:
         """Write an order down; why that is not possible, "" where it is done."""

@@ -15,6 +15,7 @@ from polymm.domain.inventory import Portfolio
 from polymm.domain.market import Market
 from polymm.domain.order import Cancel, Fill, Merge, Place, Rejected, Reply
 from polymm.domain.order import Merged as MakerMerged
+from polymm.domain.tuples import filled
 from polymm.engine import evidence as ev
 from polymm.engine.actions import Action, MergeFound, MergePairs, Post, turn
 from polymm.engine.beating import Beating, BeatSettings
@@ -353,7 +354,7 @@ class Engine:
                 self.orders.plan(now_ns, condition_id, place)
                 passed.append(place)
         if passed:
-            self._actions.append(Post(condition_id, tuple(passed)))
+            self._actions.append(filled(Post, (condition_id, tuple(passed))))
 
     def _merge_settled(self, now_ns: int, seat: Seat) -> None:
         """Ask for the merge that the maker wants as soon as all its pairs are on the chain.

@@ -7,7 +7,7 @@ and a whole book when it is first read after that, since neither changes within 
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from polymm.engine.ports import BudgetView, MarketView, QuoteView
 from polymm.engine.records import Look
@@ -133,7 +133,8 @@ class NotedView:
         self._quote = None
 
     def _note_book(self) -> Look:
-        market = self._market
+        # Not taken apart: what is only handed on stays an object.
+        market: Any = self._market
         up_ns, down_ns = market.proven_ns
         self._book = book = (
             self._number,
@@ -214,9 +215,10 @@ class NotedView:
 
     def evaluate(self, now_ns: int) -> int:
         """Form the quote; REQUOTE or 0. The book is looked at anew."""
-        market = self._market
-        flags = market.evaluate(now_ns)
-        self._quote = quote = market.quote
+        market: Any = self._market
+        flags: int = market.evaluate(now_ns)
+        quote: Any = market.quote
+        self._quote = quote
         self._book = ()
         self._looks.append(
             (

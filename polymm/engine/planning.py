@@ -17,6 +17,7 @@ from polymm._core.layout import (
     reason_names,
 )
 from polymm.domain.order import Side, Token
+from polymm.domain.tuples import filled
 from polymm.engine.ports import BookView, QuoteView
 from polymm.engine.settings import MakerSettings
 from polymm.engine.working import Leg, WorkingOrder
@@ -55,7 +56,7 @@ def reference_price(book: BookView, now_ns: int, age_ns_max: int) -> Price:
         return Price(0, "stale_book")
     bid_e4, ask_e4 = book.best_bid_e4, book.best_ask_e4
     if bid_e4 > 0 and ask_e4 < 10_000:
-        return Price(bid_e4 + ask_e4, "")
+        return filled(Price, (bid_e4 + ask_e4, ""))
     if book.last_trade_e4 > 0:
         return Price(2 * book.last_trade_e4, "")
     return Price(0, "no_price")
@@ -82,13 +83,14 @@ def wanted_legs(
             or they are not settled.
     """
     legs = []
-    if quote.bid_e6 >= order_min_e6:
-        legs.append(Leg(BID, _UP, _BUY, quote.bid_e4, quote.bid_e6))
+    bid_e6, ask_buy_e6 = quote.bid_e6, quote.ask_buy_e6
+    if bid_e6 >= order_min_e6:
+        legs.append(filled(Leg, (BID, _UP, _BUY, quote.bid_e4, bid_e6)))
     sell_e6 = min(quote.ask_sell_e6, sellable_up_e6) // lot_e6 * lot_e6
     if sell_e6 >= order_min_e6:
-        legs.append(Leg(ASK, _UP, _SELL, quote.ask_e4, sell_e6))
-    if quote.ask_buy_e6 >= order_min_e6:
-        legs.append(Leg(ASK, _DOWN, _BUY, 10_000 - quote.ask_e4, quote.ask_buy_e6))
+        legs.append(filled(Leg, (ASK, _UP, _SELL, quote.ask_e4, sell_e6)))
+    if ask_buy_e6 >= order_min_e6:
+        legs.append(filled(Leg, (ASK, _DOWN, _BUY, 10_000 - quote.ask_e4, ask_buy_e6)))
     return tuple(legs)
 
 

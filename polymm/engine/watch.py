@@ -22,6 +22,8 @@ from polymm.engine.proving import Backoff
 from polymm.engine.recovered import Recovered
 from polymm.engine.venue_state import GLOBAL_REJECTS, SPELLS, VenueState
 
+_UP: Final = Token.UP
+_BUY: Final = Side.BUY
 # Errors of the venue that say nothing of the order.
 SERVER_ERRORS: Final = frozenset({"server_error", "engine", "context_canceled"})
 # What a refusal for lack of balance blocks: purchases in all markets, or sales of one token.
@@ -107,7 +109,8 @@ class Watch:
         if now_ns < self._venue.throttled_ns:
             return "throttled"
         if self._rests:
-            rests = self._rests.get((market, place.sign > 0))
+            is_bid = (place.token is _UP) is (place.side is _BUY)
+            rests = self._rests.get((market, is_bid))
             if rests is not None and rests.is_resting(now_ns):
                 return "rejects_throttled"
         if self._blocks:

@@ -8,7 +8,6 @@ is decided elsewhere, and what lost replies and reads of the venue prove is told
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from polymm._core.layout import BID
@@ -26,6 +25,7 @@ from polymm.domain.order import (
     Side,
     Token,
 )
+from polymm.domain.tuples import filled
 
 # By name here: an enum takes several times as long to look its members up.
 _NEW, _WORKING, _CANCEL, _CLOSING, _DONE = OrderState
@@ -50,9 +50,11 @@ class Leg(NamedTuple):
         return self.price_e4 if self.token is _UP else 10_000 - self.price_e4
 
 
-@dataclass(slots=True, eq=False)
 class WorkingOrder:
     """One order that may be live.
+
+    Args:
+        now_ns: Of its placement.
 
     Attributes:
         side: BID or ASK, in Up terms as ``up_price_e4``.
@@ -64,17 +66,29 @@ class WorkingOrder:
         matched: The venue refused a cancel because fills are to come; no further cancel helps.
     """
 
-    place: Place
-    side: int
-    up_price_e4: int
-    asked_ns: int
-    state: OrderState = _NEW
-    awaiting: bool = True
-    alive: bool = False
-    matched: bool = False
-    filled_e6: int = 0
-    owed_e6: int = 0
-    cancels: int = 0
+    __slots__ = (
+        "alive",
+        "asked_ns",
+        "awaiting",
+        "cancels",
+        "filled_e6",
+        "matched",
+        "owed_e6",
+        "place",
+        "side",
+        "state",
+        "up_price_e4",
+    )
+
+    def __init__(self, place: Place, side: int, up_price_e4: int, now_ns: int) -> None:
+        self.place = place
+        self.side = side
+        self.up_price_e4 = up_price_e4
+        self.asked_ns = now_ns
+        self.state: OrderState = _NEW
+        self.awaiting = True
+        self.alive = self.matched = False
+        self.filled_e6 = self.owed_e6 = self.cancels = 0
 
     @property
     def remaining_e6(self) -> int:
@@ -210,7 +224,7 @@ class WorkingOrders:
         side, token, action, price_e4, size_e6 = leg
         order_id = self._next_id
         self._next_id = order_id + 1
-        place = Place(order_id, self._slug, token, action, price_e4, size_e6)
+        place = filled(Place, (order_id, self._slug, token, action, price_e4, size_e6))
         up_price_e4 = price_e4 if token is _UP else 10_000 - price_e4
         order = WorkingOrder(place, side, up_price_e4, now_ns)
         self._live[order_id] = self._sides[side][order_id] = order

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from polymm.domain.market import NS, Market
 from polymm.domain.order import Place
+from polymm.domain.tuples import filled
 from polymm.engine import evidence as ev
 from polymm.engine.actions import (
     Alarm,
@@ -148,15 +149,13 @@ class LiveVenue:
         dies_s = self._expiration_s(facts)
         kind = wire.GTD if dies_s else wire.GTC
         orders = [
-            NewOrder(
-                facts, place.token, place.side, place.price_e4, place.size_e6, kind, True, dies_s
-            )
-            for place in places
+            filled(NewOrder, (facts, token, side, price_e4, size_e6, kind, True, dies_s))
+            for _, _, token, side, price_e4, size_e6 in places
         ]
         postings = self._gateway.placements.postings(orders)
         for place, posting in zip(places, postings, strict=True):
             (order,) = posting.order_ids
-            yield SignedOrder(place, order, posting)
+            yield filled(SignedOrder, (place, order, posting))
 
     def _expiration_s(self, market: Market) -> int:
         """When an order sent now may say that it dies, unix seconds; 0 where it cannot in time."""

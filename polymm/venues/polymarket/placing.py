@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -38,7 +37,6 @@ _Wish = tuple[str, Side, int, int]
 _Draft = tuple[NewOrder, OrderFamily, Amounts, Seal]
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Posting(Unprintable):
     """One signed request for one order or a batch: ready to be written, once.
 
@@ -48,10 +46,15 @@ class Posting(Unprintable):
         decided_ns, signed_ns: As in `PlaceResult`.
     """
 
-    order_ids: tuple[str, ...]
-    request: bytes
-    decided_ns: int
-    signed_ns: int
+    __slots__ = ("decided_ns", "order_ids", "request", "signed_ns")
+
+    def __init__(
+        self, order_ids: tuple[str, ...], request: bytes, decided_ns: int, signed_ns: int
+    ) -> None:
+        self.order_ids = order_ids
+        self.request = request
+        self.decided_ns = decided_ns
+        self.signed_ns = signed_ns
 
 
 class Placements:
