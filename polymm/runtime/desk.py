@@ -21,6 +21,7 @@ from polymm.domain.order import (
     Token,
     Voided,
 )
+from polymm.domain.tuples import filled
 from polymm.engine import evidence as ev
 from polymm.engine.seat import Seat
 from polymm.research.records import MarketRun
@@ -188,8 +189,10 @@ class Desk:
         """Take what a frame changed; most frames end here."""
         now_ns = self.shared.clock_ns()
         if flags & REQUOTE and self.is_open:
+            self.feed.prove(now_ns)
+            event = filled(ev.BookChanged, (self.market.condition_id, flags))
+            self.shared.take(event, recv_ns)
             self.feed.look()
-            self.shared.take(ev.BookChanged(self.market.condition_id, flags), recv_ns)
             self.explain(now_ns)
         # What is only recorded comes after what is sent.
         self.shared.stages.record(Stage.DECODED, now_ns - recv_ns)

@@ -70,6 +70,9 @@ class OneFeed:
     def look(self) -> None:
         pass
 
+    def prove(self, now_ns: int) -> None:
+        pass
+
     def doubt_tick(self) -> None:
         self.is_tick_doubted = True
 

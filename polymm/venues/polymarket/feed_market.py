@@ -7,7 +7,7 @@ undo levels. The socket whose book has the newer venue time leads; only its fram
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polymm._core.book import Book
 from polymm._core.lane import Lane, QuoteRecord
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Market, flags of `polymm._core.layout`, and when the bytes came, by the feed's clock.
 OnChange = Callable[["FeedMarket", int, int], None]
 OnResolved = Callable[["FeedMarket", Token], None]
+# Proof that is no older needs no renewal before an order.
+PROOF_NS: Final = 20_000_000
 
 
 @dataclass(slots=True, eq=False)
@@ -325,6 +327,12 @@ class FeedMarket:
         for token in (UP, DOWN):
             if told_ns > self.proven_ns[token] and self.token_bytes[token] in leader.frame:
                 self.proven_ns[token] = told_ns
+
+    def prove(self, now_ns: int) -> None:
+        """Count the leader's last frame before an order, where older proof might not do."""
+        up_ns, down_ns = self.proven_ns
+        if now_ns - (up_ns if up_ns < down_ns else down_ns) > PROOF_NS:
+            self.look()
 
     def _told_ns(self, leader: View) -> int:
         """When the venue told what was heard last, by our clock; note whether that was late.

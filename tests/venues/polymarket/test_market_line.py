@@ -283,3 +283,20 @@ def test_a_token_is_proven_by_an_event_that_names_it() -> None:
     scene.clock.now_ns += 3_000 * MS
     assert market.is_fresh(scene.clock.now_ns)
     assert market.obstacle(scene.clock.now_ns + 1) == "stale_up"
+
+
+def test_proof_is_renewed_before_an_order_once_it_is_some_milliseconds_old() -> None:
+    scene = FeedScene()
+    market = scene.market()
+    line = scene.line()
+    scene.hear(line, both_books())
+    market.look()
+    before_ns = list(market.proven_ns)
+
+    scene.hear(line, bid_change("0.47", "3", at_ms=20), after_ms=20)
+    market.prove(scene.clock.now_ns)
+    assert market.proven_ns == before_ns
+
+    scene.hear(line, bid_change("0.47", "4", at_ms=21), after_ms=1)
+    market.prove(scene.clock.now_ns)
+    assert market.proven_ns == [scene.clock.now_ns] * 2
