@@ -1,6 +1,7 @@
 """Build the compiled core and the compiled engine, without debug information.
 
-The core is Cython. The engine is plain Python that mypyc translates: the same files run without it.
+The core is Cython. The engine, and what stands on an order's way around it, is plain Python that
+mypyc translates: the same files run without it.
 
 Environment switches, for people who work on the core:
     POLYMM_DEBUG=1     -O0 -g, with bounds and overflow checks
@@ -23,14 +24,22 @@ PURE = os.environ.get("POLYMM_PURE") == "1" or SANITIZE
 MODE = "sanitize" if SANITIZE else "debug" if DEBUG else "release"
 CORE = Path("polymm/_core")
 HEADERS = sorted(map(str, CORE.glob("*.h")))
-ENGINE, DOMAIN = Path("polymm/engine"), Path("polymm/domain")
+ENGINE = Path("polymm/engine")
 # What only holds data or names types would gain nothing: tuples, settings, protocols.
 DATA = """
 __init__ actions events evidence findings host_events life limits order_settings ports proving
 records refusals settings
 """
+# What stands between the engine and its sockets on the way of an order.
+PATH = """
+domain/inventory domain/tuples net/pacing runtime/clock runtime/journal runtime/loop_watch
+runtime/pump venues/polymarket/ahead venues/polymarket/auth venues/polymarket/budget
+venues/polymarket/feed_market venues/polymarket/market_line venues/polymarket/placing
+venues/polymarket/signed_requests
+"""
 TRANSLATED = [str(p) for p in sorted(ENGINE.glob("*.py")) if p.stem not in DATA.split()]
-TRANSLATED.append(str(DOMAIN / "inventory.py"))
+TRANSLATED += [f"polymm/{name}.py" for name in PATH.split()]
+FOLDERS = {Path(path).parent for path in TRANSLATED}
 STAMP = ENGINE / "compiled.txt"
 JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -84,7 +93,7 @@ def translate_engine() -> list[Extension]:
     extensions = mypycify(
         [*options, "--cache-dir=build/mypy", *TRANSLATED],
         only_compile_paths=TRANSLATED,
-        opt_level="0" if DEBUG else "1",
+        opt_level="0" if DEBUG else "2",
         debug_level="0",
         multi_file=True,
         target_dir=folder,
@@ -115,8 +124,10 @@ class BuildExt(build_ext):
     def run(self) -> None:
         """Build the core and, but for POLYMM_PURE, the engine; of that nothing old is left."""
         if self.inplace:
-            for module in (*ENGINE.glob("*.so"), *DOMAIN.glob("*.so"), STAMP):
-                module.unlink(missing_ok=True)
+            for folder in FOLDERS:
+                for module in folder.glob("*.so"):
+                    module.unlink()
+            STAMP.unlink(missing_ok=True)
         if not PURE:
             # The longest first.
             stamp = engine_stamp()

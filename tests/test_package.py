@@ -219,7 +219,7 @@ def test_wheel_holds_stubs_declarations_and_no_sources_in_c(wheel: Path) -> None
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert {f"polymm/_core/{name}{suffix}" for name in modules} <= names
     engine = {name.partition(".")[0] for name in names if name.endswith(suffix)}
-    assert {"polymm/engine/engine", "polymm/engine/maker", "polymm/domain/inventory"} <= engine
+    assert {"polymm/engine/engine", "polymm/engine/maker", "polymm/runtime/journal"} <= engine
     assert {"polymm/py.typed", "polymm/engine/compiled.txt"} <= names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"polymm"}
     assert not [name for name in names if name.endswith((".c", ".pyx", ".h"))]

@@ -13,7 +13,7 @@ from polymm.errors import ConfigError
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 # Written by the build: a digest and a path for each source that it has translated.
 STAMP: Final = "engine/compiled.txt"
-LAYERS: Final = ("domain", "engine")
+FOLDERS: Final = ("domain", "engine", "net", "runtime", "venues/polymarket")
 
 
 def engine_form(package: Path = PACKAGE) -> str:
@@ -25,13 +25,13 @@ def engine_form(package: Path = PACKAGE) -> str:
     stamp = package / STAMP
     lines = stamp.read_text().splitlines() if stamp.exists() else []
     known = {path: digest for digest, _, path in (line.partition(" ") for line in lines)}
-    modules = [module for layer in LAYERS for module in sorted((package / layer).glob("*.so"))]
+    modules = [module for folder in FOLDERS for module in sorted((package / folder).glob("*.so"))]
     sources = [module.with_name(f"{module.name.partition('.')[0]}.py") for module in modules]
     changed = [
         source.name
         for source in sources
         if source.exists()
-        and known.get(f"polymm/{source.parent.name}/{source.name}")
+        and known.get(f"polymm/{source.relative_to(package).as_posix()}")
         != sha256(source.read_bytes()).hexdigest()
     ]
     if changed:

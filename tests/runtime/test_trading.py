@@ -13,6 +13,7 @@ from polymm.engine import evidence as ev
 from polymm.engine.recovered import Recovered
 from polymm.errors import JournalError
 from polymm.research.records import MarketRun
+from polymm.runtime.journal import Journal
 from polymm.runtime.kill_switch import SIGNAL
 from polymm.runtime.window_run import held_e6, write_orders
 from polymm.venues.polymarket.results import PlaceResult, PlaceState
@@ -162,7 +163,7 @@ def test_a_market_that_cannot_be_written_down_is_seated_and_nothing_is_sent(
         trading, feed = scene.trading, scene.feed
         feed.market = replace(MARKET, condition_id="0x" + "c1" * 32, slug="btc-updown-1m-120")
         with monkeypatch.context() as patch:
-            patch.setattr(trading.journal, "market", full)
+            patch.setattr(Journal, "market", full)
             trading.add_market(feed)  # type: ignore[arg-type]
         assert len(trading.engine.seats) == 2
         assert not trading.engine.gate.is_open
