@@ -4,13 +4,19 @@ Both take a message off the client of websockets, keep two SortedDicts a token, 
 the base strategy does, and sign with the official client. One posts with it (httpx); the other only
 signs and makes the headers with it, and posts by aiohttp. They place one order a tick and check
 nothing.
+
+Both are given coincurve, which signs in C. "As pip leaves it" is the official client without it:
+eth-keys then signs in Python. So it runs in the poly-maker bot itself: neither its pyproject.toml
+(py-clob-client-v2, web3, httpx, websockets, sortedcontainers, uvloop and others) nor its uv.lock
+names coincurve, which eth-keys asks for in an extra only.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import aiohttp
@@ -34,6 +40,8 @@ from benches.workload import Workload
 
 AIOHTTP = "websockets + orjson + SortedDict + py-clob-client-v2, aiohttp"
 SIZE = 20.0
+# Read by eth-keys for each key that it makes.
+BACKEND = "ECC_BACKEND_CLASS"
 OPTIONS = PartialCreateOrderOptions(tick_size="0.01", neg_risk=False)
 MARKET = Workload(
     name="", condition_id="", up_token=UP_TOKEN, down_token=DOWN_TOKEN, tick_e4=100,
@@ -49,6 +57,16 @@ class Asker(Protocol):
     def done(self) -> None: ...
 
     async def ticks(self, count: int) -> list[int]: ...
+
+
+@contextmanager
+def as_pip_leaves_it() -> Iterator[None]:
+    """Have eth-keys sign in Python, as it does where coincurve is not installed."""
+    os.environ[BACKEND] = "eth_keys.backends.NativeECCBackend"
+    try:
+        yield
+    finally:
+        del os.environ[BACKEND]
 
 
 def official_client(port: int) -> ClobClient:

@@ -32,6 +32,7 @@ ANSWERS = {
     "/fee-rate": b'{"base_fee":0}',
 }
 PATIENCE_S = 0.2
+UNHEARD_MAX = 25
 
 
 def book_frames() -> list[bytes]:
@@ -105,31 +106,41 @@ class Venue:
     async def tick(self, count: int, orders: int, pause_us: int) -> list[int]:
         """Send so many ticks; samples, ns.
 
-        Each is sent a pause after the contender said that it is done with the one before. One more
-        is sent first and not counted: it finds a contender that has just connected.
+        Each is sent a pause after the contender said that it is done with the one before. They
+        count from the one after the first that was answered: a contender that has just connected
+        proves its account first, and what it then sends is no answer to a tick.
         """
-        for i in range(count + 1):
-            if i == 1:
-                self.samples = []
-            assert self.feeds, "a contender connects before it asks"
-            self.number += 1
-            message = frame(tick_frame(self.number))
-            self.answered.clear()
-            self.missing = orders
-            self.ready.clear()
-            if pause_us:
-                await asyncio.sleep(pause_us / 1e6)
-            self.sent_ns = monotonic_ns()
-            for feed in self.feeds:
-                feed.write(message)
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await self.answered.wait()
-                    await self.ready.wait()
-            except TimeoutError:
-                # A contender had nothing to say to this one; its sample is left out.
-                self.sent_ns = 0
+        unheard = 0
+        while not await self._tick(orders, pause_us):
+            unheard += 1
+            assert unheard < UNHEARD_MAX, "a contender quotes shortly after it asks"
+        self.samples = []
+        for _ in range(count):
+            await self._tick(orders, pause_us)
         return self.samples
+
+    async def _tick(self, orders: int, pause_us: int) -> bool:
+        """Send one; whether the contender answered it in time."""
+        assert self.feeds, "a contender connects before it asks"
+        self.number += 1
+        message = frame(tick_frame(self.number))
+        self.answered.clear()
+        self.missing = orders
+        self.ready.clear()
+        if pause_us:
+            await asyncio.sleep(pause_us / 1e6)
+        self.sent_ns = monotonic_ns()
+        for feed in self.feeds:
+            feed.write(message)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self.answered.wait()
+                await self.ready.wait()
+        except TimeoutError:
+            # A contender had nothing to say to this one; its sample is left out.
+            self.sent_ns = 0
+            return False
+        return True
 
 
 class VenueConnection(asyncio.Protocol):

@@ -29,6 +29,7 @@ POLYMM_AHEAD = "polymm, signed ahead"
 POLYMM_RECORDED = "polymm, recorded"
 AHEAD_TICKS = 2
 POLY_MAKER = "websockets + json + SortedDict + py-clob-client-v2 (httpx)"
+PIP_MAKER = f"{POLY_MAKER}, as pip leaves it"
 POLYMM_TYPE_3 = "polymm, deposit wallet (type 3)"
 TRANSPORT = "transport only"
 PATIENCE_NS = 2 * NS
@@ -195,4 +196,8 @@ async def tick_contenders(
         async def by_client(count: int) -> list[int]:
             return await peers.run_peer(port, json.loads, client_post, asker, count)
 
-        yield runs | {peers.AIOHTTP: by_aiohttp, POLY_MAKER: by_client}
+        async def by_pip(count: int) -> list[int]:
+            with peers.as_pip_leaves_it():
+                return await by_client(count)
+
+        yield runs | {peers.AIOHTTP: by_aiohttp, POLY_MAKER: by_client, PIP_MAKER: by_pip}
