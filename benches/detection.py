@@ -1,6 +1,6 @@
 """How often a sweep finds an edge that is there, and how often one that is not.
 
-    python -m benches.detection                  # 20 sweeps of each world, some minutes
+    python -m benches.detection                  # 20 sweeps of each world, a few minutes
     python -m benches.detection --seeds 3 --windows 60 --trials 10
 
 Every sweep has windows of its own (`benches.sweep_scenes`, where what a fill is worth is known)
@@ -75,8 +75,8 @@ def main() -> int:
     """Run all sweeps and print what they said."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--windows", type=int, default=288)
-    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--windows", type=int, default=120)
+    parser.add_argument("--trials", type=int, default=30)
     asked = parser.parse_args()
     print("".join(f"{name:>19}" for name in HEAD), flush=True)
     is_right = True

@@ -30,7 +30,7 @@ MS = 1_000_000
 WIDEST = 0.03
 # How far the price moves with those who take, and how far from there by a coin.
 MOVES: dict[World, tuple[float, float]] = {
-    "faint": (0.0, 4 * WIDEST),
+    "faint": (0.0, 2 * WIDEST),
     "luck": (WIDEST, 2 * WIDEST),
     "loss": (0.065, 0.005),
 }
