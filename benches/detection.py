@@ -4,7 +4,7 @@
     python -m benches.detection --seeds 3 --windows 60 --trials 10
 
 Every sweep has windows of its own (`benches.sweep_scenes`, where what a fill is worth is known)
-and looks once at its last fifth. Exit 1 where an edge is missed (of the faint one a fifth may be),
+and looks once at its last fifth. Exit 1 where an edge is missed (of the faint one three in ten may be),
 or found where there is none.
 """
 
@@ -25,7 +25,7 @@ from polymm.runtime.sweep_plan import plan_sweep, read_sweep
 # Least and greatest share of sweeps that may say they found an edge.
 EXPECTED: dict[World, tuple[float, float]] = {
     "edge": (1.0, 1.0),
-    "faint": (0.8, 1.0),
+    "faint": (0.7, 1.0),
     "luck": (0.0, 0.0),
     "loss": (0.0, 0.0),
 }
@@ -51,7 +51,8 @@ def figures(result: SweepResult) -> tuple[bool, bool, float, float, float, float
     assert verdict is not None
     best = result.trials[found.best]
     t_searched = best.sharpe * len(best.values) ** 0.5
-    is_widest = result.points[found.best].get("strategy.min_spread") == 0.06
+    # Prices round away from the mid: 0.05 quotes as 0.06 does.
+    is_widest = float(result.points[found.best].get("strategy.min_spread", 0.0)) >= 0.05
     is_better = not verdict.doubts
     return is_better, is_widest, t_searched, t_of(verdict.own), t_of(verdict.over), found.pbo
 
