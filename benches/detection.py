@@ -1,11 +1,11 @@
 """How often a sweep finds an edge that is there, and how often one that is not.
 
-    python -m benches.detection                  # 20 sweeps of each world, a few minutes
-    python -m benches.detection --seeds 3 --windows 60 --trials 10
+    python -m benches.detection             # 20 sweeps of each world, a few minutes
+    python -m benches.detection --seeds 4
 
 Every sweep has windows of its own (`benches.sweep_scenes`, where what a fill is worth is known)
-and looks once at its last fifth. Exit 1 where an edge is missed (of the faint one three in ten may be),
-or found where there is none.
+and looks once at its last fifth. Exit 1 where an edge is missed (of the faint one three in ten may
+be), or found where there is none.
 """
 
 import argparse
