@@ -12,6 +12,14 @@ cdef inline int64_t newest_snapshot(const BookState* book) noexcept nogil:
     return max(book.book_ms[0], book.book_ms[1])
 
 
+cdef inline int set_other(Grid* grid, int price_e4, int64_t size_e6) noexcept nogil:
+    """Set one level where nothing can be late; CHANGED or 0."""
+    if grid.size_e6[price_e4] == size_e6:
+        return 0
+    set_level(grid, price_e4, size_e6)
+    return CHANGED
+
+
 cdef inline int change_level(
     BookState* book, int64_t snapshot, int64_t stamp, int side, int price_e4, int64_t size_e6
 ) noexcept nogil:

@@ -268,9 +268,17 @@ cdef class Backtest:
         """Read what may be refused."""
         sim.rows = rows.rows
         sim.rows_n = rows.n
+        sim.is_steady = rows.is_steady
+        sim.has_mirrors = rows.has_mirrors
         sim.maker.settings = cycle_of(cycle)
         sim.maker.lane.params = params_of(params)
         sim.maker.lane.quoter = quoter_at(quoter)
+        sim.maker.sees_sizes = (
+            sim.maker.lane.quoter != NULL or sim.maker.lane.params.k_imb != 0.0
+        )
+        if not sim.maker.sees_sizes:
+            # Of the depth nothing but the imbalance follows: two levels tell the rest.
+            sim.maker.lane.params.depth_lookback = 2
         sim.maker.next_id = 1
         sim.maker.why = sim.maker.reasons = <uint64_t>1 << WHY_STARTING
         sim.arrivals.width = sizeof(Arrival)

@@ -147,26 +147,81 @@ cdef inline int note_level(
     BookDepth* depth, int side, int64_t price_e4, int64_t before_e6, int64_t after_e6,
     int64_t min_size_e6, int64_t lookback,
 ) noexcept nogil:
-    """Follow one level's change of size, and say what the signals see of it."""
+    """Follow one level's change of size, and say what the signals see of it.
+
+    Of a side that is not read it may see nothing: who hears SAW_LEVEL reads before asking again.
+    """
+    # Where a level stands is as good as random: arithmetic costs less than branches guessed wrong.
     cdef SideDepth* read = &depth.side[side]
-    if not depth.is_read[side]:
-        return SAW_LEVEL
-    if price_e4 < read.reach_e4 if side == BID else price_e4 > read.reach_e4:
-        return SAW_NOTHING
-    if (
-        before_e6 >= min_size_e6 and after_e6 >= min_size_e6 and before_e6 and after_e6
-        and lookback >= 2
-    ):
-        read.depth_e6 += after_e6 - before_e6
-        if price_e4 == read.best_e4:
-            read.best_e6 = after_e6
-        elif price_e4 == read.second_e4:
-            read.second_e6 = after_e6
-        return SAW_SIZE
-    if before_e6 < min_size_e6 and after_e6 < min_size_e6 and before_e6 and after_e6:
-        return SAW_NOTHING
-    depth.is_read[side] = False
-    return SAW_LEVEL
+    cdef int64_t flip = -side    # inverts all bits, and with them the order of prices
+    cdef int is_seen = (price_e4 ^ flip) >= (read.reach_e4 ^ flip)
+    cdef int was_big = before_e6 >= min_size_e6
+    cdef int is_big = after_e6 >= min_size_e6
+    cdef int stays = (before_e6 != 0) & (after_e6 != 0)
+    cdef int resized = is_seen & stays & was_big & is_big & (lookback >= 2)
+    cdef int is_other = is_seen & (1 - resized) & (1 - (stays & (1 - was_big) & (1 - is_big)))
+    cdef int64_t more_e6 = (after_e6 - before_e6) & -<int64_t>resized
+    read.depth_e6 += more_e6
+    read.best_e6 += more_e6 & -<int64_t>(price_e4 == read.best_e4)
+    read.second_e6 += more_e6 & -<int64_t>(price_e4 == read.second_e4)
+    depth.is_read[side] &= 1 - is_other
+    return is_other * SAW_LEVEL + resized * SAW_SIZE
+
+
+cdef inline int note_presence(
+    BookDepth* depth, int side, int64_t price_e4, int64_t before_e6, int64_t after_e6,
+    int64_t min_size_e6,
+) noexcept nogil:
+    """The same for who looks at no sizes: whether a level that was read came or went."""
+    cdef int64_t flip = -side
+    cdef int is_seen = (price_e4 ^ flip) >= (depth.side[side].reach_e4 ^ flip)
+    cdef int is_other = is_seen & (
+        ((before_e6 >= min_size_e6) ^ (after_e6 >= min_size_e6))
+        | ((before_e6 == 0) ^ (after_e6 == 0))
+    )
+    depth.is_read[side] &= 1 - is_other
+    return is_other
+
+
+cdef inline void conclude_levels(const BookDepth* depth, State* state) noexcept nogil:
+    """What of `conclude` follows from where levels are, for who looks at no sizes."""
+    cdef const SideDepth* bids = &depth.side[BID]
+    cdef const SideDepth* asks = &depth.side[ASK]
+    state.best_bid_e4 = bids.touch_e4
+    state.best_ask_e4 = asks.touch_e4
+    state.bid_e4 = bids.best_e4
+    state.ask_e4 = asks.best_e4
+    state.reasons = 0
+    if bids.n < 2 or asks.n < 2:
+        state.reasons = THIN_BOOK
+    elif bids.best_e4 >= asks.best_e4:
+        state.reasons = BOOK_CROSSED
+    state.usable = state.reasons == 0
+
+
+cdef inline bint shows_the_same(
+    const BookState* book, int64_t min_size_e6, BookDepth* depth
+) noexcept nogil:
+    """Read the two best levels of sides that are not read; whether touch and best are as before."""
+    cdef SideDepth* side
+    cdef int64_t touch_e4, best_e4
+    cdef bint is_same = True
+    if not depth.is_read[BID]:
+        side = &depth.side[BID]
+        touch_e4 = side.touch_e4
+        best_e4 = side.best_e4
+        side[0] = read_bids(&book.side[BID], min_size_e6, 2)
+        is_same = side.touch_e4 == touch_e4 and side.best_e4 == best_e4 and side.n == 2
+    if not depth.is_read[ASK]:
+        side = &depth.side[ASK]
+        touch_e4 = side.touch_e4
+        best_e4 = side.best_e4
+        side[0] = read_asks(&book.side[ASK], min_size_e6, 2)
+        is_same = is_same and (
+            side.touch_e4 == touch_e4 and side.best_e4 == best_e4 and side.n == 2
+        )
+    depth.is_read[BID] = depth.is_read[ASK] = True
+    return is_same
 
 
 cdef inline void analyze_anew(

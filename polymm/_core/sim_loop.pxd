@@ -4,29 +4,34 @@ from libc.stdint cimport int64_t
 
 from polymm._core.apply cimport (
     add_level, begin_book, change_level, change_tick, end_book, newest_snapshot, note_trade,
-    pass_stamp,
+    pass_stamp, set_other,
 )
 from polymm._core.book cimport BookState
 from polymm._core.lane cimport (
-    asks_requote, DUE_ASK_QUOTE, DUE_YES, form_quote, LaneState, quote_differs, requote_due,
+    asks_requote, DUE_ASK_QUOTE, DUE_NO, LaneState, quote_differs, requote_due,
 )
 from polymm._core.layout cimport (
     CHANGED, RESOLVED, ROW_ASK, ROW_BOOK, ROW_CHANGE, ROW_DOWN, ROW_FRAME_END, ROW_LAGGED,
     ROW_LEVEL, ROW_LOCAL, ROW_RESOLVED, ROW_STAMP, ROW_STAMPED, ROW_TICK, ROW_TRADE, ROW_VENUE,
     TapeRow, TRADE,
 )
-from polymm._core.signals cimport forget_depth, note_level, SAW_LEVEL, SAW_SIZE
+from polymm._core.signals cimport forget_depth, note_level, note_presence, SAW_NOTHING
 from polymm._core.sim_maker cimport (
     step_book, step_closing, step_reply, step_timer,
 )
 from polymm._core.sim_notes cimport is_near, note_book
-from polymm._core.sim_state cimport Arrival, FORM_THROUGH, FORM_TRADES, Maker, NEVER, Reply, Sim
+from polymm._core.sim_state cimport (
+    Arrival, FORM_THROUGH, FORM_TRADES, Maker, MOVED_BOOK, MOVED_LEVEL, NEVER, Reply, Sim,
+)
 from polymm._core.sim_stores cimport draw_ns, drop_first, next_arrival_ns, next_reply_ns
-from polymm._core.sim_times cimport is_deaf, next_timer_ns, repeat_cycle
+from polymm._core.sim_times cimport (
+    form, is_as_last, is_deaf, look_again, next_timer_ns, repeat_cycle,
+)
 from polymm._core.sim_venue cimport arrive, close_venue, take_sizes, take_touch, take_trade
 
 cdef enum:
     MS_NS = 1000000
+    BOTH_SIDES = 3
 
 
 cdef inline int apply_row(
@@ -102,13 +107,9 @@ cdef inline void take_trades(Sim* sim, const TapeRow* row, int64_t now_ns) noexc
         row += 1
 
 
-cdef inline bint is_ours(const Sim* sim, int side, int price_e4) noexcept nogil:
-    """Whether an order of ours rests at this price."""
-    cdef int i
-    for i in range(sim.venue.resting_n[side]):
-        if sim.venue.resting_e4[side][i] == price_e4:
-            return True
-    return False
+cdef inline int may_be_ours(const Sim* sim, int side, int price_e4) noexcept nogil:
+    """Whether orders of ours rest at this price or about it."""
+    return (price_e4 >= sim.venue.ours_low_e4[side]) & (price_e4 <= sim.venue.ours_high_e4[side])
 
 
 cdef inline bint is_plain(const TapeRow* row) noexcept nogil:
@@ -118,35 +119,15 @@ cdef inline bint is_plain(const TapeRow* row) noexcept nogil:
     )
 
 
-cdef inline void let_fill(Sim* sim, int64_t now_ns, bint is_at_ours) noexcept nogil:
-    """Let our resting orders see a book that has changed."""
+cdef inline void let_fill(Sim* sim, int64_t now_ns, int sides) noexcept nogil:
+    """Let our resting orders see a book that has changed; `sides`: a mask of those about ours."""
     if sim.venue.is_closed or not sim.venue.book.has_epoch:
         return
     if sim.venue.form == FORM_TRADES:
-        if is_at_ours:
-            take_sizes(sim, now_ns)
+        if sides:
+            take_sizes(sim, now_ns, sides)
     elif sim.venue.form == FORM_THROUGH:
         take_touch(sim, now_ns)
-
-
-cdef inline void venue_change(Sim* sim, const TapeRow* row) noexcept nogil:
-    """Let the venue's next frame happen, one that changes a level and no more."""
-    cdef BookState* book = sim.venue.book
-    cdef int64_t now_ns = sim.venue_ns
-    cdef int64_t stamp = row.exch_ns // MS_NS
-    cdef int side = (row.flags & ROW_ASK) != 0
-    cdef int price_e4 = row.price_e4
-    cdef int64_t size_e6 = row.size_e6
-    cdef int done
-    sim.venue_row += 1
-    seek_venue(sim)
-    if not book.has_epoch:
-        return
-    done = change_level(book, newest_snapshot(book), stamp, side, price_e4, size_e6)
-    pass_stamp(book, stamp)
-    if done == CHANGED:
-        note_book(sim, now_ns, is_near(&sim.notes, side, price_e4, size_e6))
-        let_fill(sim, now_ns, is_ours(sim, side, price_e4))
 
 
 cdef inline void venue_frame(Sim* sim) noexcept nogil:
@@ -156,19 +137,16 @@ cdef inline void venue_frame(Sim* sim) noexcept nogil:
     cdef int64_t now_ns = sim.venue_ns
     cdef int64_t stamped_ms = 0
     cdef int opening = 0, flags = 0, done, side
-    cdef bint near = False, is_at_ours = False
-    if is_plain(row):
-        venue_change(sim, row)
-        return
+    cdef int near = 0, ours = 0  # masks of sides
     while True:
         done = apply_row(sim.venue.book, row, &stamped_ms, &opening)
         if done & CHANGED:
             side = (row.flags & ROW_ASK) != 0
             if row.kind != ROW_CHANGE:
-                near = is_at_ours = True
+                near = ours = BOTH_SIDES
             else:
-                near = near or is_near(&sim.notes, side, row.price_e4, row.size_e6)
-                is_at_ours = is_at_ours or is_ours(sim, side, row.price_e4)
+                near |= is_near(&sim.notes, side, row.price_e4, row.size_e6) << side
+                ours |= may_be_ours(sim, side, row.price_e4) << side
         flags |= done
         if row.flags & ROW_FRAME_END:
             break
@@ -180,7 +158,7 @@ cdef inline void venue_frame(Sim* sim) noexcept nogil:
     if flags & TRADE and not sim.venue.is_closed:
         take_trades(sim, first, now_ns)
     if flags & CHANGED:
-        let_fill(sim, now_ns, is_at_ours)
+        let_fill(sim, now_ns, ours)
 
 
 cdef inline int64_t next_venue_ns(const Sim* sim) noexcept nogil:
@@ -238,27 +216,44 @@ cdef inline void change_ours(
     """Change one level of our book, and see whether the quote may be another."""
     cdef LaneState* lane = &sim.maker.lane
     cdef int64_t before_e6 = sim.book.side[side].size_e6[price_e4]
-    if change_level(
-        sim.book, newest_snapshot(sim.book), stamp, side, price_e4, size_e6
-    ) == CHANGED:
+    cdef int done
+    if sim.is_steady:
+        done = set_other(&sim.book.side[side], price_e4, size_e6)
+    else:
+        done = change_level(
+            sim.book, newest_snapshot(sim.book), stamp, side, price_e4, size_e6
+        )
+    pass_stamp(sim.book, stamp)
+    if done == CHANGED:
         flags[0] |= CHANGED
         follow_level(sim, lane, side, price_e4, before_e6, size_e6)
-    pass_stamp(sim.book, stamp)
+
+
+cdef inline void trade_ours(
+    Sim* sim, int64_t stamp, int64_t price_e4, int* flags
+) noexcept nogil:
+    """Note a trade on our book; a thin one is quoted around the last trade."""
+    flags[0] |= note_trade(sim.book, stamp, <int>price_e4) & TRADE
+    if not sim.maker.lane.state.usable:
+        sim.maker.is_stale = True
 
 
 cdef inline void follow_level(
     Sim* sim, LaneState* lane, int side, int price_e4, int64_t before_e6, int64_t after_e6
 ) noexcept nogil:
-    """Let the lane's reading of our book follow a level that changed.
-
-    The base strategy looks at the sizes of levels that count for the imbalance alone.
-    """
-    cdef int saw = note_level(
-        &lane.depth, side, price_e4, before_e6, after_e6, lane.params.min_size_e6,
-        lane.params.depth_lookback,
+    """Let the lane's reading of our book follow a level that changed."""
+    cdef Maker* maker = &sim.maker
+    cdef int64_t min_size_e6 = lane.params.min_size_e6
+    cdef int saw
+    if not maker.sees_sizes:
+        maker.has_moved |= note_presence(
+            &lane.depth, side, price_e4, before_e6, after_e6, min_size_e6
+        ) * MOVED_LEVEL
+        return
+    saw = note_level(
+        &lane.depth, side, price_e4, before_e6, after_e6, min_size_e6, lane.params.depth_lookback
     )
-    if saw == SAW_LEVEL or (saw == SAW_SIZE and lane.params.k_imb != 0.0):
-        sim.maker.is_stale = sim.maker.has_moved = True
+    maker.has_moved |= (saw != SAW_NOTHING) * MOVED_BOOK
 
 
 cdef inline int read_frame(Sim* sim) noexcept nogil:
@@ -284,7 +279,7 @@ cdef inline int read_frame(Sim* sim) noexcept nogil:
                     sim, &sim.maker.lane, side, row.price_e4, before_e6, row.size_e6
                 )
             else:
-                sim.maker.is_stale = sim.maker.has_moved = True
+                sim.maker.has_moved = MOVED_BOOK
                 forget_depth(&sim.maker.lane.depth)
         flags |= done
         if row.flags & ROW_FRAME_END:
@@ -304,19 +299,26 @@ cdef inline bint asks_anew(Sim* sim, int64_t now_ns) noexcept nogil:
     """
     cdef Maker* maker = &sim.maker
     cdef int due = requote_due(&maker.lane.working, &maker.lane.params, now_ns)
-    if due == DUE_ASK_QUOTE:
-        if not maker.is_stale and maker.lane.quoter == NULL:
-            return False
-        form_quote(&maker.lane, now_ns)
-        maker.is_stale = False
-        return quote_differs(&maker.lane)
-    if due == DUE_YES:
+    if due == DUE_NO:
+        return False
+    if maker.lane.quoter == NULL:
+        look_again(maker)
+        if due == DUE_ASK_QUOTE:
+            if not maker.is_stale and not maker.has_moved:
+                return False
+            if is_as_last(maker, now_ns) and not maker.idle_differs:
+                return False
         if repeat_cycle(sim, now_ns):
             set_timer(sim, now_ns)
             return False
-        form_quote(&maker.lane, now_ns)
-        return True
-    return False
+    form(maker, now_ns)
+    if due == DUE_ASK_QUOTE and not quote_differs(&maker.lane):
+        maker.is_stale = False
+        return False
+    if repeat_cycle(sim, now_ns):
+        set_timer(sim, now_ns)
+        return False
+    return True
 
 
 cdef inline bint local_frame(Sim* sim) noexcept nogil:
@@ -337,7 +339,7 @@ cdef inline bint local_frame(Sim* sim) noexcept nogil:
         return False
     # Such a step does nothing but set the timer, which stands right unless it is due now.
     if sim.timer_ns <= now_ns:
-        form_quote(&sim.maker.lane, now_ns)
+        form(&sim.maker, now_ns)
         if flags & RESOLVED or asks_requote(&sim.maker.lane, now_ns):
             set_timer(sim, now_ns)
     return False

@@ -2,7 +2,7 @@
 # polymm.engine.maker.Maker, act by act. What it sends is on its way at once.
 from libc.stdint cimport int64_t, uint64_t
 
-from polymm._core.lane cimport asks_requote, form_quote, hold_shares, Working
+from polymm._core.lane cimport asks_requote, hold_shares, Working
 from polymm._core.layout cimport ASK, BID, UP
 from polymm._core.sim_legs cimport (
     holds, LEGS_MAX, place_side, reference_price, silence_reason, value_of_shares_e6, wanted_legs,
@@ -22,7 +22,7 @@ from polymm._core.sim_state cimport (
     REPLY_CANCELLED, REPLY_FILL, REPLY_MERGED, REPLY_REJECTED, Sim,
 )
 from polymm._core.sim_stores cimport draw_ns, push_arrival
-from polymm._core.sim_times cimport due_ns, is_deaf, is_past_end, note_idle, repeat_cycle
+from polymm._core.sim_times cimport due_ns, form, is_deaf, is_past_end, note_idle, repeat_cycle
 
 cdef enum:
     BOTH = 3
@@ -49,7 +49,7 @@ cdef inline bint tell_lane(Maker* maker) noexcept nogil:
 
 cdef inline bint evaluate(Maker* maker, int64_t now_ns) noexcept nogil:
     tell_lane(maker)
-    form_quote(&maker.lane, now_ns)
+    form(maker, now_ns)
     return asks_requote(&maker.lane, now_ns)
 
 
@@ -219,10 +219,9 @@ cdef inline void begin(Sim* sim, int64_t now_ns) noexcept nogil:
                     kept |= <uint64_t>1 << i
         cancel_all(sim, now_ns, kept)
     advance(sim, now_ns, legs, n)
-    if not maker.cycle.is_on and not maker.cycle.placed and not maker.cycle.withheld and (
-        not maker.cycle.is_blocked
-    ):
-        note_idle(maker)
+    if maker.cycle.placed or maker.cycle.withheld or maker.cycle.held or maker.cycle.is_blocked:
+        return
+    note_idle(maker, now_ns)
 
 
 cdef inline void resume(Sim* sim, int64_t now_ns) noexcept nogil:
@@ -276,8 +275,9 @@ cdef inline void step_book(Sim* sim, int64_t now_ns) noexcept nogil:
 cdef inline void step_timer(Sim* sim, int64_t now_ns) noexcept nogil:
     cdef Maker* maker = &sim.maker
     cdef bint asks
-    if now_ns >= maker.last_ns + maker.settings.cycle_ns and repeat_cycle(sim, now_ns):
-        return
+    if maker.lane.quoter == NULL and now_ns >= maker.last_ns + maker.settings.cycle_ns:
+        if repeat_cycle(sim, now_ns):
+            return
     expire(maker, now_ns)
     if maker.is_closing:
         cancel_all(sim, now_ns, 0)
@@ -289,7 +289,7 @@ cdef inline void step_timer(Sim* sim, int64_t now_ns) noexcept nogil:
             if (
                 asks or not maker.has_cycled
                 or now_ns >= maker.last_ns + maker.settings.cycle_ns
-            ):
+            ) and not repeat_cycle(sim, now_ns):
                 begin(sim, now_ns)
     rest(sim, now_ns)
 

@@ -71,7 +71,7 @@ cdef struct ActionNote:
 cdef inline void open_notes(Sim* sim, int keep, int64_t min_size_e6) noexcept nogil:
     cdef Notes* notes = &sim.notes
     notes.fair = NAN
-    notes.ask_e4 = notes.ask2_e4 = GRID - 1
+    notes.near_e4[ASK] = notes.behind_e4[ASK] = GRID - 1
     notes.min_size_e6 = max(min_size_e6, 1)  # an empty level is none
     notes.since_ns = notes.joined_ns = sim.start_ns
     notes.is_short = notes.joined_short = True
@@ -197,27 +197,33 @@ cdef inline void note_mark(Sim* sim, int64_t now_ns) noexcept nogil:
     mark.fair = notes.fair
 
 
-cdef inline void look_near(Sim* sim, int64_t now_ns) noexcept nogil:
-    """Read the filtered touch of the venue's book anew: whether it allows quoting, and f."""
+cdef inline void look_near(Sim* sim, int64_t now_ns, int sides) noexcept nogil:
+    """Read the filtered touch of sides of the venue's book: whether it allows quoting, and f."""
     cdef Notes* notes = &sim.notes
-    cdef SideDepth bids, asks
+    cdef SideDepth read
     cdef bint is_usable = False
     cdef double fair
-    notes.bid_e4 = notes.bid2_e4 = 0
-    notes.ask_e4 = notes.ask2_e4 = GRID - 1
-    if sim.venue.book.has_epoch:
-        bids = read_bids(&sim.venue.book.side[BID], notes.min_size_e6, 2)
-        asks = read_asks(&sim.venue.book.side[ASK], notes.min_size_e6, 2)
-        notes.bid_e4 = bids.best_e4
-        notes.bid2_e4 = bids.second_e4
-        notes.ask_e4 = asks.best_e4
-        notes.ask2_e4 = asks.second_e4
-        is_usable = bids.n == 2 and asks.n == 2 and bids.best_e4 < asks.best_e4
+    if not sim.venue.book.has_epoch:
+        notes.near_e4[BID] = notes.behind_e4[BID] = 0
+        notes.near_e4[ASK] = notes.behind_e4[ASK] = GRID - 1
+    else:
+        if sides & 1 << BID:
+            read = read_bids(&sim.venue.book.side[BID], notes.min_size_e6, 2)
+            notes.near_e4[BID] = read.best_e4
+            notes.behind_e4[BID] = read.second_e4
+        if sides & 1 << ASK:
+            read = read_asks(&sim.venue.book.side[ASK], notes.min_size_e6, 2)
+            notes.near_e4[ASK] = read.best_e4
+            notes.behind_e4[ASK] = read.second_e4
+        is_usable = (
+            notes.behind_e4[BID] > 0 and notes.behind_e4[ASK] < GRID - 1
+            and notes.near_e4[BID] < notes.near_e4[ASK]
+        )
     if is_usable != notes.is_usable:
         pass_time(sim, now_ns)
         notes.is_usable = is_usable
     if is_usable:
-        fair = <double>(bids.best_e4 + asks.best_e4) / 20000.0
+        fair = <double>(notes.near_e4[BID] + notes.near_e4[ASK]) / 20000.0
         if fair != notes.fair:
             notes.fair = fair
             note_mark(sim, now_ns)
@@ -227,22 +233,22 @@ cdef inline bint is_near(
     const Notes* notes, int side, int64_t price_e4, int64_t size_e6
 ) noexcept nogil:
     """Whether a level's new size may give another f, or another answer whether to quote."""
-    if side == BID:
-        if price_e4 == notes.bid_e4 or price_e4 == notes.bid2_e4:
-            return size_e6 < notes.min_size_e6
-        return price_e4 > notes.bid2_e4 and size_e6 >= notes.min_size_e6
-    if price_e4 == notes.ask_e4 or price_e4 == notes.ask2_e4:
-        return size_e6 < notes.min_size_e6
-    return price_e4 < notes.ask2_e4 and size_e6 >= notes.min_size_e6
+    # Where a level stands is as good as random: arithmetic costs less than branches guessed wrong.
+    cdef int64_t flip = -side    # inverts all bits, and with them the order of prices
+    cdef int64_t near_e4 = notes.near_e4[side], behind_e4 = notes.behind_e4[side]
+    cdef int is_one = (price_e4 == near_e4) | (price_e4 == behind_e4)
+    cdef int is_better = (price_e4 ^ flip) > (behind_e4 ^ flip)
+    cdef int is_big = size_e6 >= notes.min_size_e6
+    return (is_one & (1 - is_big)) | ((1 - is_one) & is_better & is_big)
 
 
-cdef inline void note_book(Sim* sim, int64_t now_ns, bint near) noexcept nogil:
-    """Take in that the venue's book changed; `near`: where f could see it."""
+cdef inline void note_book(Sim* sim, int64_t now_ns, int sides) noexcept nogil:
+    """Take in that the venue's book changed; `sides`: a mask of those where f could see it."""
     if now_ns > sim.notes.fresh_until_ns:
         pass_time(sim, now_ns)
     sim.notes.fresh_until_ns = now_ns + GAP_NS
-    if near:
-        look_near(sim, now_ns)
+    if sides:
+        look_near(sim, now_ns, sides)
 
 
 cdef inline int64_t best_ours(Sim* sim, int side, int64_t* size_e6) noexcept nogil:

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from polymm._core.book cimport BookState
 from polymm._core.lane cimport LaneState
-from polymm._core.layout cimport TapeRow
+from polymm._core.layout cimport Quote, TapeRow
 from polymm._core.queue cimport Queue
 from polymm._core.sim_names cimport COUNT_N, REJECT_N, WHY_N
 
@@ -157,6 +157,8 @@ cdef struct Venue:
     int resting[2][VENUE_ORDERS_MAX]
     int resting_e4[2][VENUE_ORDERS_MAX]
     int resting_n[2]
+    int ours_low_e4[2]           # prices between which all of them rest, none: above and below
+    int ours_high_e4[2]
     int form
     int model
     double model_n
@@ -187,10 +189,8 @@ cdef struct Notes:
     int is_usable
     int has_bid
     int has_ask
-    int64_t bid_e4               # the filtered touch and the level behind it
-    int64_t bid2_e4
-    int64_t ask_e4
-    int64_t ask2_e4
+    int64_t near_e4[2]           # the filtered touch and the level behind it, by side
+    int64_t behind_e4[2]
     int64_t min_size_e6
     int64_t fresh_until_ns
     int64_t since_ns
@@ -300,10 +300,21 @@ cdef struct Maker:
     int is_closing
     int has_cycled
     int looked_again
-    int is_stale                 # something that the quote follows from may be another
-    int has_moved                # the same of the book alone, since the last idle cycle
-    int is_idle                  # the last cycle kept every order, and nothing was heard since
+    int sees_sizes               # its quotes follow from more than where levels are
+    int is_stale                 # the last quote may be another, whatever the book says
+    int has_moved                # MOVED_: the same of the book alone
+    int is_idle                  # the last cycle sent nothing, and nothing was heard since
+    int idle_differs             # its quote asks for other orders than work
+    int64_t idle_until_ns        # when an answer that it waits for is overdue
+    Quote idle_quote             # what it quoted, at which touch and tick
+    int64_t idle_bid_e4
+    int64_t idle_ask_e4
+    int64_t idle_tick_e4
+    int64_t formed_up_e6         # shares held when the last quote was formed
+    int64_t formed_down_e6
+    int64_t formed_sellable_e6
     int has_warned               # what that cycle counted
+    int has_merge
     uint64_t sides_missed
     int64_t last_ns
     int64_t price_x2_e4
@@ -317,12 +328,19 @@ cdef struct Maker:
     int64_t counts[COUNT_N]
     int64_t cycles_started
 
+# Of `Maker.has_moved`, bits.
+cdef enum:
+    MOVED_LEVEL = 1              # a level came or went: the side tells whether that matters
+    MOVED_BOOK = 2
+
 # One market.
 cdef struct Sim:
     int fault
     int64_t number
     const TapeRow* rows
     Py_ssize_t rows_n
+    int has_mirrors              # a trade may be told twice
+    int is_steady                # no row can be late for a book: its stamps tell nothing
     Py_ssize_t venue_row         # heads of the next frames
     Py_ssize_t local_row
     int64_t venue_ns             # and their times

@@ -1,53 +1,75 @@
 # Long strides over plain frames: each side reads on as far as no message of the other can reach it.
 from libc.stdint cimport int64_t
 
-from polymm._core.apply cimport change_level, newest_snapshot, pass_stamp
+from polymm._core.apply cimport change_level, newest_snapshot, note_trade, pass_stamp, set_other
 from polymm._core.book cimport BookState
-from polymm._core.layout cimport CHANGED, Params, ROW_ASK, ROW_LOCAL, ROW_VENUE, TapeRow
+from polymm._core.layout cimport (
+    CHANGED, Params, ROW_ASK, ROW_CHANGE, ROW_FRAME_END, ROW_LAGGED, ROW_LOCAL, ROW_STAMPED,
+    ROW_TRADE, ROW_VENUE, TapeRow,
+)
 from polymm._core.sim_loop cimport (
-    asks_anew, change_ours, is_ours, is_plain, local_event, local_frame, MS_NS, next_local_ns,
-    next_venue_ns, seek_local, seek_venue, set_timer, venue_change, venue_event, venue_frame,
+    asks_anew, change_ours, may_be_ours, let_fill, local_event, local_frame, MS_NS, next_local_ns,
+    next_venue_ns, seek_local, seek_venue, set_timer, trade_ours, venue_event, venue_frame,
 )
 from polymm._core.sim_maker cimport step_book
-from polymm._core.sim_notes cimport GAP_NS, is_near, join_whys
+from polymm._core.sim_notes cimport is_near, join_whys, note_book
 from polymm._core.sim_state cimport FORM_THROUGH, Maker, NEVER, Notes, Sim
 from polymm._core.sim_stores cimport next_arrival_ns, next_reply_ns
 from polymm._core.sim_times cimport is_deaf
+from polymm._core.sim_venue cimport take_trade
+
+
+cdef inline bint is_single(const TapeRow* row) noexcept nogil:
+    """Whether a frame is one change of a level or one trade, of the frame's own time."""
+    return (
+        ((row.kind == ROW_CHANGE) | (row.kind == ROW_TRADE))
+        & (row.flags & (ROW_FRAME_END | ROW_STAMPED) == ROW_FRAME_END)
+    )
 
 
 cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
-    """Let the venue read plain frames up to and with a time, or up to one that matters to us.
+    """Let the venue read plain frames up to and with a time, or up to one that fills us.
 
-    What it does is `venue_change` where neither f nor an order of ours sees the level.
+    What it does is `venue_frame` for frames of one change or trade.
     """
     cdef const TapeRow* row = sim.rows + sim.venue_row
     cdef const TapeRow* end = sim.rows + sim.rows_n
     cdef BookState* book = sim.venue.book
     cdef Notes* notes = &sim.notes
     cdef int64_t snapshot = newest_snapshot(book)
-    cdef int64_t fresh_until_ns = notes.fresh_until_ns
-    cdef int64_t stamp
-    cdef int side, done
+    cdef int64_t fills_n = sim.venue.trades_n
+    cdef int64_t at_ns, stamp
+    cdef int side, near, ours, done
     if not book.has_epoch or sim.venue.form == FORM_THROUGH:
         return
     until_ns = min(until_ns, sim.end_ns - 1)
-    while row < end and is_plain(row):
+    while row < end and is_single(row):
         if row.flags & ROW_VENUE:
-            side = (row.flags & ROW_ASK) != 0
-            if (
-                row.exch_ns > until_ns or row.exch_ns > fresh_until_ns
-                or is_near(notes, side, row.price_e4, row.size_e6)
-                or (sim.venue.resting_n[side] and is_ours(sim, side, row.price_e4))
-            ):
+            at_ns = row.exch_ns - (sim.lag_ns if row.flags & ROW_LAGGED else 0)
+            if at_ns > until_ns:
                 break
             stamp = row.exch_ns // MS_NS
-            done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
-            pass_stamp(book, stamp)
-            if done == CHANGED:
-                fresh_until_ns = row.exch_ns + GAP_NS
+            if row.kind == ROW_TRADE:
+                note_trade(book, stamp, row.price_e4)
+                take_trade(sim, at_ns, row, stamp)
+                if sim.venue.trades_n != fills_n:
+                    row += 1
+                    break
+            else:
+                side = (row.flags & ROW_ASK) != 0
+                if sim.is_steady:
+                    done = set_other(&book.side[side], row.price_e4, row.size_e6)
+                else:
+                    done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
+                pass_stamp(book, stamp)
+                if done == CHANGED:
+                    near = is_near(notes, side, row.price_e4, row.size_e6)
+                    ours = may_be_ours(sim, side, row.price_e4)
+                    note_book(sim, at_ns, near << side)
+                    if ours:
+                        let_fill(sim, at_ns, 1 << side)
         row += 1
     sim.venue_row = row - sim.rows
-    notes.fresh_until_ns = fresh_until_ns
     seek_venue(sim)
 
 
@@ -62,7 +84,7 @@ cdef inline void run_venue(Sim* sim, int64_t until_ns) noexcept nogil:
             frames_until_ns = min(frames_until_ns, sim.end_ns - 1)
         while sim.venue_ns <= frames_until_ns and sim.venue.trades_n == fills_n:
             stride_venue(sim, frames_until_ns)
-            if sim.venue_ns <= frames_until_ns:
+            if sim.venue_ns <= frames_until_ns and sim.venue.trades_n == fills_n:
                 venue_frame(sim)
         if sim.venue.trades_n != fills_n or sim.fault or next_venue_ns(sim) > until_ns:
             return
@@ -94,28 +116,31 @@ cdef inline int64_t next_act_ns(const Sim* sim) noexcept nogil:
 cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
     """Let our book take in plain frames before a time; whether the maker took a step at one.
 
-    What it does is `local_frame` where nothing but a level of the book changes.
+    What it does is `local_frame` for frames of one change or trade.
     """
     cdef const TapeRow* row = sim.rows + sim.local_row
     cdef const TapeRow* end = sim.rows + sim.rows_n
     cdef int64_t quiet_ns = quiet_until_ns(sim)
-    cdef int64_t at_ns
+    cdef int64_t at_ns, stamp
     cdef int flags
     if not sim.book.has_epoch or sim.feed.samples != NULL:
         return False
     if is_deaf(&sim.maker):
         # A frame in the very ns of a timer puts it off.
         before_ns = min(before_ns, sim.timer_ns)
-    while row < end and is_plain(row):
+    while row < end and is_single(row):
         if row.flags & ROW_LOCAL:
             at_ns = row.recv_ns if row.recv_ns else row.exch_ns + sim.feed.constant_ns
             if at_ns >= before_ns:
                 break
+            stamp = row.exch_ns // MS_NS
             flags = 0
-            change_ours(
-                sim, row.exch_ns // MS_NS, (row.flags & ROW_ASK) != 0, row.price_e4, row.size_e6,
-                &flags,
-            )
+            if row.kind == ROW_TRADE:
+                trade_ours(sim, stamp, row.price_e4, &flags)
+            else:
+                change_ours(
+                    sim, stamp, (row.flags & ROW_ASK) != 0, row.price_e4, row.size_e6, &flags
+                )
             if flags and at_ns >= quiet_ns and asks_anew(sim, at_ns):
                 sim.local_row = row - sim.rows + 1
                 seek_local(sim)

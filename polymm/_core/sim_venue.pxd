@@ -28,6 +28,17 @@ cdef inline void answer(
     push_reply(sim, now_ns, Reply(0, kind, order_id, size_e6, code, 0, 0, 0))
 
 
+cdef inline void note_range(Venue* venue, int side) noexcept nogil:
+    """Note between which prices orders of a side rest; its list is in order of price."""
+    cdef const int* prices_e4 = venue.resting_e4[side]
+    cdef int n = venue.resting_n[side]
+    venue.ours_low_e4[side] = PRICE_SCALE
+    venue.ours_high_e4[side] = 0
+    if n:
+        venue.ours_low_e4[side] = min(prices_e4[0], prices_e4[n - 1])
+        venue.ours_high_e4[side] = max(prices_e4[0], prices_e4[n - 1])
+
+
 cdef inline void rest_order(Sim* sim, VenueOrder* order) noexcept nogil:
     """Put an order at the back of what is displayed at its price, behind better and earlier."""
     cdef Venue* venue = &sim.venue
@@ -46,6 +57,7 @@ cdef inline void rest_order(Sim* sim, VenueOrder* order) noexcept nogil:
     resting[i] = <int>(order - venue.orders)
     prices_e4[i] = price_e4
     venue.resting_n[order.side] += 1
+    note_range(venue, order.side)
 
 
 cdef inline void unrest_order(Sim* sim, const VenueOrder* order) noexcept nogil:
@@ -59,6 +71,7 @@ cdef inline void unrest_order(Sim* sim, const VenueOrder* order) noexcept nogil:
     for k in range(i, venue.resting_n[order.side]):
         resting[k] = resting[k + 1]
         venue.resting_e4[order.side][k] = venue.resting_e4[order.side][k + 1]
+    note_range(venue, order.side)
 
 
 cdef inline int64_t fill(
@@ -129,7 +142,7 @@ cdef inline void take_trade(
     cdef int64_t left_e6 = row.size_e6, reached_e6, beyond_e4
     cdef int side = BID if row.flags & ROW_ASK else ASK
     cdef int i, n
-    if is_mirror(sim, now_ns, row, stamp_ms):
+    if sim.has_mirrors and is_mirror(sim, now_ns, row, stamp_ms):
         sim.venue.mirrored_n += 1
         return
     if now_ns >= sim.start_ns:
@@ -203,11 +216,13 @@ cdef inline void fill_through(Sim* sim, int64_t now_ns, int side) noexcept nogil
         fill(sim, now_ns, order, order.open_e6 - wanted_e6)
 
 
-cdef inline void take_sizes(Sim* sim, int64_t now_ns) noexcept nogil:
-    """Let our queues see the new sizes at their prices."""
+cdef inline void take_sizes(Sim* sim, int64_t now_ns, int sides) noexcept nogil:
+    """Let our queues of some sides see the sizes at their prices; one that stayed says nothing."""
     cdef VenueOrder* order
     cdef int side, i
     for side in range(2):
+        if not sides >> side & 1:
+            continue
         for i in range(sim.venue.resting_n[side]):
             order = &sim.venue.orders[sim.venue.resting[side][i]]
             queue_size(

@@ -7,3 +7,5 @@ cdef class TapeRows:
     cdef Py_ssize_t n
     cdef readonly bint has_receipts
     cdef readonly bint lacks_receipts
+    cdef readonly bint is_steady
+    cdef readonly bint has_mirrors

@@ -3,8 +3,8 @@
 from libc.stdint cimport int64_t, uint8_t
 
 from polymm._core.layout cimport (
-    PRICE_E4_MAX, PRICE_E4_MIN, ROW_BOOK, ROW_CHANGE, ROW_FRAME_END, ROW_LAGGED, ROW_LEVEL,
-    ROW_LOCAL, ROW_STAMP, ROW_TICK, ROW_TRADE, ROW_VENUE, TapeRow, whole_t,
+    PRICE_E4_MAX, PRICE_E4_MIN, ROW_BOOK, ROW_CHANGE, ROW_DOWN, ROW_FRAME_END, ROW_LAGGED,
+    ROW_LEVEL, ROW_LOCAL, ROW_STAMP, ROW_STAMPED, ROW_TICK, ROW_TRADE, ROW_VENUE, TapeRow, whole_t,
 )
 
 from polymm._core import layout
@@ -27,6 +27,13 @@ cdef bint is_sound(const TapeRow* row) noexcept nogil:
     return True
 
 
+cdef bint changes_book(const TapeRow* row) noexcept nogil:
+    return (
+        row.kind == ROW_CHANGE or row.kind == ROW_BOOK or row.kind == ROW_LEVEL
+        or row.kind == ROW_TICK
+    )
+
+
 cdef class TapeRows:
     """Rows of a tape that are known to be sound: checked once, read by any number of runs.
 
@@ -35,6 +42,9 @@ cdef class TapeRows:
 
     Attributes:
         has_receipts, lacks_receipts: Whether some frames have a recorded receipt, or have none.
+        is_steady: Whether what changes a book never comes to either cursor with an older venue
+            time than before: then nothing can be late.
+        has_mirrors: Whether trades are told of both tokens, so that one may be told twice.
 
     Raises:
         InputError: Another dtype, an unknown kind, a price outside 1..9999, a time before the
@@ -43,12 +53,15 @@ cdef class TapeRows:
 
     def __init__(self, array):
         cdef const uint8_t[::1] raw
+        cdef int64_t venue_ns = 0, local_ns = 0
+        cdef int tokens = 0      # a mask of those that trades name
         cdef Py_ssize_t i
         cdef const TapeRow* row
         if array.dtype != layout.TAPE or array.ndim != 1 or not array.flags.c_contiguous:
             raise InputError(f"rows must be (n,) of layout.TAPE, was {array.dtype}")
         self.array = array
         self.n = array.shape[0]
+        self.is_steady = True
         if not self.n:
             return
         raw = array.view("u1")
@@ -61,6 +74,19 @@ cdef class TapeRows:
                 self.has_receipts = True
             else:
                 self.lacks_receipts = True
+            if row.kind == ROW_TRADE:
+                tokens |= 2 if row.flags & ROW_DOWN else 1
+            if not changes_book(row):
+                continue
+            if row.flags & ROW_STAMPED:
+                self.is_steady = False
+            if row.flags & ROW_VENUE:
+                self.is_steady = self.is_steady and row.exch_ns >= venue_ns
+                venue_ns = row.exch_ns
+            if row.flags & ROW_LOCAL:
+                self.is_steady = self.is_steady and row.exch_ns >= local_ns
+                local_ns = row.exch_ns
+        self.has_mirrors = tokens == 3
         if not self.rows[self.n - 1].flags & ROW_FRAME_END:
             raise InputError("the last frame of the rows has no end")
 
