@@ -6,10 +6,13 @@ By command: ``python -m tests.oracle.backtest 10000 [first seed]``.
 
 import sys
 from contextlib import contextmanager
+from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_void_p, cast
 from dataclasses import fields, replace
+from functools import cache
 from random import Random
 from unittest.mock import patch
 
+from polymm._core import layout
 from polymm._core.backtest import Backtest
 from polymm._core.backtest_names import ACTIONS
 from polymm.domain.order import Cancel, Merge, Place
@@ -35,6 +38,11 @@ from tests.support.tapes import (
     trade,
 )
 
+# Words of a quoter's records, by name.
+STATE, PARAMS, QUOTE = (
+    {name: i for i, name in enumerate(record.names)}
+    for record in (layout.STATE, layout.PARAMS, layout.QUOTE)
+)
 QUEUES = ("risk_averse", "prob", "prob(1.5)")
 
 
@@ -162,8 +170,9 @@ def random_latency(rng):
 class Flow:
     """A small book that moves at random and is sometimes told late, twice or not at all."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, *, is_steady=False):
         self.rng = rng
+        self.is_steady = is_steady  # nothing is told late
         self.mid = rng.randrange(30, 70)
         self.tick = 1  # cents
 
@@ -180,7 +189,7 @@ class Flow:
         self.mid = min(max(self.mid + rng.choice((-1, 0, 0, 0, 1)), 6), 94)
         kind = rng.random()
         if kind < 0.08:
-            return book(ms - rng.choice((0, 0, 0, 30)), *self.levels())
+            return book(ms - self.late(rng.choice((0, 0, 0, 30))), *self.levels())
         if kind < 0.35:
             side = rng.choice(("BUY", "SELL"))
             away = rng.choice((-1, 0, 0, 1, 1, 2))
@@ -193,7 +202,10 @@ class Flow:
         away = rng.choice((0, 1, 1, 1, 2, 2, 3))
         price = self.mid - away if side == "BUY" else self.mid + away
         size = rng.choice((0, 0, 2, 6, 20, 50))
-        return change(ms - rng.choice((0,) * 9 + (40,)), side, price / 100, size)
+        return change(ms - self.late(rng.choice((0,) * 9 + (40,))), side, price / 100, size)
+
+    def late(self, ms):
+        return 0 if self.is_steady else ms
 
     def other(self, ms):
         rng = self.rng
@@ -221,15 +233,15 @@ def mirrored(found, rng):
     return found._replace(exch_ns=later, frame=text.encode())
 
 
-def random_tape(rng):
-    flow = Flow(rng)
+def random_tape(rng, *, is_steady=False, mirrors=0.5):
+    flow = Flow(rng, is_steady=is_steady)
     frames = [book(-200, *flow.levels())]
     ms = -200
     while ms < 4200:
         ms += rng.choice((0, 10, 10, 20, 30, 50, 400 if rng.random() < 0.1 else 10))
         found = flow.next(ms)._replace(exch_ns=at(ms))
         frames.append(found)
-        if b"last_trade_price" in found.frame and rng.random() < 0.5:
+        if b"last_trade_price" in found.frame and rng.random() < mirrors:
             frames.append(mirrored(found, rng))
     receipts = rng.choice(("none", "all", "some"))
     if receipts != "none":
@@ -252,13 +264,51 @@ def random_tape(rng):
 def random_case(seed):
     """Tape, settings and the rest of a run; the same for a seed."""
     rng = Random(seed)
-    found = random_tape(rng)
+    also = Random(f"{seed}, drawn beside it")
+    found = random_tape(rng, is_steady=also.random() < 0.5, mirrors=also.choice((0, 0.5, 0.5)))
     more = {
         "queue": rng.choice(QUEUES),
-        "latency": random_latency(rng),
+        "latency": replace(random_latency(rng), match_ns=also.choice((0, 30, 1000, 1000)) * MS),
         "form": rng.choice(("none", "through")),
     }
-    return found, random_settings(rng), more
+    settings = random_settings(rng)
+    # A base strategy that leans on no imbalance looks at less of the book than a user's may.
+    parameters = replace(settings.parameters, k_imb=also.choice((0.0, 0.005, 0.05)))
+    quoter = also.choice((0, 0, 0, own_quoter()))
+    return found, replace(settings, parameters=parameters, quoter=quoter), more
+
+
+# A user's quoter without a compiler: a Python function that C calls with three records.
+
+
+class OwnQuoter:
+    """Quotes a tick inside a touch that is wide, else at it; silent at some prices."""
+
+    def __init__(self):
+        words = POINTER(c_int64)
+        self._called = CFUNCTYPE(c_int64, words, words, POINTER(c_double))(self._quote)
+        self.address = cast(self._called, c_void_p).value
+
+    def __index__(self):
+        return self.address
+
+    @staticmethod
+    def _quote(state, params, quote):
+        bid_e4, ask_e4 = state[STATE["best_bid_e4"]], state[STATE["best_ask_e4"]]
+        tick_e4, size_e6 = state[STATE["tick_e4"]], params[PARAMS["order_size_e6"]]
+        whole = cast(quote, POINTER(c_int64))
+        if not state[STATE["usable"]] or bid_e4 % 700 == 0:
+            return 0
+        inside_e4 = tick_e4 if ask_e4 - bid_e4 > 2 * tick_e4 else 0
+        if state[STATE["bid_depth_e6"]] > state[STATE["ask_depth_e6"]]:
+            inside_e4 = 0
+        whole[QUOTE["bid_e4"]], whole[QUOTE["ask_e4"]] = bid_e4 + inside_e4, ask_e4 - inside_e4
+        quote[QUOTE["bid"]], quote[QUOTE["ask"]] = bid_e4 / 10_000, ask_e4 / 10_000
+        whole[QUOTE["bid_e6"]] = whole[QUOTE["ask_buy_e6"]] = size_e6
+        return 1
+
+
+own_quoter = cache(OwnQuoter)
 
 
 def main(n, first):

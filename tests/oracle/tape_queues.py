@@ -35,6 +35,7 @@ class RestingOrders:
         book: The venue's book, borrowed.
         queue: Queue model: see ``parse_queue``.
         fill_form: What can fill an order: see ``TapeVenue``.
+        match_ns: A drop of the book and a trade told within it may be one match.
         fill: Called with (now_ns, order, shares that reached it); takes whole lots of them and
             answers how many.
 
@@ -49,6 +50,7 @@ class RestingOrders:
         *,
         queue: str,
         fill_form: FillForm,
+        match_ns: int,
         fill: Callable[[int, VenueOrder, int], int],
     ) -> None:
         self.is_watched = False
@@ -56,6 +58,7 @@ class RestingOrders:
         self._book = book
         self._model, self._n = parse_queue(queue)
         self._fill_form = fill_form
+        self._match_ns = match_ns
         self._fill = fill
         self._orders: tuple[list[VenueOrder], list[VenueOrder]] = ([], [])
         self._beyond: tuple[dict[int, _Beyond], dict[int, _Beyond]] = ({}, {})
@@ -68,7 +71,9 @@ class RestingOrders:
     def join(self, order: VenueOrder) -> None:
         """Put an order at the back of what is displayed at its price."""
         order.front_e6 = self._book.size_e6(order.side, order.price_e4)
-        order.queue = QueuePosition(order.front_e6, self._model, n=self._n)
+        order.queue = QueuePosition(
+            order.front_e6, self._model, n=self._n, window_ns=self._match_ns
+        )
         orders = self._orders[order.side]
         orders.append(order)
         orders.sort(key=lambda o: -o.price_e4 if o.side == BID else o.price_e4)  # stable

@@ -104,6 +104,7 @@ class TapeVenue:
             self.book,
             queue=queue,
             fill_form=fill_form,
+            match_ns=self.latency.match_ns,
             fill=self._fill,
         )
         self._replies: list[tuple[int, Reply]] = []
