@@ -13,7 +13,7 @@ from polymm._core.sim_loop cimport (
 )
 from polymm._core.sim_maker cimport step_book
 from polymm._core.sim_notes cimport is_near, join_whys, note_book
-from polymm._core.sim_state cimport FORM_THROUGH, Maker, NEVER, Notes, Sim
+from polymm._core.sim_state cimport Arrival, FORM_THROUGH, Maker, NEVER, Notes, Sim
 from polymm._core.sim_stores cimport next_arrival_ns, next_reply_ns
 from polymm._core.sim_times cimport is_deaf
 from polymm._core.sim_venue cimport take_trade
@@ -174,17 +174,29 @@ cdef inline bint is_done(const Sim* sim) noexcept nogil:
     )
 
 
+cdef inline bint gives_way(const Sim* sim, int64_t act_ns, int64_t sent_ns) noexcept nogil:
+    """Whether what happens next at the venue began there after what we may still send to that ns."""
+    cdef const Arrival* arrival = <const Arrival*>sim.arrivals.items + sim.arrivals_first
+    if next_arrival_ns(sim) != act_ns + sent_ns or next_venue_ns(sim) != act_ns + sent_ns:
+        return False
+    return sim.venue_ns > arrival.at_ns and arrival.born_ns > act_ns
+
+
 cdef inline void run_alone(Sim* sim, int64_t until_ns) noexcept nogil:
     """Let everything up to and with a time happen in one market that no other touches."""
     cdef int64_t sent_ns = min(sim.order.least_ns, sim.cancel.least_ns)
     # Where a message of ours takes no time, nothing waits for it: each thing follows the last.
     cdef int64_t reply_ns = sim.reply.least_ns if sent_ns else 0
-    cdef int64_t limit_ns, before_ns
+    cdef int64_t act_ns, limit_ns, before_ns
     while not sim.fault and not is_done(sim):
-        limit_ns = min(next_act_ns(sim) + sent_ns, until_ns)
-        while next_venue_ns(sim) <= limit_ns and not sim.fault:
+        act_ns = next_act_ns(sim)
+        limit_ns = min(act_ns + sent_ns, until_ns)
+        while next_venue_ns(sim) <= limit_ns and not gives_way(sim, act_ns, sent_ns):
             run_venue(sim, limit_ns)
-            limit_ns = min(limit_ns, next_reply_ns(sim) + sent_ns)
+            if sim.fault:
+                return
+            act_ns = min(act_ns, next_reply_ns(sim))
+            limit_ns = min(limit_ns, act_ns + sent_ns)
         before_ns = min(next_venue_ns(sim) + reply_ns, until_ns + 1)
         while next_local_ns(sim) < before_ns and not sim.fault:
             run_local(sim, before_ns)
