@@ -160,6 +160,7 @@ def play_orders(
     refused = {}
     try:
         sim.rows, sim.rows_n = rows.rows, rows.n
+        sim.is_steady, sim.has_mirrors = rows.is_steady, rows.has_mirrors
         sim.lag_ns = trade_lag_ns
         sim.start_ns, sim.end_ns, sim.close_ns = start_ns, end_ns, end_ns
         sim.tick_e4, sim.lot_e6, sim.order_min_e6 = tick_e4, lot_e6, order_min_e6

@@ -175,7 +175,7 @@ cdef inline bint is_done(const Sim* sim) noexcept nogil:
 
 
 cdef inline bint gives_way(const Sim* sim, int64_t act_ns, int64_t sent_ns) noexcept nogil:
-    """Whether what happens next at the venue began there after what we may still send to that ns."""
+    """Whether what is next at the venue began there after what we may still send to that ns."""
     cdef const Arrival* arrival = <const Arrival*>sim.arrivals.items + sim.arrivals_first
     if next_arrival_ns(sim) != act_ns + sent_ns or next_venue_ns(sim) != act_ns + sent_ns:
         return False

@@ -142,6 +142,7 @@ def test_orders_of_a_backtest_get_there_what_they_got_in_the_loop(share):
             start_ns=market.start_ns,
             end_ns=market.end_ns,
             trade_lag_ns=packed.trade_lag_ns,
+            match_ns=delays.match_ns,
             queue=queue,
             queue_n=queue_n,
         )
