@@ -8,11 +8,12 @@ settled yet may or may not be in a balance.
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from polymm.domain.order import Token
+from polymm.domain.order import Side, Token
 from polymm.engine.actions import Action, Alarm
 from polymm.engine.evidence import BalancesRead, Correction
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.left_merges import CASH, Key, LeftMerges
+from polymm.engine.order_life import Order
 from polymm.engine.proving import ReconcileSettings
 from polymm.engine.reads import ReadClock
 from polymm.engine.risk import RiskGate
@@ -67,6 +68,7 @@ class Comparison:
         self._actions = actions
         self._left = LeftMerges(fills, gate, settings, actions)
         self._is_opened = False
+        self._owing: Sequence[Order] = ()
         self._last: dict[Key, int] = {}
         self._differences: dict[Key, Difference] = {}
 
@@ -99,7 +101,7 @@ class Comparison:
         markets: Sequence[str],
         *,
         is_told: bool,
-        is_owing: bool = False,
+        owing: Sequence[Order] = (),
         is_start: bool = False,
     ) -> None:
         """Compare one read, and let the ledger take over what stood for long enough.
@@ -111,11 +113,13 @@ class Comparison:
             markets: Those to be compared; one that was not read is left alone.
             is_told: Whether all fills are told, as far as is known; a fill that is still to be
                 told explains what nothing else does.
-            is_owing: Whether trades of an order may still be told: nothing is corrected then.
+            owing: Orders of which trades may still be told: a balance may have them already, and
+                nothing is corrected meanwhile.
             is_start: Whether nothing was traded for a while, so that balances do not come late,
                 and an earlier process may have asked for merges of which nobody tells.
         """
-        settings, may_correct = self._settings, is_told and not is_owing
+        self._owing = owing
+        settings, may_correct = self._settings, is_told and not owing
         patience_ns = settings.patience_ns if is_start else settings.patience_later_ns
         shares: dict[Key, int] = {(market, token): size for market, token, size in read.shares}
         shares[CASH] = read.cash_e6
@@ -129,7 +133,7 @@ class Comparison:
                 is_equal = self._last.get(key) == shares[key]
                 self._last[key] = shares[key]
                 if key == CASH and not self._is_opened:
-                    is_known = is_told and (not is_owing or self._explains(key, shares[key]))
+                    is_known = is_told and (not owing or self._explains(key, shares[key]))
                     is_agreed = is_agreed and is_known
                     self._open(read, is_equal=is_equal and is_known)
                 elif self._differs(key, read, shares[key], patience_ns) and may_correct:
@@ -168,17 +172,35 @@ class Comparison:
         )
 
     def _held(self, key: Key) -> Held:
-        """What the ledger holds; pairs on their way into a merge may have become cash or not."""
+        """What the ledger holds; pairs on their way into a merge may have become cash or not.
+
+        Nor is it known of what may still be told of orders that rest no longer.
+        """
         market, token = key
         merging = self._gate.merging_e6
+        paid_e6, got_e6 = self._owed(key)
         if token is None:
             cash = self._fills.total
-            low_e10 = cash.confirmed_e10 - cash.spending_e10
+            low_e10 = cash.confirmed_e10 - cash.spending_e10 - 10_000 * paid_e6
             high_e6 = -(-(cash.confirmed_e10 + cash.earning_e10) // 10_000) + sum(merging.values())
-            return Held(low_e10 // 10_000, cash.confirmed_e10 // 10_000, high_e6)
+            return Held(low_e10 // 10_000, cash.confirmed_e10 // 10_000, high_e6 + got_e6)
         position = self._fills.position(market, token)
-        low_e6 = position.low_e6 - merging.get(market, 0)
-        return Held(low_e6, position.confirmed_e6, position.high_e6)
+        low_e6 = position.low_e6 - merging.get(market, 0) - paid_e6
+        return Held(low_e6, position.confirmed_e6, position.high_e6 + got_e6)
+
+    def _owed(self, key: Key) -> tuple[int, int]:
+        """What orders that rest no longer may have paid, and got, of which nobody told yet."""
+        paid_e6 = got_e6 = 0
+        for order in self._owing:
+            place, shares_e6 = order.place, order.reserve_e6
+            cash_e6 = -(-shares_e6 * place.price_e4 // 10_000)
+            token: Key = (order.market, place.token)
+            is_buy = place.side is Side.BUY
+            if key == (CASH if is_buy else token):
+                paid_e6 += cash_e6 if is_buy else shares_e6
+            elif key == (token if is_buy else CASH):
+                got_e6 += shares_e6 if is_buy else cash_e6
+        return paid_e6, got_e6
 
     def _explains(self, key: Key, balance_e6: int) -> bool:
         """Whether the ledger allows for a balance."""

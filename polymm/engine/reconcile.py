@@ -330,9 +330,9 @@ class Reconciler:
             is_known = self.phase is Phase.READY and not self._reads.trades.is_bad(now_ns)
             is_told = is_known or self.step is Step.BALANCES
             is_start, markets = self.phase is Phase.STARTING, self._compared_markets()
-            is_owing = any(order.is_owing for order in self._orders.potentially_live())
+            owing = [order for order in self._orders.potentially_live() if order.is_owing]
             self._comparison.apply(
-                now_ns, event, markets, is_told=is_told, is_owing=is_owing, is_start=is_start
+                now_ns, event, markets, is_told=is_told, owing=owing, is_start=is_start
             )
 
     def _take_preflight(self, now_ns: int, event: ev.PreflightRead) -> None:

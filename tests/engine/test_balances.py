@@ -6,10 +6,10 @@ from polymm.domain.market import NS
 from polymm.domain.order import Side, Token
 from polymm.engine import evidence as ev
 from polymm.engine.fill_ledger import FillLedger
-from polymm.engine.order_life import Life
+from polymm.engine.order_life import Life, Order
 from polymm.engine.reconcile import Phase
 from tests.support.proving_scene import START_NS, Scene, make_market
-from tests.support.proving_venue import CASH, MARKET, TEN, Resting
+from tests.support.proving_venue import CASH, MARKET, TEN
 
 
 def ready(scene: Scene) -> bool:
@@ -166,37 +166,50 @@ def test_nothing_is_corrected_before_all_trades_are_told() -> None:
     assert len(scene.asked(ev.Correction)) == 1
 
 
-def test_a_trade_told_late_of_an_order_that_a_crash_left_is_booked_once() -> None:
-    """It was filled just before the crash; its shares and cash are in the balances at once."""
+def crashed(side: Side, *, cash_e6: int = 0, up_e6: int = 0) -> tuple[Scene, Order]:
+    """An order was filled just before a crash: the balances know, the lists of trades not yet."""
     scene = Scene()
     scene.reconciler.add_market(scene.now_ns, make_market(), 5 * NS)
-    scene.venue.open["0xa"] = Resting(MARKET, TEN)
-    order = scene.restore("0xa", age_s=1)
-    told = scene.fill("0xa")
-    late = scene.venue.fills
-    scene.venue.fills = []
-    scene.later(18 * NS, lambda: late and setattr(scene.venue, "fills", late))
+    scene.fills.correct(ev.Correction("cash", "", None, 0, CASH, scene.now_ns))
+    scene.fills.correct(ev.Correction("up", MARKET, Token.UP, 0, 2 * TEN, scene.now_ns))
+    order = scene.restore("0xa", age_s=1, side=side)
+    sign = 1 if side is Side.BUY else -1
+    scene.venue.cash_e6 += cash_e6 - sign * TEN // 2
+    scene.venue.shares[MARKET, Token.UP] = 2 * TEN + up_e6 + sign * TEN
+    told = ev.FillTold(
+        "t", "0xa", 0, ev.Settlement.CONFIRMED, MARKET, Token.UP, side, TEN, 5_000 * TEN,
+        True, 0, 0, scene.now_ns, scene.now_ns,
+    )  # fmt: skip
+    scene.later(19 * NS, lambda: scene.venue.fills.append(told))
     scene.start()
-    scene.run(15)
-    assert order.is_owing
-    assert (order.reserve_e6, scene.phase) == (TEN, Phase.STARTING)
-    assert not scene.asked(ev.Correction)
-    assert scene.run_until(lambda: ready(scene)) < 10
-    assert order.life is Life.FILLED
-    assert scene.fills.position(MARKET, Token.UP).confirmed_e6 == told.size_e6
-    assert "balance_differs" not in scene.alarms()
+    return scene, order
 
 
-def test_an_order_that_rests_no_longer_holds_no_start_up_where_balances_agree() -> None:
-    scene = Scene()
-    scene.reconciler.add_market(scene.now_ns, make_market(), 5 * NS)
-    scene.fills.correct(ev.Correction("opening", "", None, 0, CASH, scene.now_ns))
-    order = scene.restore("0xa", age_s=1)
-    scene.start()
+@pytest.mark.parametrize("side", Side)
+def test_what_an_order_may_owe_explains_a_balance_until_its_trades_are_told(side: Side) -> None:
+    scene, order = crashed(side)
     assert scene.run_until(lambda: ready(scene)) < 16
     assert (order.is_owing, order.reserve_e6) == (True, TEN)
     scene.run(10)
-    assert order.life is Life.CANCELLED
+    assert order.life is Life.FILLED
+    sign = 1 if side is Side.BUY else -1
+    assert scene.fills.position(MARKET, Token.UP).confirmed_e6 == (2 + sign) * TEN
+    assert scene.fills.total.confirmed_e10 == 10_000 * scene.venue.cash_e6
+    assert not scene.asked(ev.Correction)
+    assert not scene.alarms()
+
+
+@pytest.mark.parametrize("beyond", [{"cash_e6": -TEN}, {"up_e6": 4 * TEN}], ids=["cash", "up"])
+def test_what_it_cannot_owe_is_corrected_only_once_its_trades_are_told(
+    beyond: dict[str, int],
+) -> None:
+    scene, order = crashed(Side.BUY, **beyond)
+    scene.run(18)
+    assert (order.is_owing, scene.phase) == (True, Phase.STARTING)
+    assert not scene.asked(ev.Correction)
+    assert scene.run_until(lambda: ready(scene)) < 10
+    assert order.life is Life.FILLED
+    assert len(scene.asked(ev.Correction)) == 1
 
 
 def test_cash_that_is_missing_for_a_minute_is_told_and_only_reduces() -> None:

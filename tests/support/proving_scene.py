@@ -154,11 +154,13 @@ class Scene:
         self.orders.want_cancel(self.now_ns, order.place.order_id)
         self._settle()
 
-    def restore(self, name: str, market: str = MARKET, *, age_s: float = 60.0) -> Order:
+    def restore(
+        self, name: str, market: str = MARKET, *, age_s: float = 60.0, side: Side = Side.BUY
+    ) -> Order:
         """Take an order over from an earlier run."""
         self._numbers += 1
         planned_ns = self.now_ns - int(age_s * NS)
-        place = Place(self._numbers, f"slug-{market}", Token.UP, Side.BUY, 5_000, TEN)
+        place = Place(self._numbers, f"slug-{market}", Token.UP, side, 5_000, TEN)
         return self.orders.restore(self.now_ns, market, place, name, planned_ns=planned_ns)
 
     def fill(self, name: str, market: str = MARKET, size_e6: int = TEN) -> ev.FillTold:
