@@ -98,7 +98,8 @@ class Losing:
         for holding in self._holdings.values():
             holding.clear_ns = NEVER
         if lost_tail:
-            self._marked.clear()
+            # What was won may still be known.
+            self._marked = deque((at_ns, max(won, 0)) for at_ns, won in self._marked)
             self.broken.clear()
 
     # What is told

@@ -114,3 +114,11 @@ def test_i27_binds_the_next_process_unless_what_was_written_is_lost(lost_tail):
         moment.send(more)
     else:
         fires("I27", lambda: moment.send(more))
+
+
+def test_what_was_won_before_a_tail_was_lost_may_still_be_known():
+    moment = Moment(limits=MARKOUTS)
+    losing = moment.checker.sends.losing
+    losing._marked.extend((moment.now_ns, won) for won in (3 * SHARE, -2 * SHARE))
+    losing.began(moment.now_ns, lost_tail=True)
+    assert sum(won for _, won in losing._marked) == 3 * SHARE
