@@ -11,6 +11,7 @@ Environment switches, for people who work on the core:
 
 import os
 import platform
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def translate_engine() -> list[Extension]:
     extensions = mypycify(
         [*options, "--cache-dir=build/mypy", *TRANSLATED],
         only_compile_paths=TRANSLATED,
-        opt_level="0" if DEBUG else "2",
+        opt_level="0" if DEBUG else "1",
         debug_level="0",
         multi_file=True,
         target_dir=folder,
@@ -108,6 +109,17 @@ def translate_engine() -> list[Extension]:
     return extensions
 
 
+def translate_core(jobs: int, *, force: bool) -> list[Extension]:
+    """Have Cython write the core as C, by processes of its own."""
+    return cythonize(
+        CORE_MODULES,
+        build_dir=f"build/cython-{MODE}",
+        compiler_directives=DIRECTIVES,
+        nthreads=jobs,
+        force=force,
+    )
+
+
 def engine_stamp() -> str:
     """Name the sources that were translated, and what they held (`polymm.runtime.built`)."""
     digests = [f"{sha256(Path(path).read_bytes()).hexdigest()} {path}" for path in TRANSLATED]
@@ -119,7 +131,7 @@ class BuildExt(build_ext):
 
     def finalize_options(self) -> None:
         super().finalize_options()
-        self.parallel = self.parallel or JOBS
+        self.parallel = int(self.parallel or JOBS)
 
     def run(self) -> None:
         """Build the core and, but for POLYMM_PURE, the engine; of that nothing old is left."""
@@ -129,9 +141,13 @@ class BuildExt(build_ext):
                     module.unlink()
             STAMP.unlink(missing_ok=True)
         if not PURE:
-            # The longest first.
             stamp = engine_stamp()
-            self.distribution.ext_modules = [*translate_engine(), *CORE_MODULES]
+            with ThreadPoolExecutor(1) as beside:
+                core = beside.submit(translate_core, self.parallel, force=self.force)
+                engine = translate_engine()
+                core.result()
+            # The longest first.
+            self.distribution.ext_modules = [*engine, *CORE_MODULES]
             self.swig_opts = None  # the one option that is not finalized twice
             super().finalize_options()
         super().run()
@@ -142,13 +158,8 @@ class BuildExt(build_ext):
         core = [extension for extension in self.extensions if extension in CORE_MODULES]
         compiler, linker = compile_flags() if self.compiler.compiler_type == "unix" else ([], [])
         stamp = flags_stamp((compiler, linker))
-        translated = cythonize(
-            core,
-            build_dir=f"build/cython-{MODE}",
-            compiler_directives=DIRECTIVES,
-            nthreads=self.parallel,
-            force=self.force,
-        )
+        # Nothing is left to do where it was done beside the engine.
+        translated = translate_core(self.parallel, force=self.force and PURE)
         sources = {extension.name: extension.sources for extension in translated}
         for extension in core:
             extension.sources = sources[extension.name]
