@@ -218,9 +218,9 @@ class Order(OrderSummary):
             return _NEW
         if self.is_proven_absent:
             return _REJECTED
-        if self._is_stuck(now_ns, overdue_ns):
-            return _QUARANTINED
-        return _CLOSING if self.is_missed else _UNKNOWN_NEW
+        if self.is_missed:
+            return _QUARANTINED if self._is_stuck(now_ns, self.trades_due_ns) else _CLOSING
+        return _QUARANTINED if self._is_stuck(now_ns, overdue_ns) else _UNKNOWN_NEW
 
     def _derive_alive(self, now_ns: int) -> Life:
         reads, open_ns = self.reads, self.open_ns
@@ -249,7 +249,8 @@ class Order(OrderSummary):
     def _derive_closing(self, now_ns: int) -> Life:
         if self.is_proven_by_trades:
             return self._end
-        return _QUARANTINED if self._is_stuck(now_ns, self.unresolved_ns) else _CLOSING
+        since_ns = self.trades_due_ns if self.is_missed else self.unresolved_ns
+        return _QUARANTINED if self._is_stuck(now_ns, since_ns) else _CLOSING
 
     @property
     def _end(self) -> Life:

@@ -81,13 +81,6 @@ def quarantined() -> OrderScene:
     return scene
 
 
-def cancelled_five_times() -> OrderScene:
-    """No cancel is left, and nothing could be read."""
-    scene = cancel_in_flight()
-    scene.run(60)
-    return scene
-
-
 def filled() -> OrderScene:
     scene = live()
     scene.step(2, fill("t0", 2, 10))
@@ -183,8 +176,7 @@ WAYS: dict[Row, Callable[[OrderScene], None]] = {
 
 def drive(life: Life, row: Row) -> set[Cell]:
     """Meet one cell; all that were met from that state on."""
-    is_early = life is Life.QUARANTINED and row is Row.MISSED
-    scene = cancelled_five_times() if is_early else STATES[life]()
+    scene = STATES[life]()
     assert scene.life() is life
     met: set[Cell] = set()
     scene.manager.on_cell = lambda before, name: met.add((before, name))

@@ -78,7 +78,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "a placement without an answer is rejected by a timer",
         ENGINE + "order_life.py",
-        "        return _CLOSING if self.is_missed else _UNKNOWN_NEW\n",
+        "        return _QUARANTINED if self._is_stuck(now_ns, overdue_ns) else _UNKNOWN_NEW\n",
         "        return _REJECTED\n",
         "I11",
         ("post_reply_lost", "request_late"),
