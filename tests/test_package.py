@@ -149,8 +149,7 @@ def test_help_starts_about_as_soon_as_a_bare_typer_program(tmp_path: Path) -> No
         "@app.command()\ndef run() -> None:\n    '''Run.'''\napp()\n"
     )
     bare, ours = start_ns((str(program), "--help"), ("-m", "polymm", "--help"))
-    # 1.3 with seven verbs; each of the sixteen of today costs a millisecond.
-    assert ours <= 1.5 * bare
+    assert ours <= 1.3 * bare
 
 
 @contextmanager
@@ -219,7 +218,8 @@ def test_wheel_holds_stubs_declarations_and_no_sources_in_c(wheel: Path) -> None
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert {f"polymm/_core/{name}{suffix}" for name in modules} <= names
     engine = {name.partition(".")[0] for name in names if name.endswith(suffix)}
-    assert {"polymm/engine/engine", "polymm/engine/maker", "polymm/runtime/journal"} <= engine
+    assert {"polymm/engine/engine", "polymm/engine/maker", "polymm/domain/inventory"} <= engine
+    assert "polymm/runtime/journal" in engine
     assert {"polymm/py.typed", "polymm/engine/compiled.txt"} <= names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"polymm"}
     assert not [name for name in names if name.endswith((".c", ".pyx", ".h"))]

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 DEFAULT_NAME = Path("polymm.toml")
 
 app = typer.Typer(
-    help="Show, check and write the configuration.", no_args_is_help=True, rich_markup_mode=None
+    help="Show, check and write the configuration.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
 )
 
 ConfigOption = Annotated[

@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Make packed tapes of recordings, inspect, verify and exchange them.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 
 SourceArgument = Annotated[
