@@ -91,9 +91,10 @@ def order_event() -> bytes:
 
 
 class Built:
-    """A frame whose time is filled in before it is sent."""
+    """A frame whose time is filled in before it is sent; `token` tells of which market it is."""
 
-    def __init__(self, payload: bytes) -> None:
+    def __init__(self, payload: bytes, token: str = "") -> None:
+        self.token = token
         self.bytes = bytearray(frame(payload))
         self.at = self.bytes.index(STAMP) + len(STAMP)
         self.number_at = self.bytes.find(NUMBER) + len(NUMBER)
@@ -168,7 +169,9 @@ class Speaker(asyncio.Protocol):
         asked = json.loads(text)
         if asked.get("type") == "user":
             self._next = self._user_frame
-        elif asked.get("operation") != "unsubscribe":
+        elif asked.get("operation") == "unsubscribe":
+            self._frames = [one for one in self._frames if one.token not in asked["assets_ids"]]
+        else:
             self._subscribe(asked["assets_ids"])
             self._next = self._market_frame
         self._sender.speakers.add(self)
@@ -179,7 +182,9 @@ class Speaker(asyncio.Protocol):
         for token in tokens:
             self.transport.write(bytes(Built(book(token)).stamped(stamp)))
         self._frames += [
-            Built(price_change(up, down, number)) for number in range(CYCLE) for up, down in pairs
+            Built(price_change(up, down, number), up)
+            for number in range(CYCLE)
+            for up, down in pairs
         ]
 
     # What is sent
@@ -189,7 +194,8 @@ class Speaker(asyncio.Protocol):
         rate = self._sender.user_rate if self._next == self._user_frame else self._sender.rate
         if rate != self._rate:
             self._begun_s, self._rate, self._sent = now_s, rate, 0
-        if not rate or not self._can_write or self._next is None:
+        is_silent = self._next == self._market_frame and not self._frames
+        if not rate or not self._can_write or self._next is None or is_silent:
             return
         due = int((now_s - self._begun_s) * rate) - self._sent
         count = min(due, FRAMES_A_WRITE_MAX)

@@ -6,7 +6,7 @@ Prices times sizes are kept as ``_e10`` (1e-10 dollars), exact for any price and
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from polymm.domain.market import NS
@@ -33,7 +33,7 @@ class FairPath:
 
     __slots__ = ("times", "values")
 
-    def __init__(self, marks: Sequence[Step], end_ns: int) -> None:
+    def __init__(self, marks: Iterable[Step], end_ns: int) -> None:
         kept = [(ns, f) for ns, f in marks if ns <= end_ns and math.isfinite(f)]
         self.times = [ns for ns, _ in kept]
         self.values = [f for _, f in kept]

@@ -4,6 +4,7 @@ The loop runs the live code from staged changes onward (`polymm._core.backtest`)
 what is run, and turns what the loop noted into a `MarketRun`.
 """
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -18,7 +19,7 @@ from polymm.domain.market import NS, Market
 from polymm.domain.order import Fill, Side, Token
 from polymm.engine.settings import MakerSettings
 from polymm.exchange.tape import Latency, parse_queue
-from polymm.research.records import FillRecord, MarketRun, OrderTotals
+from polymm.research.records import FillRecord, MarketRun, Marks, OrderTotals
 from polymm.research.run_settings import RunSettings, raised
 from polymm.research.tape_money import check_money, marked_e6, pnl_of_fills_e6
 from polymm.research.tape_pack import PackedTape, arrange
@@ -271,7 +272,8 @@ def write_run(
     run.cash_start_e6, run.cash_end_e6 = found["cash_start_e6"], found["cash_e6"]
     run.fills = _fills(market, loop.notes("fills", number))
     run.merges = [(at_ns, pairs) for at_ns, pairs in loop.notes("merges", number).tolist()]
-    run.marks = loop.notes("marks", number).tolist()
+    marks = loop.notes("marks", number)
+    run.marks = Marks(array("q", marks["at_ns"].tobytes()), array("d", marks["fair"].tobytes()))
     run.quotes = loop.notes("quotes", number).tolist()
     run.inventory = loop.notes("holdings", number).tolist()
     run.order_queue = [rank[1:] for rank in sorted(loop.notes("ranks", number).tolist())]

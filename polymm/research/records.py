@@ -1,5 +1,7 @@
 """What one run leaves behind: enough for every figure of the report, nothing derived."""
 
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +30,35 @@ class OrderTotals:
     expired_e6: int = 0
     open_e6: int = 0
     reject_reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Marks:
+    """Pairs of (venue ns, f) in order: 16 bytes each, since a book gives a hundred in a second."""
+
+    ns: "array[int]" = field(default_factory=lambda: array("q"))
+    f: "array[float]" = field(default_factory=lambda: array("d"))
+
+    def note(self, at_ns: int, fair: float) -> None:
+        """Append f, or replace it where the last was of the same time."""
+        if self.ns and self.ns[-1] == at_ns:
+            self.f[-1] = fair
+        else:
+            self.ns.append(at_ns)
+            self.f.append(fair)
+
+    def clear(self) -> None:
+        """Forget all."""
+        del self.ns[:], self.f[:]
+
+    def __len__(self) -> int:
+        return len(self.ns)
+
+    def __getitem__(self, index: int) -> tuple[int, float]:
+        return self.ns[index], self.f[index]
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        return zip(self.ns, self.f, strict=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +99,7 @@ class MarketRun:
     payout_up: float | None = None
     fill_form: str = "trades"
     fills: list[FillRecord] = field(default_factory=list)
-    marks: list[tuple[int, float]] = field(default_factory=list)
+    marks: Marks = field(default_factory=Marks)
     inventory: list[tuple[int, int, int]] = field(default_factory=list)
     quotes: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)

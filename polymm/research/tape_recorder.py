@@ -8,7 +8,7 @@ from polymm._core.lane import Lane
 from polymm._core.layout import ASK, BID
 from polymm.domain.market import NS
 from polymm.domain.order import Fill
-from polymm.research.records import FillRecord, MarketRun
+from polymm.research.records import FillRecord, MarketRun, Marks
 
 # A longer silence of a tape is a gap; the maker calls a book stale at the same age by default.
 GAP_NS = 10 * NS
@@ -44,6 +44,7 @@ class Recorder:
     def __init__(self, run: MarketRun, lane: Lane) -> None:
         self.fair = nan
         self._run = run
+        run.marks = self._marks = Marks()
         self._start_ns = run.market.start_ns
         self._end_ns = run.market.end_ns
         self.look_at(lane)
@@ -120,8 +121,8 @@ class Recorder:
     def finish(self, now_ns: int) -> None:
         """Close the books at the end of the run and write the seconds."""
         self._pass_time(now_ns)
-        if self._run.marks and self._run.marks[-1][0] < self._start_ns:
-            self._run.marks.clear()
+        if self._marks and self._marks[-1][0] < self._start_ns:
+            self._marks.clear()
         names = ("two_sided", "one_sided", "none", "book_two_sided", "quoted", "quoted_two_sided")
         self._run.seconds = {name: self._ns[name] / NS for name in names}
         self._run.no_quote_seconds = {
@@ -130,14 +131,8 @@ class Recorder:
 
     def _mark(self, now_ns: int) -> None:
         """Append f; of the marks before the window only the last is kept, as of its start."""
-        marks = self._run.marks
-        if now_ns >= self._end_ns:
-            return
-        at_ns = max(now_ns, self._start_ns)
-        if marks and marks[-1][0] == at_ns:
-            marks[-1] = (at_ns, self.fair)
-        else:
-            marks.append((at_ns, self.fair))
+        if now_ns < self._end_ns:
+            self._marks.note(max(now_ns, self._start_ns), self.fair)
 
     def _hold(self, now_ns: int) -> None:
         assert self._standing is not None

@@ -2,15 +2,15 @@
 
 The session that trades runs in this process: journal, gate, order entry and user channel of a real
 local exchange; only its market channel is the sender of pre-built frames. So each message goes all
-the way, and the bot requotes as fast as it may on a book that moves 250 times a second. What is
-wanted is as there; no user event is lost where ledger and venue agree at the end.
+the way, and the bot requotes as fast as it may, in one window of five minutes after the other, on
+books that move 250 times a second. What is wanted is as there; no user event is lost where ledger
+and venue agree at the end of each window.
 """
 
 import argparse
 import asyncio
 import gc
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -35,11 +35,14 @@ from polymm.runtime.config import Config
 from polymm.runtime.config_source import load_config
 from polymm.venues.polymarket.feed_market import FeedMarket
 from polymm.venues.polymarket.wire import SignatureType
-from tests.support.killing import window_s_of
 from tests.support.live_sessions import Bot, exchange_of, make_bot, stored
 
-READY_S_MAX: Final = 60.0
+WINDOW_S: Final = 300
+# A window that is nearly over is left out.
+READY_S_MAX: Final = 60.0 + WINDOW_S / 4
 SETTINGS: Final = {
+    "session.window_s": WINDOW_S,
+    "session.windows": 1_000,
     "strategy.order_size": 5,
     "strategy.max_position": 1_000,
     "cycle.cycle": "event",
@@ -48,24 +51,18 @@ SETTINGS: Final = {
 }
 
 
-def config_of(needed_s: float) -> Config:
-    """One coin in one window that is open all the time."""
-    window_s = window_s_of(time.time(), needed_s)
-    values: dict[str, object] = {**SETTINGS, "session.window_s": window_s, "session.windows": 1}
-    return load_config(flags={key: (f"--{key}", value) for key, value in values.items()}).config
-
-
 @dataclass
 class Trading:
-    """A bot at work."""
+    """A bot at work.
+
+    Attributes:
+        windows, orders: What it has come to, once it has ended.
+    """
 
     bot: Bot
     running: "asyncio.Task[object]"
-
-    @property
-    def orders(self) -> int:
-        """How many it has sent in this window."""
-        return len(self.bot.session.account.trading.engine.orders.by_hash)
+    windows: int = 0
+    orders: int = 0
 
     def faults(self) -> list[str]:
         """What does not add up."""
@@ -90,10 +87,12 @@ async def trading(config: Config, sender: SenderProcess, ear: Ear) -> AsyncItera
             feed._on_change = on_change
             running = asyncio.ensure_future(bot.run())
             try:
-                yield Trading(bot, running)
+                yield (at_work := Trading(bot, running))
                 bot.session.stop()
                 async with asyncio.timeout(READY_S_MAX):
                     await running
+                at_work.windows = len(bot.markets)
+                at_work.orders = sum(market.orders.placed_n for market in bot.markets)
             finally:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
@@ -111,8 +110,8 @@ async def until_quoting(at_work: Trading) -> None:
 async def run(asked: argparse.Namespace, sender: SenderProcess) -> Figures:
     """Run all phases."""
     figures, ear = Figures(), Ear()
-    needed_s = asked.seconds + asked.burst_seconds + 60
-    async with trading(config_of(needed_s), sender, ear) as at_work:
+    config = load_config(flags={key: (f"--{key}", v) for key, v in SETTINGS.items()}).config
+    async with trading(config, sender, ear) as at_work:
         sender.set_rates(asked.rate / LINES, 0)
         await until_quoting(at_work)
         await phase(figures, sender, ear, "warm-up", asked.rate, WARM_UP_S)
@@ -128,8 +127,8 @@ async def run(asked: argparse.Namespace, sender: SenderProcess) -> Figures:
             figures.expect(late_ms < LAG_MS_MAX, f"a lag of {late_ms} ms")
         gc.collect()
         figures.growth_kib = resident_kib() - before_kib
-        figures.expect(at_work.orders > 0, "no order was sent")
-        figures.lines.append(f"{at_work.orders:,} orders")
+    figures.expect(at_work.orders > 0, "no order was sent")
+    figures.lines.append(f"{at_work.orders:,} orders in {at_work.windows} windows")
     figures.faults += at_work.faults()
     grown = figures.growth_kib
     figures.expect(grown <= GROWTH_KIB_MAX, f"grew by {grown:,} KiB")
