@@ -27,7 +27,8 @@ from polymm.engine.maker import Maker
 from polymm.engine.order_manager import OrderManager
 from polymm.engine.order_settings import OrderSettings
 from polymm.engine.ports import BudgetView, MarketView
-from polymm.engine.reconcile import Reconciler, ReconcileSettings
+from polymm.engine.proving import ReconcileSettings
+from polymm.engine.reconcile import Reconciler
 from polymm.engine.recovered import Recovered
 from polymm.engine.restoring import restore
 from polymm.engine.risk import RiskGate

@@ -27,8 +27,6 @@ from polymm.engine.refusals import HALTS
 from polymm.engine.risk import RiskGate
 from polymm.engine.settings import MS, SECOND
 
-__all__ = ["Phase", "ReconcileSettings", "Reconciler"]
-
 
 class Reconciler:
     """Proves everything and keeps it proven.
@@ -49,11 +47,7 @@ class Reconciler:
     """
 
     def __init__(
-        self,
-        orders: OrderManager,
-        fills: FillLedger,
-        gate: RiskGate,
-        settings: ReconcileSettings,
+        self, orders: OrderManager, fills: FillLedger, gate: RiskGate, settings: ReconcileSettings
     ) -> None:
         self.settings = settings
         self.actions: list[Action] = []
@@ -186,7 +180,7 @@ class Reconciler:
     @property
     def _is_calm(self) -> bool:
         """Whether nothing but a timer or an event of `_TAKES` has anything to say here."""
-        is_asked = self._gate.closed_by or self._gate.wants_balances
+        is_asked = self._gate.closed_by or self._gate.watch.wants_balances
         return self.phase is Phase.READY and not is_asked and self._ends.is_calm
 
     def _advance(self, now_ns: int) -> None:
@@ -240,7 +234,7 @@ class Reconciler:
                 code = "stopped" if reasons == [STOPPING] else "halted"
                 causes = [reason for reason in reasons if reason != HALTED] or reasons
                 self._end(now_ns, code, ", ".join(causes))
-        wants_balances = self._gate.wants_balances
+        wants_balances = self._gate.watch.wants_balances
         if wants_balances and not self._wants_balances:
             self._reads.balances.want(now_ns)
         self._wants_balances = wants_balances

@@ -22,11 +22,9 @@ from polymm.engine.limits import RiskLimits
 from polymm.engine.ports import BudgetView, MarketView
 from polymm.engine.records import MergeAsked
 from polymm.engine.recovered import Recovered
-from polymm.engine.refusals import CLOSINGS, HALTS, REFUSALS, RESTRICTIONS
+from polymm.engine.refusals import HALTS, RESTRICTIONS
 from polymm.engine.room import Room
 from polymm.engine.watch import Watch
-
-__all__ = ["CLOSINGS", "HALTS", "REFUSALS", "RESTRICTIONS", "RiskGate"]
 
 _UP, _DOWN = Token
 _BUY: Final = Side.BUY
@@ -93,11 +91,6 @@ class RiskGate:
     def is_reduce_only(self, market: str) -> bool:
         """Whether orders of a market may only take exposure away."""
         return "" in self._reduced or market in self._reduced
-
-    @property
-    def wants_balances(self) -> bool:
-        """Whether balances should be read: the venue refused an order for lack of them."""
-        return self.watch.wants_balances
 
     def close(
         self, now_ns: int, reason: str, market: str = "", *, until_ns: int = NEVER_NS

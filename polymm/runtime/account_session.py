@@ -19,7 +19,7 @@ from polymm.domain.market import NS, Market
 from polymm.engine import evidence as ev
 from polymm.engine.actions import Alarm, Finished
 from polymm.engine.engine import EngineSettings
-from polymm.engine.reconcile import Phase
+from polymm.engine.phases import Phase
 from polymm.engine.records import RunBegun
 from polymm.errors import LedgerError
 from polymm.runtime.access import MONEY_S_MAX, Access

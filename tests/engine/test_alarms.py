@@ -8,7 +8,7 @@ import pytest
 
 from polymm.engine.alarms import ALARMS
 from polymm.engine.phases import UNPROVEN
-from polymm.engine.reconcile import ReconcileSettings
+from polymm.engine.proving import ReconcileSettings
 from polymm.engine.settings import SECOND
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -7,7 +7,7 @@ from polymm.domain.order import Side, Token
 from polymm.engine import evidence as ev
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.order_life import Life, Order
-from polymm.engine.reconcile import Phase
+from polymm.engine.phases import Phase
 from tests.support.proving_scene import START_NS, Scene, make_market
 from tests.support.proving_venue import CASH, MARKET, TEN
 

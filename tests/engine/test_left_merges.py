@@ -5,7 +5,7 @@ from polymm.domain.order import Token
 from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.actions import MergeFound
-from polymm.engine.reconcile import Phase
+from polymm.engine.phases import Phase
 from polymm.engine.records import MergeAsked
 from polymm.engine.recovered import Recovered
 from tests.support.proving_scene import Scene, make_market

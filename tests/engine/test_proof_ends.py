@@ -5,7 +5,7 @@ from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import CancelVerdict
 from polymm.engine.order_life import Life
-from polymm.engine.reconcile import Phase
+from polymm.engine.phases import Phase
 from tests.support.proving_scene import START_NS, Scene, listed, make_market, swept
 from tests.support.proving_venue import MARKET
 

@@ -5,10 +5,9 @@ from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import CancelVerdict, PlaceVerdict
 from polymm.engine.order_life import Life
-from polymm.engine.phases import PREFLIGHT
+from polymm.engine.phases import PREFLIGHT, Phase
 from polymm.engine.proving import Backoff, ReconcileSettings
 from polymm.engine.reads import ReadClock
-from polymm.engine.reconcile import Phase
 from polymm.engine.recovery import Step
 from polymm.engine.sweeping import Sweeping
 from tests.support.proving_scene import START_NS, Scene, listed, swept

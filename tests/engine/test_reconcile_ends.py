@@ -7,7 +7,7 @@ from polymm.engine import actions as act
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import CancelVerdict, PlaceVerdict, ReadKind
 from polymm.engine.order_life import Life
-from polymm.engine.reconcile import Phase
+from polymm.engine.phases import Phase
 from tests.support.proving_scene import START_NS, Scene, make_market
 from tests.support.proving_venue import MARKET, MS
 

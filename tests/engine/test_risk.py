@@ -7,7 +7,7 @@ import pytest
 
 from polymm.domain.order import Place
 from polymm.engine import evidence as ev
-from polymm.engine.risk import HALTS, REFUSALS
+from polymm.engine.refusals import HALTS, REFUSALS
 from tests.support.gates import (
     BUY,
     CLOSE,

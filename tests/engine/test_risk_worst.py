@@ -8,7 +8,7 @@ import pytest
 from polymm.engine import evidence as ev
 from polymm.engine.evidence import PlaceVerdict, Settlement
 from polymm.engine.order_life import Life
-from polymm.engine.risk import RESTRICTIONS
+from polymm.engine.refusals import RESTRICTIONS
 from tests.support.gates import (
     BUY,
     DOWN,

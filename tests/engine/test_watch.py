@@ -150,13 +150,13 @@ def test_a_refused_purchase_blocks_no_sale_and_a_refused_sale_no_purchase(scene:
 
 
 def test_balances_are_wanted_until_they_were_read_afterwards(scene: Scene) -> None:
-    assert not scene.gate.wants_balances
+    assert not scene.gate.watch.wants_balances
     refuse(scene, "balance")
-    assert scene.gate.wants_balances
+    assert scene.gate.watch.wants_balances
     scene.tell(ev.BalancesRead(0, (), NOW - 1, NOW))
-    assert scene.gate.wants_balances
+    assert scene.gate.watch.wants_balances
     scene.tell(ev.BalancesRead(0, (), NOW, NOW))
-    assert not scene.gate.wants_balances
+    assert not scene.gate.watch.wants_balances
 
 
 @pytest.mark.parametrize("reason", sorted(GLOBAL_REJECTS))

@@ -18,7 +18,9 @@ from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.limits import RiskLimits
 from polymm.engine.order_life import Order, OrderSettings
 from polymm.engine.order_manager import OrderManager
-from polymm.engine.reconcile import Phase, Reconciler, ReconcileSettings
+from polymm.engine.phases import Phase
+from polymm.engine.proving import ReconcileSettings
+from polymm.engine.reconcile import Reconciler
 from polymm.engine.risk import RiskGate
 from tests.support.proving_venue import MARKET, MS, TEN, Resting, ScriptedVenue
 
