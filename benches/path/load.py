@@ -84,8 +84,9 @@ class Ear:
     gaps: int = 0
 
     def on_change(self, market: FeedMarket, flags: int, recv_ns: int) -> None:
-        """Take a turn of the maker."""
-        self.lags_ms[int(time.time() * 1000) - market.book.timestamp_ms] += 1
+        """Take a turn of the maker; one before the market's first frame has nothing to be late."""
+        if market.book.timestamp_ms:
+            self.lags_ms[int(time.time() * 1000) - market.book.timestamp_ms] += 1
 
     def on_event(self, event: UserEvent, recv_ns: int) -> None:
         """Take a user event; they are numbered."""
