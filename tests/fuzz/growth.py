@@ -9,25 +9,17 @@ import argparse
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from random import Random
 
 from polymm._core.decode import Decoder
 from polymm.errors import DecodeError
 from tests.fuzz.frames import FIRST_STAMP, MARKETS, FrameMaker, Kind, usual_bytes
+from tests.fuzz.memory import resident_kib
 
 GROWTH_KIB_MAX = 2048
 POOL = 4000
 LEVELS = 49
 WARM_UP = 50_000
-
-
-def resident_kib() -> int:
-    """Memory of this process in KiB."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise OSError("/proc/self/status gives no VmRSS")
 
 
 def pool(seed: int) -> list[bytes]:

@@ -1,6 +1,5 @@
 """Sessions in shares, each done by some process, with what it came to."""
 
-import gc
 import os
 import tempfile
 from collections import Counter
@@ -13,7 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from tests.fuzz.growth import resident_kib
+from tests.fuzz.memory import NOTHING, Allocated, allocated
 from tests.fuzz.parsers import sessions_of
 from tests.fuzz.running import Found, guarded
 
@@ -29,7 +28,7 @@ class Shared:
     pid: int
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
-    resident_kib: int = 0
+    allocated: Allocated = NOTHING
 
 
 def run_share(parser: str, seed: int, first: int, count: int, folder: str) -> Shared:
@@ -48,8 +47,7 @@ def run_share(parser: str, seed: int, first: int, count: int, folder: str) -> Sh
         if len(share.failures) >= FAILURES_MAX:
             break
     os.close(note)
-    gc.collect()
-    share.resident_kib = resident_kib()
+    share.allocated = allocated()
     return share
 
 
