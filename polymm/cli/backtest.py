@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from polymm.cli.config import ConfigOption, JsonOption, load
+from polymm.cli.config import load
+from polymm.cli.options import ConfigOption, JsonOption, NoReportOption, QuietOption, ReportOption
 from polymm.cli.run import Shows, carry_out
 from polymm.cli.showing import console, page_path, report_path
 from polymm.errors import ConfigError, InputError
@@ -45,13 +46,9 @@ def backtest(
         ),
     ] = None,
     as_json: JsonOption = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Where to write the HTML report.")
-    ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress, no table: the report's path only.")
-    ] = False,
+    report: ReportOption = None,
+    no_report: NoReportOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run the code that trades over tapes, under each queue model and once with stretched latency.
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polymm.cli.options import DEFAULT_NAME, ConfigOption, JsonOption
+
 if TYPE_CHECKING:
     from polymm.runtime.config_source import LoadedConfig
 
-DEFAULT_NAME = Path("polymm.toml")
 
 app = typer.Typer(
     help="Show, check and write the configuration.",
@@ -16,18 +17,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="PATH",
-        help=f"TOML file. Default: {DEFAULT_NAME} of this folder, if there.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def load(

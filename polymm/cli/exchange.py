@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polymm.cli.config import JsonOption
+from polymm.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from polymm.exchange.server.settings import ServerSettings

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from polymm.cli.config import JsonOption
+from polymm.cli.options import JsonOption
 from polymm.errors import ConfigError, LedgerError
 
 

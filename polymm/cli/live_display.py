@@ -6,8 +6,40 @@ from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 REFRESH_HZ = 4
+
+
+class RateColumn(ProgressColumn):
+    """Work over wall time, in words that a format gives; nothing while it is not known."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self._form = form
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else self._form.format(task.speed))
+
+
+def bar(console: Console, rate: str) -> Progress:
+    """A bar between what is worked on and how long it still takes."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        RateColumn(rate),
+        TimeRemainingColumn(),
+        console=console,
+    )
 
 
 class LiveDisplay(ABC):

@@ -4,11 +4,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.constrain import Constrain
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
-from polymm.cli.live_display import LiveDisplay
+from polymm.cli.live_display import LiveDisplay, bar
 from polymm.research.report_rows import shortened
 
 if TYPE_CHECKING:
@@ -22,27 +20,13 @@ SLUG_NARROW = 13
 COLUMNS = ("variant", "market", "window", "bid", "ask", "up", "down", "fills", "merges", "cash")
 
 
-class RateColumn(ProgressColumn):
-    """Market time over wall time."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:,.0f}x real time")
-
-
 class LiveRun(LiveDisplay):
     """Shows a run on a terminal while it lasts; leaves nothing behind but the report."""
 
     def __init__(self, console: Console, plan: "Plan") -> None:
         self._plan = plan
         self._rows: dict[Variant, tuple[str, ...]] = {}
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            RateColumn(),
-            TimeRemainingColumn(),
-            console=console,
-        )
+        self._progress = bar(console, "{:,.0f}x real time")
         self._task = self._progress.add_task(self._description(1), total=plan.seconds)
         super().__init__(console)
 

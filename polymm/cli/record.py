@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from polymm.cli.config import ConfigOption, JsonOption, load
+from polymm.cli.config import load
 from polymm.cli.exits import INTERRUPTED
+from polymm.cli.options import ConfigOption, JsonOption
 from polymm.cli.run import POLYMARKET_WINDOW_S, refuse
 
 if TYPE_CHECKING:

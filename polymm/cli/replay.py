@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polymm.cli.config import ConfigOption, JsonOption, load
+from polymm.cli.config import load
 from polymm.cli.exits import INTEGRITY
+from polymm.cli.options import ConfigOption, JsonOption
 from polymm.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from polymm.cli.config import ConfigOption, JsonOption, load
+from polymm.cli.config import load
 from polymm.cli.exits import INTERRUPTED
+from polymm.cli.options import ConfigOption, JsonOption, NoReportOption, QuietOption, ReportOption
 from polymm.cli.showing import report_path, show
 from polymm.errors import ConfigError, HaltedError, LedgerError
 
@@ -78,16 +79,12 @@ def run(
         typer.Option(help="Queue model, with --tape or --fast."),
     ] = None,
     as_json: JsonOption = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Where to write the HTML report.")
-    ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report.")] = False,
+    report: ReportOption = None,
+    no_report: NoReportOption = False,
     no_record: Annotated[
         bool, typer.Option("--no-record", help="Record nothing of a run in real time.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress, no table: the report's path only.")
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Trade the embedded exchange over loopback sockets in real time, settle, and report.
 

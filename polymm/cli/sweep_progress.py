@@ -3,21 +3,11 @@
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
-from polymm.cli.live_display import LiveDisplay
+from polymm.cli.live_display import LiveDisplay, bar
 
 if TYPE_CHECKING:
     from polymm.research.sweep import Moment
-
-
-class RateColumn(ProgressColumn):
-    """Units over wall time."""
-
-    def render(self, task: Task) -> Text:
-        """Draw it; nothing while it is not known."""
-        return Text("" if task.speed is None else f"{task.speed:,.1f} blocks/s")
 
 
 class LiveSweep(LiveDisplay):
@@ -25,14 +15,7 @@ class LiveSweep(LiveDisplay):
 
     def __init__(self, console: Console) -> None:
         self._begun = False
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            RateColumn(),
-            TimeRemainingColumn(),
-            console=console,
-        )
+        self._progress = bar(console, "{:,.1f} blocks/s")
         self._task = self._progress.add_task("trials", total=None, start=False)
         super().__init__(console)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from polymm.cli.config import JsonOption
+from polymm.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable

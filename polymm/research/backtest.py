@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymm._core.backtest import Backtest
+from polymm._core.backtest_names import CYCLE_FIELDS
 from polymm._core.layout import DOWN, ROW_LOCAL, ROW_VENUE, UP
 from polymm._core.tape_rows import TapeRows
 from polymm.domain.market import NS, Market
@@ -54,30 +55,13 @@ LOOKS: Final = 100
 
 
 def cycle_fields(settings: MakerSettings) -> dict[str, int | float]:
-    """The settings of a cycle by the names of `_core.backtest.CYCLE_FIELDS`."""
-    return {
+    """The settings of a cycle by the names of `CYCLE_FIELDS`."""
+    named = {
         "cycle_event": settings.cycle == "event",
         "requote_diff": settings.requote == "diff",
         "early_exit_pull": settings.early_exit == "pull",
-    } | {
-        name: getattr(settings, name)
-        for name in (
-            "cycle_ns",
-            "requote_interval_min_ns",
-            "requote_ticks",
-            "requote_size_ratio",
-            "max_total_position_e6",
-            "price_min_e4",
-            "price_max_e4",
-            "safe_low_e4",
-            "safe_high_e4",
-            "merge_enabled",
-            "book_age_ns_max",
-            "proof_wait_ns",
-            "cancels_max",
-            "rejects_max",
-        )
     }
+    return named | {name: getattr(settings, name) for name in CYCLE_FIELDS if name not in named}
 
 
 def sound_rows(tape: PackedTape, *, feed_ns: int) -> TapeRows:

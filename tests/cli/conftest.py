@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from polymm.cli import main
+from polymm.research.tape_file import write_packed
+from polymm.research.tape_pack import pack
+from polymm.runtime.tape_runs import synthetic_tapes
 
 Answer = tuple[int, str, str]
 
@@ -25,3 +28,12 @@ def polymm(
         return caught.value.code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two short synthetic windows as packed tapes."""
+    folder = tmp_path_factory.mktemp("tapes")
+    for n, tape in enumerate(synthetic_tapes(1, 2, 15)):
+        write_packed(folder / f"{n}.tape", pack(tape))
+    return folder

@@ -8,23 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from polymm.research.tape_file import open_tape, write_packed
-from polymm.research.tape_pack import pack
-from polymm.runtime.tape_runs import synthetic_tapes
 
 Polymm = Callable[..., tuple[int, str, str]]
 MS = 1_000_000
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two short synthetic windows as packed tapes."""
-    folder = tmp_path_factory.mktemp("tapes")
-    for n, tape in enumerate(synthetic_tapes(1, 2, 15)):
-        write_packed(folder / f"{n}.tape", pack(tape))
-    return folder
 
 
 def runs(polymm: Polymm, tapes: Path | str, config: str = "", *more: str) -> list[Any]:

@@ -6,23 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from polymm.research.tape_file import open_tape, write_packed
-from polymm.research.tape_pack import pack
-from polymm.runtime.tape_runs import synthetic_tapes
 
 Answer = tuple[int, str, str]
 Polymm = Callable[..., Answer]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two short synthetic windows as packed tapes."""
-    folder = tmp_path_factory.mktemp("tapes")
-    for n, tape in enumerate(synthetic_tapes(1, 2, 15)):
-        write_packed(folder / f"{n}.tape", pack(tape))
-    return folder
 
 
 def test_tapes_run_under_both_queues_and_once_under_stress(
