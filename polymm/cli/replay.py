@@ -94,6 +94,7 @@ def decision_facts(report: "DecisionReport") -> dict[str, Any]:
             "quotes": report.quotes,
             "differing": report.differing + (exact.divergence is not None),
             "gaps": report.gaps,
+            "whole": report.is_whole,
         }
     }
 
@@ -110,6 +111,8 @@ def show_decisions(report: "DecisionReport") -> None:
         typer.echo(f"not repeated {exact.skipped:,} steps whose run or answer is not recorded")
     if report.gaps:
         typer.echo(f"gaps         {report.gaps:,} in the recording")
+    if not report.is_whole:
+        typer.echo("not whole    without the run's end: it was killed, or later files are missing")
     divergence = exact.divergence
     if divergence is not None:
         given = divergence.given
@@ -178,6 +181,7 @@ def fill_facts(report: "FillReport") -> dict[str, Any]:
             "queue": fitted.model.queue,
             "match_window_ms": fitted.model.match_ns / 1e6,
             "windows": fitted.windows,
+            "too_few": dict(fitted.too_few),
             "delays_ms": {
                 name: dict(zip(("p50", "p95", "p99"), quantiles_ms(values), strict=True))
                 for name, values in fitted.delays.items()
@@ -191,6 +195,7 @@ def fill_facts(report: "FillReport") -> dict[str, Any]:
 
 def show_fills(report: "FillReport") -> None:
     """Print the one number, what it comes from, and what a calibration makes of it."""
+    from polymm.research.calibration import SAMPLES_MIN
     from polymm.research.tape_facts import quantiles_ms
 
     show_comparison("all windows, as configured", report.whole)
@@ -207,6 +212,8 @@ def show_fills(report: "FillReport") -> None:
     for name, values in fitted.delays.items():
         found = "".join(f"{ms:>9g}" for ms in quantiles_ms(values))
         typer.echo(f"  {name:<10}{found}{len(values):>8,}")
+    for name, n in fitted.too_few.items():
+        typer.echo(f"  {name:<10} as configured: {n:,} measured, {SAMPLES_MIN} are needed")
     show_comparison("other windows, as configured", report.before)
     show_comparison("other windows, calibrated", report.after)
 

@@ -37,13 +37,15 @@ class Calibration:
     Args:
         model: Whose fills were closest.
         shares: By model, the share of fills that only one of the two has.
-        delays: By DELAYS, (n,) ns; kinds of which too few were measured are missing.
+        delays: By DELAYS, (n,) ns; kinds of which fewer than SAMPLES_MIN were measured are missing.
+        too_few: How many of those were.
         windows: How many it was fitted on.
     """
 
     model: Model
     shares: Mapping[Model, float]
     delays: Mapping[str, NDArray[np.int64]]
+    too_few: Mapping[str, int]
     windows: int
 
 
@@ -100,6 +102,7 @@ def calibrate(tapes: Sequence[OwnTape], feed: NDArray[np.int64]) -> Calibration:
         delays={
             name: _thinned(values) for name, values in delays.items() if len(values) >= SAMPLES_MIN
         },
+        too_few={name: len(values) for name, values in delays.items() if len(values) < SAMPLES_MIN},
         windows=len(tapes),
     )
 
@@ -140,6 +143,7 @@ def write_calibration(path: Path, found: Calibration, source: str) -> Path:
     ]
     for name, values in found.delays.items():
         lines.append(f"{name}_latency_ms = {np.median(values) / 1e6:.6f}  # median")
+    lines += [f"# {name}: {n} measured, too few" for name, n in found.too_few.items()]
     try:
         with beside.open("wb") as file:
             np.savez(file, **found.delays)  # type: ignore[arg-type]

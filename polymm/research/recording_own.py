@@ -59,11 +59,14 @@ def open_recorded(path: Path) -> list[Tape]:
     run = open_run(path)
     markets = run.markets()
     heard, defects = _listen(run, markets)
-    winners = _winners(run)
+    winners, is_whole = _winners(run), run.is_whole
     tapes = []
     for condition_id, market in markets.items():
         check_market(path, market)
-        tape = _tape(run, market, heard[condition_id], defects, winners.get(condition_id))
+        told = heard[condition_id]
+        if not is_whole and told.last_ns < market.end_ns:
+            defects["cut_before_its_end"] += 1
+        tape = _tape(run, market, told, defects, winners.get(condition_id))
         # What was wrong with the files stands on the first of their tapes, so that sums hold.
         defects = Counter()
         tapes.append(tape)
@@ -120,8 +123,6 @@ def _tape(
         if _touches(gap, heard):
             found["gaps"] += 1
             found["frames_lost"] += max(gap.frames, 0)
-    if not run.is_closed and heard.last_ns < market.end_ns:
-        found["cut_before_its_end"] += 1
     return Tape(
         market=market,
         frames=RecordedFrames(len(frames), partial(_load_frames, run, market, heard)),

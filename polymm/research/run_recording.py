@@ -164,6 +164,17 @@ class RunRecording:
         return self.files[-1].is_closed
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it was closed and tells of the run's end: no later file of it is missing."""
+        if not self.is_closed:
+            return False
+        last = self.files[-1].read(None, self._lose)
+        return any(
+            frame.channel == Channel.NOTE and orjson.loads(frame.payload).get("note") == "end"
+            for frame in last
+        )
+
+    @property
     def span(self) -> Span:
         """First and last receive time, ns; (0, 0) where it holds nothing."""
         rows = [row for file in self.files for row in file.blocks]

@@ -127,6 +127,7 @@ def run_record(run: RunRecording) -> dict[str, Any]:
         "files": len(run.files),
         "stored_bytes": sum(file.n_bytes for file in run.files),
         "is_closed": run.is_closed,
+        "is_whole": run.is_whole,
         "first_ns": first_ns,
         "last_ns": last_ns,
         "frames": dict(frames),
@@ -140,6 +141,8 @@ def run_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The same for people."""
     run, raw = found["run"], sum(found["bytes"].values())
     ended = "closed in order" if found["is_closed"] else "not closed: killed, or still written"
+    if found["is_closed"] and not found["is_whole"]:
+        ended += ", without the run's end: later files are missing"
     lines = [
         ("run", f"{run['run']}, polymm {run['version']}, configuration {run['digest']}"),
         ("venue", f"{run['venue']}"),

@@ -64,6 +64,7 @@ class DecisionReport:
         frames: Of the market channel that were heard for it.
         differences: The first of them; ``differing`` counts all.
         gaps: What the recording says it lacks.
+        is_whole: Whether it reaches the end of the run.
     """
 
     exact: ReplayReport = field(default_factory=ReplayReport)
@@ -73,6 +74,7 @@ class DecisionReport:
     differing: int = 0
     differences: list[Difference] = field(default_factory=list)
     gaps: int = 0
+    is_whole: bool = True
 
     @property
     def is_same(self) -> bool:
@@ -123,6 +125,7 @@ def replay_decisions(run: RunRecording) -> DecisionReport:
     report.exact = repeat_runs(journal_with_gaps(run), build)
     report.frames = heard.frames
     report.gaps = len(run.gaps)
+    report.is_whole = run.is_whole
     return report
 
 

@@ -20,7 +20,7 @@ def run(tmp_path: Path) -> Path:
     frames = [book(0, BIDS, ASKS), *(change(ms, "BUY", 0.48, ms) for ms in range(1, 9))]
     told = [heard(one.frame, one.exch_ns + MS) for one in frames]
     facts = note("run", run="a", version="0.1.0", venue="test", digest="c0ffee")
-    return record(tmp_path / "run", [facts, market_note(market()), *told])
+    return record(tmp_path / "run", [facts, market_note(market()), *told], is_whole=False)
 
 
 def test_make_inspect_and_verify(polymm: Polymm, run: Path) -> None:

@@ -280,12 +280,15 @@ def test_the_queue_that_is_closest_is_taken():
     assert found.delays["feed"].tolist() == [7 * MS] * 30
     # Three answers are too few to draw from.
     assert "order" not in found.delays
+    assert found.too_few["order"] == 3
 
 
 def test_what_was_fitted_is_a_configuration(tmp_path: Path):
     delays = {"order": np.arange(1, 22) * MS, "feed": np.full(20, 7 * MS)}
     out = tmp_path / "fitted.toml"
-    write_calibration(out, Calibration(Model("prob(0.5)", 30 * MS), {}, delays, 4), "a run")
+    fitted = Calibration(Model("prob(0.5)", 30 * MS), {}, delays, {"cancel": 3}, 4)
+    write_calibration(out, fitted, "a run")
+    assert "# cancel: 3 measured, too few" in out.read_text()
     config = load_config(out).config
     assert queues(config) == ("prob(0.5)",)
     found = latency(config)

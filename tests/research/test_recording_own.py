@@ -8,6 +8,8 @@ import pytest
 from polymm.errors import RecordingError
 from polymm.research.recording_format import TAIL_BYTES, Recorded
 from polymm.research.recordings import open_tapes
+from polymm.research.run_recording import open_run
+from polymm.research.tape_text import run_lines, run_record
 from tests.support.recorded_runs import heard, market_note, note, paths, record
 from tests.support.tapes import CONDITION, UP_TOKEN, at, book, change, frame, market, trade
 
@@ -120,6 +122,15 @@ def test_a_recording_that_was_cut_says_so_on_the_tapes_it_hurts(tmp_path: Path) 
     path.write_bytes(data[:-TAIL_BYTES])
     (tape,) = open_tapes(folder)
     assert tape.defects["cut_before_its_end"] == 1
+
+
+def test_a_recording_whose_later_files_are_gone_says_so(tmp_path: Path) -> None:
+    frames = [market_note(market()), *told(*CHANGES)]
+    run = open_run(record(tmp_path / "run", frames, is_whole=False))
+    assert (run.is_closed, run.is_whole) == (True, False)
+    (tape,) = open_tapes(run.path)
+    assert tape.defects == {"cut_before_its_end": 1}
+    assert "later files are missing" in dict(run_lines(run_record(run)))["files"]
 
 
 def test_a_market_of_which_nothing_was_heard_stays_and_is_empty(tmp_path: Path) -> None:

@@ -16,13 +16,15 @@ FRAMES = [heard(b"%04d " % n * 40, T0 + n) for n in range(100)]
 
 def whole(tmp_path: Path) -> Path:
     """One file of ten blocks."""
-    (path,) = paths(record(tmp_path / "run", FRAMES, blocks_of=10))
+    (path,) = paths(record(tmp_path / "run", FRAMES, blocks_of=10, is_whole=False))
     return path
 
 
 def test_all_frames_come_back_in_order(tmp_path: Path) -> None:
     user = Recorded(T0 + 5, Channel.USER, 3, b"{}")
-    folder = record(tmp_path / "run", [note("run", run="a"), *FRAMES[:50]], [user, *FRAMES[50:]])
+    folder = record(
+        tmp_path / "run", [note("run", run="a"), *FRAMES[:50]], [user, *FRAMES[50:]], is_whole=False
+    )
     run = open_run(folder)
     assert [frame for frame in run.frames() if frame.channel == Channel.MARKET] == FRAMES
     assert list(run.frames(Channel.MARKET)) == FRAMES

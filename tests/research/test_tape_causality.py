@@ -7,6 +7,7 @@ exchange their texts, so that every price, size and trade of it comes at another
 from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 
 from polymm._core.backtest import Backtest
@@ -112,6 +113,15 @@ def test_nothing_is_known_before_its_recorded_receipt_or_the_reply():
         tape, SETTINGS["event"], "none", delays
     )
     assert_the_past_stands(tape, SETTINGS["event"], delays=delays)
+
+
+@pytest.mark.parametrize("cycle", SETTINGS)
+def test_another_future_changes_nothing_that_was_drawn(cycle):
+    tape = generate_window(23, settings=FlowSettings(window_s=30, lookback_s=6))
+    ns = np.array([5, 10, 40, 80, 300]) * (NS // 1000)
+    drawn = dict.fromkeys(("feed", "order", "cancel", "reply"), ns)
+    least = Latency(measured=drawn, feed_ns=5 * NS // 1000, reply_ns=5 * NS // 1000)
+    assert_the_past_stands(tape, SETTINGS[cycle], delays=least)
 
 
 def test_another_future_of_the_raw_capture_changes_nothing_decided():

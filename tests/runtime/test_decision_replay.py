@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from polymm.cli import main
+from polymm.cli.replay import show_decisions
 from polymm.engine.actions import Alarm
 from polymm.engine.records import Gap, StepOutput
 from polymm.errors import InputError, RecordingError
@@ -62,7 +63,7 @@ def test_a_run_decides_the_same_again(run: RunRecording) -> None:
     report = replay_decisions(run)
     assert report.differences == []
     assert report.is_same
-    assert (report.exact.runs, report.gaps) == (1, 0)
+    assert (report.exact.runs, report.gaps, report.is_whole) == (1, 0, True)
     assert min(report.exact.steps, report.looks, report.quotes) > 20
     assert report.frames > 500
     notes = [one for one in run.notes() if one["note"] == "socket_end"]
@@ -168,6 +169,14 @@ def test_nothing_compared_is_not_the_same() -> None:
     report = DecisionReport()
     assert not report.is_same
     assert not replace(report, differing=1).is_same
+
+
+def test_a_recording_without_the_runs_end_is_not_taken_for_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not open_run(record(tmp_path / "run", [note("run")], is_whole=False)).is_whole
+    show_decisions(DecisionReport(is_whole=False))
+    assert "later files are missing" in capsys.readouterr().out
 
 
 def test_a_recording_without_a_run_says_so(tmp_path: Path) -> None:

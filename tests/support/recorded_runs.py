@@ -40,11 +40,14 @@ def writer_of(
     )
 
 
-def record(folder: Path, *files: Iterable[Recorded], blocks_of: int = 0) -> Path:
+def record(
+    folder: Path, *files: Iterable[Recorded], blocks_of: int = 0, is_whole: bool = True
+) -> Path:
     """Write files of these frames.
 
     Args:
         blocks_of: Frames in a block; 0 for as many as there are.
+        is_whole: Whether the run's end is told after them.
     """
     blocks, writer = writer_of(folder)
     for number, frames in enumerate(files):
@@ -53,7 +56,11 @@ def record(folder: Path, *files: Iterable[Recorded], blocks_of: int = 0) -> Path
         for n, frame in enumerate(frames, 1):
             assert blocks.put(*frame)
             writer.work(is_due=bool(blocks_of) and n % blocks_of == 0)
+            last_ns = frame.recv_ns
         writer.work(is_due=True)
+    if is_whole:
+        assert blocks.put(*note("end", last_ns))
+    writer.work(is_due=True)
     writer.close()
     return folder
 
