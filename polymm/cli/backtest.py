@@ -8,7 +8,7 @@ import typer
 from polymm.cli.config import load
 from polymm.cli.options import ConfigOption, JsonOption, NoReportOption, QuietOption, ReportOption
 from polymm.cli.run import Shows, carry_out
-from polymm.cli.showing import console, page_path, report_path
+from polymm.cli.showing import console, name_of, page_path, report_path
 from polymm.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def backtest(
     config = load(config_path, flags).config
     other = None if compare is None else read(compare)
     plan = plan_recorded(config, tapes, stress=stress)
-    name = tapes[0].resolve().name.partition(".")[0]
-    page = None if no_report else report_path(config, name, report)
+    page = None if no_report else report_path(config, name_of(tapes), report)
     carry_out(plan, config, page, Shows(as_json=as_json, quiet=quiet), other)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from polymm.cli.config import load
-from polymm.cli.exits import INTERRUPTED
+from polymm.cli.exits import FAILED, INTERRUPTED
 from polymm.cli.options import ConfigOption, JsonOption
 from polymm.cli.run import POLYMARKET_WINDOW_S, refuse
 
@@ -47,8 +47,9 @@ def record(
     """Record the market channel, reference prices and, with credentials, the user channel.
 
     Every frame with its time and socket, in compressed blocks, one file a window; nothing is sent.
-    A second at most is lost to kill -9, and what a full disk does not take is counted. At
-    Polymarket the user channel needs the POLYMARKET_ variables of a key with API credentials.
+    A second at most is lost to kill -9, and what a full disk does not take is counted; the code is
+    1 then. At Polymarket the user channel needs the POLYMARKET_ variables of a key with API
+    credentials.
     """
     import asyncio
     import os
@@ -90,6 +91,8 @@ def record(
     show({"folder": str(plan.folder)} | end.facts, as_json=as_json)
     if end.number == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
+    if end.lost:
+        raise typer.Exit(FAILED)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import typer
 from polymm.cli.config import load
 from polymm.cli.exits import INTERRUPTED
 from polymm.cli.options import ConfigOption, JsonOption, NoReportOption, QuietOption, ReportOption
-from polymm.cli.showing import report_path, show
+from polymm.cli.showing import name_of, report_path, show
 from polymm.errors import ConfigError, HaltedError, LedgerError
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def run(
         )
         trade(plan, page, shows)
     else:
-        name = "synthetic" if tape is None else tape.resolve().name.partition(".")[0]
+        name = "synthetic" if tape is None else name_of([tape])
         page = None if no_report else report_path(config, name, report)
         replay(config, tape, page, shows)
 

@@ -35,6 +35,18 @@ def report_path(config: "Config", name: str, given: Path | None) -> Path | None:
     return page_path(given or Path(config.report.directory) / f"{name}-{config.digest()}.html")
 
 
+def name_of(sources: Sequence[Path]) -> str:
+    """What a run over files or folders is called: the first's name, and a digest of where all are.
+
+    Another folder of the same name is another run.
+    """
+    import hashlib
+
+    where = "\0".join(str(source.resolve()) for source in sources)
+    name = sources[0].resolve().name.partition(".")[0]
+    return f"{name}-{hashlib.sha256(where.encode()).hexdigest()[:6]}"
+
+
 def page_path(path: Path) -> Path:
     """A path that a page can be written to, its folder made.
 

@@ -12,6 +12,16 @@ Answer = tuple[int, str, str]
 Polymm = Callable[..., Answer]
 
 
+def test_two_folders_of_one_name_have_two_pages(polymm: Polymm, made: Path, tmp_path: Path) -> None:
+    for place in ("a", "b", "b"):
+        folder = tmp_path / place / "tapes"
+        folder.mkdir(parents=True, exist_ok=True)
+        for tape in made.iterdir():
+            (folder / tape.name).write_bytes(tape.read_bytes())
+        assert polymm("backtest", str(folder), "--stress", "1", "--quiet")[0] == 0
+    assert len(list(tmp_path.glob("polymm-runs/tapes-*.html"))) == 2
+
+
 def test_tapes_run_under_both_queues_and_once_under_stress(
     polymm: Polymm, made: Path, tmp_path: Path
 ) -> None:

@@ -38,6 +38,14 @@ def test_a_window_of_the_embedded_exchange_is_heard_to_its_winner(
     assert "must be a new folder, holds files" in err
 
 
+@pytest.mark.waits
+def test_what_is_lost_for_want_of_room_is_said_by_the_code(polymm: Polymm) -> None:
+    Path("polymm.toml").write_text("[record]\nreserve_mib = 1_000_000\n")
+    code, out, _ = polymm("record", "--window-s", "2", "--windows", "1", "--out", "rec")
+    assert code == 1
+    assert "frames lost" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
