@@ -50,18 +50,23 @@ class Calibration:
 
 
 def split(tapes: Sequence[OwnTape]) -> tuple[list[OwnTape], list[OwnTape]]:
-    """Windows to fit on and others to show it on: every other one, by time.
+    """Windows to fit on and others to show it on: every other one, by time, with all its coins.
 
     Raises:
         InputError: There are fewer than two in which anything was filled.
     """
     filled = [tape for tape in tapes if any(order.fills for order in tape.orders)]
-    if len(filled) < 2:
+    starts = sorted({tape.market.start_ns for tape in filled})
+    if len(starts) < 2:
         raise InputError(
-            f"a calibration needs two windows with fills, to fit and to show, had {len(filled)}"
+            f"a calibration needs two windows with fills, to fit and to show, had {len(starts)}"
         )
+    fitted = set(starts[::2])
     filled.sort(key=lambda tape: (tape.market.start_ns, tape.market.slug))
-    return filled[::2], filled[1::2]
+    parts: tuple[list[OwnTape], list[OwnTape]] = [], []
+    for tape in filled:
+        parts[tape.market.start_ns not in fitted].append(tape)
+    return parts
 
 
 def recorded_delays(orders: Sequence[OwnOrder]) -> Delays:

@@ -265,12 +265,17 @@ def test_delays_are_measured_by_the_venues_stamps():
 
 
 def test_a_model_is_fitted_on_other_windows_than_it_is_shown_on():
-    tapes = [window(n) for n in range(5)]
+    one = window()
+    tapes = [replace(one, market=replace(one.market, start_ns=at(n))) for n in range(5)]
     fitted, shown = split(tapes)
     assert (len(fitted), len(shown)) == (3, 2)
     assert not {id(one) for one in fitted} & {id(one) for one in shown}
+    other = [replace(one, market=replace(one.market, slug="eth")) for one in tapes]
+    both, _ = split(tapes + other)
+    assert {one.market.start_ns for one in both} == {one.market.start_ns for one in fitted}
+    assert len(both) == 6
     with pytest.raises(InputError, match="two windows"):
-        split(tapes[:1])
+        split([tapes[0], other[0]])
 
 
 def test_the_queue_that_is_closest_is_taken():
