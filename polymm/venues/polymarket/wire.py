@@ -308,7 +308,9 @@ RELAYER_DEADLINE_S: Final = 600
 RELAYER_PROXY_GAS_LIMIT: Final = 200_000
 # Texts of a 400 that say "not now" (polymarket-client 0.14.0, relayer/submit.py), as patterns.
 RELAYER_BUSY: Final = (r"wallet busy.*active action", r"wallet has in-flight action")
-RELAYER_NONCE_MISMATCH: Final = r"batch nonce\s+(\d+)\s+does not match on-chain nonce\s+(\d+)"
+RELAYER_NONCE_MISMATCH: Final = (
+    r"batch nonce\s+([0-9]{1,78})\s+does not match on-chain nonce\s+([0-9]{1,78})(?![0-9])"
+)
 
 # What wallets sign for the relayer (onchain notes 5): Safe 1.3 and the deposit wallet.
 SAFE_TX_TYPE: Final = (
