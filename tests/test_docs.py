@@ -27,7 +27,7 @@ from tests.support.lanes import SHARE, book_at, quote_of
 
 ROOT = Path(__file__).resolve().parent.parent
 STRATEGY = (ROOT / "docs/strategy.md").read_text()
-ENGINE = (ROOT / "docs/engine.md").read_text()
+ENGINE = (ROOT / "docs/engine.md").read_text() + (ROOT / "docs/risk.md").read_text()
 FOLDERS = ("polymm", "benches", "docs", "examples", "tests")
 SUFFIXES = {".py", ".pyi", ".pyx", ".pxd", ".h", ".md", ".toml", ".sh"}
 
@@ -191,7 +191,7 @@ def test_calibration() -> None:
     assert f"{told} {log_loss(forecasts, outcomes):.5f}" in text
 
 
-# docs/engine.md
+# docs/engine.md and docs/risk.md
 
 
 @pytest.mark.parametrize(

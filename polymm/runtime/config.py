@@ -3,7 +3,7 @@
 The sections mirror docs/strategy.md: ``strategy`` holds the values of section 2, ``cycle`` the acts
 around them, ``venue`` the rules of section 4, ``run`` what is run, ``record`` and ``report`` what
 is left behind.
-``risk`` holds what docs/engine.md calls limits.
+``risk`` holds what docs/risk.md calls limits.
 Where values come from is the business of ``config_source``, how they are shown of ``config_text``.
 """
 

@@ -1,4 +1,4 @@
-"""What can be configured of the risk gate and of the journal; see docs/engine.md."""
+"""What can be configured of the risk gate and of the journal; see docs/risk.md."""
 
 from typing import Literal
 

@@ -12,7 +12,7 @@ from polymm.engine.proving import ReconcileSettings
 from polymm.engine.settings import SECOND
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ENGINE = (ROOT / "docs/engine.md").read_text()
+ENGINE = (ROOT / "docs/engine.md").read_text() + (ROOT / "docs/risk.md").read_text()
 RAISING = ("Alarm", "alarm", "_alarm", "_alarm_once")
 
 
