@@ -282,7 +282,7 @@ DEFECTS: tuple[Defect, ...] = (
         ENGINE + "beating.py",
         "    limit_ns: int = 10 * SECOND\n",
         "    limit_ns: int = 20 * SECOND\n",
-        "I6",
+        "I17",
         ("heartbeat_refused", "beat_lost"),
     ),
     # Starts, gaps, ends
