@@ -39,8 +39,7 @@ cdef inline int change_level(
 
 cdef inline void pass_stamp(BookState* book, int64_t stamp) noexcept nogil:
     """Note the venue time of a price_change that was applied."""
-    if stamp > book.newest_ms:
-        book.newest_ms = stamp
+    book.newest_ms = max(book.newest_ms, stamp)
 
 
 cdef inline int begin_book(BookState* book, int64_t stamp) noexcept nogil:

@@ -234,6 +234,7 @@ cdef class Backtest:
         sim.end_ns = end_ns
         sim.close_ns = end_ns - close_margin_ns
         sim.timer_ns = start_ns
+        sim.arrival_ns = sim.reply_ns = NEVER
         sim.first_ns = start_ns
         if rows.n:
             sim.first_ns = min(start_ns, rows.rows[0].exch_ns - trade_lag_ns)

@@ -12,7 +12,8 @@ from polymm._core.sim_names cimport (
     COUNT_SELF_MATCH, COUNT_THROTTLED, WHY_NO_BOOK, WHY_NO_PRICE, WHY_NO_SIZE, WHY_SELF_MATCH,
     WHY_STALE_BOOK, WHY_THROTTLED,
 )
-from polymm._core.sim_orders cimport is_intended, is_unanswered, place, remaining_e6, unproven
+from polymm._core.sim_orders cimport place
+from polymm._core.sim_standing cimport is_intended, is_unanswered, remaining_e6
 from polymm._core.sim_state cimport Belief, BUY, Leg, Maker, SELL, Sim
 from polymm._core.sim_stores cimport last
 

@@ -23,7 +23,7 @@ from polymm._core.sim_notes cimport is_near, note_book
 from polymm._core.sim_state cimport (
     Arrival, FORM_THROUGH, FORM_TRADES, Maker, MOVED_BOOK, MOVED_LEVEL, NEVER, Reply, Sim,
 )
-from polymm._core.sim_stores cimport draw_ns, drop_first, next_arrival_ns, next_reply_ns
+from polymm._core.sim_stores cimport draw_ns, take_arrival, take_reply
 from polymm._core.sim_times cimport (
     form, is_as_last, is_deaf, look_again, next_timer_ns, repeat_cycle,
 )
@@ -162,7 +162,7 @@ cdef inline void venue_frame(Sim* sim) noexcept nogil:
 
 
 cdef inline int64_t next_venue_ns(const Sim* sim) noexcept nogil:
-    cdef int64_t at_ns = min(sim.venue_ns, next_arrival_ns(sim))
+    cdef int64_t at_ns = min(sim.venue_ns, sim.arrival_ns)
     return at_ns if sim.venue.is_closed else min(at_ns, sim.end_ns)
 
 
@@ -175,8 +175,7 @@ cdef inline void venue_event(Sim* sim) noexcept nogil:
     elif sim.venue_ns <= at_ns:
         venue_frame(sim)
     else:
-        arrival = (<Arrival*>sim.arrivals.items)[sim.arrivals_first]
-        drop_first(&sim.arrivals, &sim.arrivals_first)
+        arrival = take_arrival(sim)
         arrive(sim, &arrival)
 
 
@@ -210,23 +209,26 @@ cdef inline void set_timer(Sim* sim, int64_t now_ns) noexcept nogil:
         sim.timer_ns = now_ns + 1
 
 
-cdef inline void change_ours(
-    Sim* sim, int64_t stamp, int side, int price_e4, int64_t size_e6, int* flags
-) noexcept nogil:
-    """Change one level of our book, and see whether the quote may be another."""
-    cdef LaneState* lane = &sim.maker.lane
-    cdef int64_t before_e6 = sim.book.side[side].size_e6[price_e4]
+cdef inline void change_ours(Sim* sim, const TapeRow* row, int* flags) noexcept nogil:
+    """Change one level of our book, and see whether the quote may be another.
+
+    Of a steady tape the caller passes the time of the last change on to the book.
+    """
+    cdef int side = (row.flags & ROW_ASK) != 0
+    cdef int64_t before_e6 = sim.book.side[side].size_e6[row.price_e4]
+    cdef int64_t stamp
     cdef int done
     if sim.is_steady:
-        done = set_other(&sim.book.side[side], price_e4, size_e6)
+        done = set_other(&sim.book.side[side], row.price_e4, row.size_e6)
     else:
+        stamp = row.exch_ns // MS_NS
         done = change_level(
-            sim.book, newest_snapshot(sim.book), stamp, side, price_e4, size_e6
+            sim.book, newest_snapshot(sim.book), stamp, side, row.price_e4, row.size_e6
         )
-    pass_stamp(sim.book, stamp)
+        pass_stamp(sim.book, stamp)
     if done == CHANGED:
         flags[0] |= CHANGED
-        follow_level(sim, lane, side, price_e4, before_e6, size_e6)
+        follow_level(sim, &sim.maker.lane, side, row.price_e4, before_e6, row.size_e6)
 
 
 cdef inline void trade_ours(
@@ -264,10 +266,8 @@ cdef inline int read_frame(Sim* sim) noexcept nogil:
     if is_plain(row):
         sim.local_row += 1
         if sim.book.has_epoch:
-            change_ours(
-                sim, row.exch_ns // MS_NS, (row.flags & ROW_ASK) != 0, row.price_e4, row.size_e6,
-                &flags,
-            )
+            change_ours(sim, row, &flags)
+            pass_stamp(sim.book, row.exch_ns // MS_NS)
         return flags
     while True:
         side = (row.flags & ROW_ASK) != 0
@@ -346,7 +346,7 @@ cdef inline bint local_frame(Sim* sim) noexcept nogil:
 
 
 cdef inline int64_t next_local_ns(const Sim* sim) noexcept nogil:
-    return min(min(sim.local_ns, sim.timer_ns), min(next_reply_ns(sim), sim.close_ns))
+    return min(min(sim.local_ns, sim.timer_ns), min(sim.reply_ns, sim.close_ns))
 
 
 cdef inline void end_local(Sim* sim) noexcept nogil:
@@ -368,9 +368,8 @@ cdef inline void local_event(Sim* sim) noexcept nogil:
         step_closing(sim, at_ns)
         sim.timer_ns = next_timer_ns(&sim.maker)
         sim.close_ns = sim.end_ns
-    elif next_reply_ns(sim) <= at_ns:
-        reply = (<Reply*>sim.replies.items)[sim.replies_first]
-        drop_first(&sim.replies, &sim.replies_first)
+    elif sim.reply_ns <= at_ns:
+        reply = take_reply(sim)
         step_reply(sim, at_ns, &reply)
         if not sim.is_over:
             set_timer(sim, at_ns)

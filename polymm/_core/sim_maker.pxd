@@ -15,11 +15,12 @@ from polymm._core.sim_names cimport (
 )
 from polymm._core.sim_notes cimport note_merge_sent, tell_why
 from polymm._core.sim_orders cimport (
-    apply_answer, apply_fill, cancel_all, expire, find_live, intended, selling_up_e6, unproven,
+    apply_answer, apply_fill, cancel_all, expire, find_live, selling_up_e6,
 )
+from polymm._core.sim_standing cimport standing_of, unproven
 from polymm._core.sim_state cimport (
     ARRIVE_MERGE, Belief, BUY, Cycle, CycleSettings, Leg, Maker, Reply, REPLY_ACCEPTED,
-    REPLY_CANCELLED, REPLY_FILL, REPLY_MERGED, REPLY_REJECTED, Sim,
+    REPLY_CANCELLED, REPLY_FILL, REPLY_MERGED, REPLY_REJECTED, Sim, Standing,
 )
 from polymm._core.sim_stores cimport draw_ns, push_arrival
 from polymm._core.sim_times cimport due_ns, form, is_deaf, is_past_end, note_idle, repeat_cycle
@@ -38,13 +39,14 @@ cdef inline uint64_t why_bit(int why) noexcept nogil:
 
 cdef inline bint tell_lane(Maker* maker) noexcept nogil:
     """Tell the lane shares, and what we mean to have there; whether that is on both sides."""
-    cdef int64_t bid_e4, bid_e6, ask_e4, ask_e6
+    cdef const Standing* standing = standing_of(maker)
     hold_shares(&maker.lane, maker.up_e6, maker.down_e6, maker.merging_e6)
-    intended(maker, BID, &bid_e4, &bid_e6)
-    intended(maker, ASK, &ask_e4, &ask_e6)
     if maker.has_cycled:
-        maker.lane.working = Working(bid_e4, bid_e6, ask_e4, ask_e6, maker.last_ns, 1)
-    return bid_e6 > 0 and ask_e6 > 0
+        maker.lane.working = Working(
+            standing.level_e4[BID], standing.level_e6[BID], standing.level_e4[ASK],
+            standing.level_e6[ASK], maker.last_ns, 1,
+        )
+    return standing.level_e6[BID] > 0 and standing.level_e6[ASK] > 0
 
 
 cdef inline bint evaluate(Maker* maker, int64_t now_ns) noexcept nogil:

@@ -3,38 +3,19 @@
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memmove
 
-from polymm._core.layout cimport BID, PRICE_SCALE, UP
+from polymm._core.layout cimport PRICE_SCALE, UP
 from polymm._core.sim_names cimport (
     COUNT_CANCEL_GIVEN_UP, COUNT_CANCEL_REFUSED, COUNT_CANCEL_UNPROVEN, COUNT_FILL_DEBT,
     COUNT_IMPOSSIBLE, COUNT_LATE_FILL, COUNT_LATE_REPLY, COUNT_OVERFILL, COUNT_UNANSWERED,
 )
 from polymm._core.sim_notes cimport note_action, note_cancel_sent, note_rank
+from polymm._core.sim_standing cimport is_intended, is_unproven, remaining_e6, standing_of
 from polymm._core.sim_state cimport (
     ARRIVE_CANCEL, ARRIVE_PLACE, Belief, FAULT_LEDGER, FAULT_ORDERS, Leg, LIVE_MAX, Maker, NEVER,
     ORDER_CANCEL, ORDER_CLOSING, ORDER_NEW, ORDER_WORKING, Reply, REPLY_ACCEPTED, REPLY_REFUSED,
     REPLY_REJECTED, SELL, Sim, VENUE_ORDERS_MAX, VenueOrder,
 )
 from polymm._core.sim_stores cimport draw_ns, last, push_arrival
-
-
-cdef inline int64_t remaining_e6(const Belief* order) noexcept nogil:
-    """What may still fill."""
-    cdef int64_t total_e6 = order.size_e6
-    if order.state == ORDER_CLOSING:
-        total_e6 = order.owed_e6
-    return max(total_e6 - order.filled_e6, 0)
-
-
-cdef inline bint is_intended(const Belief* order) noexcept nogil:
-    return order.state == ORDER_NEW or order.state == ORDER_WORKING
-
-
-cdef inline bint is_unproven(const Belief* order) noexcept nogil:
-    return order.state == ORDER_CANCEL or order.state == ORDER_CLOSING
-
-
-cdef inline bint is_unanswered(const Belief* order) noexcept nogil:
-    return order.state == ORDER_NEW and not order.awaiting
 
 
 cdef inline bint may_repeat(const Maker* maker, const Belief* order) noexcept nogil:
@@ -55,27 +36,10 @@ cdef inline Belief* find_live(Maker* maker, int64_t order_id) noexcept nogil:
 cdef inline void end_order(Sim* sim, Belief* order) noexcept nogil:
     """Drop a done order; the pointer is of no use after it."""
     cdef Py_ssize_t i = order - sim.maker.live
+    sim.maker.standing.is_current = False
     let_go(sim, &sim.venue.orders[order.slot])
     sim.maker.live_n -= 1
     memmove(order, order + 1, (sim.maker.live_n - i) * sizeof(Belief))
-
-
-cdef inline void intended(
-    const Maker* maker, int side, int64_t* level_e4, int64_t* level_e6
-) noexcept nogil:
-    """Most aggressive price and summed remaining size that we mean to have on a side."""
-    cdef const Belief* order
-    cdef int i
-    level_e4[0] = level_e6[0] = 0
-    for i in range(maker.live_n):
-        order = &maker.live[i]
-        if order.side != side or not is_intended(order):
-            continue
-        if not level_e4[0] or (
-            order.up_price_e4 > level_e4[0] if side == BID else order.up_price_e4 < level_e4[0]
-        ):
-            level_e4[0] = order.up_price_e4
-        level_e6[0] += remaining_e6(order)
 
 
 cdef inline int64_t selling_up_e6(const Maker* maker) noexcept nogil:
@@ -86,24 +50,6 @@ cdef inline int64_t selling_up_e6(const Maker* maker) noexcept nogil:
         if maker.live[i].token == UP and maker.live[i].action == SELL:
             total_e6 += remaining_e6(&maker.live[i])
     return total_e6
-
-
-cdef inline void unproven(
-    const Maker* maker, int held, int* waiting, int* blocked
-) noexcept nogil:
-    """Masks of sides that wait for a proof on its way, and that are blocked: none is to come."""
-    cdef int i
-    waiting[0] = blocked[0] = 0
-    for i in range(maker.live_n):
-        if is_unproven(&maker.live[i]):
-            if maker.live[i].awaiting:
-                waiting[0] |= 1 << maker.live[i].side
-            else:
-                blocked[0] |= 1 << maker.live[i].side
-    if waiting[0]:
-        waiting[0] |= held
-    elif blocked[0]:
-        blocked[0] |= held
 
 
 cdef inline void let_go(Sim* sim, VenueOrder* order) noexcept nogil:
@@ -144,6 +90,7 @@ cdef inline void place(Sim* sim, int64_t now_ns, const Leg* leg) noexcept nogil:
         return
     order = &maker.live[maker.live_n]
     maker.live_n += 1
+    maker.standing.is_current = False
     order.order_id = maker.next_id
     maker.next_id += 1
     order.price_e4 = leg.price_e4
@@ -183,6 +130,7 @@ cdef inline void send_cancel(Sim* sim, int64_t now_ns, Belief* order) noexcept n
     order.state = ORDER_CANCEL
     order.cancels += 1
     order.asked_ns = now_ns
+    sim.maker.standing.is_current = False
     order.awaiting = True
     sent.users += 1
     if sent.cancel_sent_ns == NEVER:
@@ -216,6 +164,9 @@ cdef inline void expire(Maker* maker, int64_t now_ns) noexcept nogil:
     """Stop waiting for answers that are overdue. Their orders stay as live as before."""
     cdef Belief* order
     cdef int i
+    if now_ns < standing_of(maker).answer_ns:
+        return
+    maker.standing.is_current = False
     for i in range(maker.live_n):
         order = &maker.live[i]
         if order.awaiting and now_ns >= order.asked_ns + maker.settings.proof_wait_ns:
@@ -226,16 +177,6 @@ cdef inline void expire(Maker* maker, int64_t now_ns) noexcept nogil:
                 maker.counts[COUNT_UNANSWERED] += 1
             if order.state == ORDER_CANCEL and not may_repeat(maker, order):
                 maker.counts[COUNT_CANCEL_GIVEN_UP] += 1
-
-
-cdef inline int64_t deadline_ns(const Maker* maker) noexcept nogil:
-    """When the first awaited proof is overdue, NEVER where none is awaited."""
-    cdef int64_t first_ns = NEVER
-    cdef int i
-    for i in range(maker.live_n):
-        if is_unproven(&maker.live[i]) and maker.live[i].awaiting:
-            first_ns = min(first_ns, maker.live[i].asked_ns + maker.settings.proof_wait_ns)
-    return first_ns
 
 
 cdef inline int64_t retry_ns(const Maker* maker) noexcept nogil:
@@ -272,6 +213,7 @@ cdef inline bint apply_answer(Sim* sim, int64_t now_ns, const Reply* reply) noex
     if order == NULL:
         maker.counts[COUNT_LATE_REPLY] += 1
         return False
+    maker.standing.is_current = False
     if reply.kind == REPLY_ACCEPTED:
         if order.state == ORDER_NEW:
             order.state = ORDER_WORKING
@@ -302,6 +244,7 @@ cdef inline void apply_fill(Sim* sim, const Reply* reply) noexcept nogil:
     if order == NULL:
         maker.counts[COUNT_LATE_FILL] += 1
         return
+    maker.standing.is_current = False
     order.filled_e6 += reply.size_e6
     order.alive = True
     if order.filled_e6 > order.size_e6:

@@ -252,6 +252,16 @@ cdef struct Belief:
     int alive
     int matched
 
+# What the live orders come to; see sim_standing.
+cdef struct Standing:
+    int is_current
+    int waiting                  # masks of sides: a proof is on its way, or none is to come
+    int blocked
+    int64_t level_e4[2]          # most aggressive price and summed size that we mean to have
+    int64_t level_e6[2]
+    int64_t proof_ns             # when the first awaited proof is overdue, NEVER: none awaited
+    int64_t answer_ns            # the same of all answers
+
 cdef struct Leg:
     int side
     int token
@@ -292,6 +302,7 @@ cdef struct Maker:
     LaneState lane
     Belief live[LIVE_MAX]        # oldest first
     int live_n
+    Standing standing
     int64_t next_id
     int64_t up_e6
     int64_t down_e6
@@ -367,8 +378,10 @@ cdef struct Sim:
     Delay reply
     Store arrivals
     Py_ssize_t arrivals_first
+    int64_t arrival_ns           # of the first, NEVER where there is none
     Store replies
     Py_ssize_t replies_first
+    int64_t reply_ns
     Purse own_purse              # used where markets share none
     int64_t own_positions_e6
     Venue venue

@@ -111,12 +111,17 @@ cdef inline void push_arrival(
         at -= 1
         i -= 1
     at[0] = arrival
+    sim.arrival_ns = min(sim.arrival_ns, at_ns)
 
 
-cdef inline int64_t next_arrival_ns(const Sim* sim) noexcept nogil:
-    if sim.arrivals_first == sim.arrivals.n:
-        return NEVER
-    return (<const Arrival*>sim.arrivals.items)[sim.arrivals_first].at_ns
+cdef inline Arrival take_arrival(Sim* sim) noexcept nogil:
+    """Take the first of what arrives out of the line."""
+    cdef Arrival arrival = (<Arrival*>sim.arrivals.items)[sim.arrivals_first]
+    drop_first(&sim.arrivals, &sim.arrivals_first)
+    sim.arrival_ns = NEVER
+    if sim.arrivals.n:
+        sim.arrival_ns = (<Arrival*>sim.arrivals.items)[sim.arrivals_first].at_ns
+    return arrival
 
 
 cdef inline void push_reply(Sim* sim, int64_t now_ns, Reply reply) noexcept nogil:
@@ -132,12 +137,17 @@ cdef inline void push_reply(Sim* sim, int64_t now_ns, Reply reply) noexcept nogi
         at -= 1
         i -= 1
     at[0] = reply
+    sim.reply_ns = min(sim.reply_ns, reply.at_ns)
 
 
-cdef inline int64_t next_reply_ns(const Sim* sim) noexcept nogil:
-    if sim.replies_first == sim.replies.n:
-        return NEVER
-    return (<const Reply*>sim.replies.items)[sim.replies_first].at_ns
+cdef inline Reply take_reply(Sim* sim) noexcept nogil:
+    """Take the first reply out of the line."""
+    cdef Reply reply = (<Reply*>sim.replies.items)[sim.replies_first]
+    drop_first(&sim.replies, &sim.replies_first)
+    sim.reply_ns = NEVER
+    if sim.replies.n:
+        sim.reply_ns = (<Reply*>sim.replies.items)[sim.replies_first].at_ns
+    return reply
 
 
 cdef inline int seen_key(int64_t stamp_ms, int64_t size_e6, int64_t token) noexcept nogil:

@@ -14,7 +14,6 @@ from polymm._core.sim_loop cimport (
 from polymm._core.sim_maker cimport step_book
 from polymm._core.sim_notes cimport is_near, join_whys, note_book
 from polymm._core.sim_state cimport Arrival, FORM_THROUGH, Maker, NEVER, Notes, Sim
-from polymm._core.sim_stores cimport next_arrival_ns, next_reply_ns
 from polymm._core.sim_times cimport is_deaf
 from polymm._core.sim_venue cimport take_trade
 
@@ -38,7 +37,7 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
     cdef Notes* notes = &sim.notes
     cdef int64_t snapshot = newest_snapshot(book)
     cdef int64_t fills_n = sim.venue.trades_n
-    cdef int64_t at_ns, stamp
+    cdef int64_t at_ns, stamp, changed_ns = 0
     cdef int side, near, ours, done
     if not book.has_epoch or sim.venue.form == FORM_THROUGH:
         return
@@ -48,8 +47,8 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
             at_ns = row.exch_ns - (sim.lag_ns if row.flags & ROW_LAGGED else 0)
             if at_ns > until_ns:
                 break
-            stamp = row.exch_ns // MS_NS
             if row.kind == ROW_TRADE:
+                stamp = row.exch_ns // MS_NS
                 note_trade(book, stamp, row.price_e4)
                 take_trade(sim, at_ns, row, stamp)
                 if sim.venue.trades_n != fills_n:
@@ -59,9 +58,11 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
                 side = (row.flags & ROW_ASK) != 0
                 if sim.is_steady:
                     done = set_other(&book.side[side], row.price_e4, row.size_e6)
+                    changed_ns = row.exch_ns
                 else:
+                    stamp = row.exch_ns // MS_NS
                     done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
-                pass_stamp(book, stamp)
+                    pass_stamp(book, stamp)
                 if done == CHANGED:
                     near = is_near(notes, side, row.price_e4, row.size_e6)
                     ours = may_be_ours(sim, side, row.price_e4)
@@ -69,6 +70,8 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
                     if ours:
                         let_fill(sim, at_ns, 1 << side)
         row += 1
+    # Where nothing is late the last change is the newest.
+    pass_stamp(book, changed_ns // MS_NS)
     sim.venue_row = row - sim.rows
     seek_venue(sim)
 
@@ -79,7 +82,7 @@ cdef inline void run_venue(Sim* sim, int64_t until_ns) noexcept nogil:
     cdef int64_t fills_n = sim.venue.trades_n
     while True:
         # Frames that come before the next arrival and the end.
-        frames_until_ns = min(next_arrival_ns(sim), until_ns)
+        frames_until_ns = min(sim.arrival_ns, until_ns)
         if not sim.venue.is_closed:
             frames_until_ns = min(frames_until_ns, sim.end_ns - 1)
         while sim.venue_ns <= frames_until_ns and sim.venue.trades_n == fills_n:
@@ -107,10 +110,23 @@ cdef inline int64_t quiet_until_ns(const Sim* sim) noexcept nogil:
     return max(maker.lane.working.since_ns + wait_ns, sim.start_ns)
 
 
+cdef inline int64_t cycle_due_ns(const Sim* sim) noexcept nogil:
+    """From when on every frame begins a cycle, whatever it says."""
+    cdef const Maker* maker = &sim.maker
+    if not maker.lane.working.is_known:
+        return sim.start_ns
+    return maker.lane.working.since_ns + maker.lane.params.cycle_ns
+
+
+cdef inline bint may_ask(const Maker* maker) noexcept nogil:
+    """Whether a frame between cycles may ask for other orders: false is certain."""
+    return maker.is_stale or maker.has_moved != 0 or maker.lane.quoter != NULL
+
+
 cdef inline int64_t next_act_ns(const Sim* sim) noexcept nogil:
     """Before when our side sends nothing, unless it hears more from the venue."""
     cdef int64_t frame_ns = max(sim.local_ns, quiet_until_ns(sim))
-    return min(min(frame_ns, sim.timer_ns), min(next_reply_ns(sim), sim.close_ns))
+    return min(min(frame_ns, sim.timer_ns), min(sim.reply_ns, sim.close_ns))
 
 
 cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
@@ -121,7 +137,8 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
     cdef const TapeRow* row = sim.rows + sim.local_row
     cdef const TapeRow* end = sim.rows + sim.rows_n
     cdef int64_t quiet_ns = quiet_until_ns(sim)
-    cdef int64_t at_ns, stamp
+    cdef int64_t cycle_ns = cycle_due_ns(sim)
+    cdef int64_t at_ns, changed_ns = 0
     cdef int flags
     if not sim.book.has_epoch or sim.feed.samples != NULL:
         return False
@@ -133,21 +150,22 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
             at_ns = row.recv_ns if row.recv_ns else row.exch_ns + sim.feed.constant_ns
             if at_ns >= before_ns:
                 break
-            stamp = row.exch_ns // MS_NS
             flags = 0
             if row.kind == ROW_TRADE:
-                trade_ours(sim, stamp, row.price_e4, &flags)
+                trade_ours(sim, row.exch_ns // MS_NS, row.price_e4, &flags)
             else:
-                change_ours(
-                    sim, stamp, (row.flags & ROW_ASK) != 0, row.price_e4, row.size_e6, &flags
-                )
-            if flags and at_ns >= quiet_ns and asks_anew(sim, at_ns):
-                sim.local_row = row - sim.rows + 1
-                seek_local(sim)
-                step_book(sim, at_ns)
-                set_timer(sim, at_ns)
-                return True
+                change_ours(sim, row, &flags)
+                changed_ns = row.exch_ns
+            if flags and at_ns >= quiet_ns and (at_ns >= cycle_ns or may_ask(&sim.maker)):
+                pass_stamp(sim.book, changed_ns // MS_NS)
+                if asks_anew(sim, at_ns):
+                    sim.local_row = row - sim.rows + 1
+                    seek_local(sim)
+                    step_book(sim, at_ns)
+                    set_timer(sim, at_ns)
+                    return True
         row += 1
+    pass_stamp(sim.book, changed_ns // MS_NS)
     sim.local_row = row - sim.rows
     seek_local(sim)
     return False
@@ -156,7 +174,7 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
 cdef inline void run_local(Sim* sim, int64_t before_ns) noexcept nogil:
     """Let our side's events before a time happen, up to one in which the maker took a step."""
     cdef int64_t frames_before_ns = min(
-        min(sim.timer_ns + 1, sim.close_ns), min(next_reply_ns(sim), before_ns)
+        min(sim.timer_ns + 1, sim.close_ns), min(sim.reply_ns, before_ns)
     )
     while sim.local_ns < frames_before_ns:
         if stride_local(sim, frames_before_ns):
@@ -177,7 +195,7 @@ cdef inline bint is_done(const Sim* sim) noexcept nogil:
 cdef inline bint gives_way(const Sim* sim, int64_t act_ns, int64_t sent_ns) noexcept nogil:
     """Whether what is next at the venue began there after what we may still send to that ns."""
     cdef const Arrival* arrival = <const Arrival*>sim.arrivals.items + sim.arrivals_first
-    if next_arrival_ns(sim) != act_ns + sent_ns or next_venue_ns(sim) != act_ns + sent_ns:
+    if sim.arrival_ns != act_ns + sent_ns or next_venue_ns(sim) != act_ns + sent_ns:
         return False
     return sim.venue_ns > arrival.at_ns and arrival.born_ns > act_ns
 
@@ -195,12 +213,12 @@ cdef inline void run_alone(Sim* sim, int64_t until_ns) noexcept nogil:
             run_venue(sim, limit_ns)
             if sim.fault:
                 return
-            act_ns = min(act_ns, next_reply_ns(sim))
+            act_ns = min(act_ns, sim.reply_ns)
             limit_ns = min(limit_ns, act_ns + sent_ns)
         before_ns = min(next_venue_ns(sim) + reply_ns, until_ns + 1)
         while next_local_ns(sim) < before_ns and not sim.fault:
             run_local(sim, before_ns)
-            before_ns = min(before_ns, next_arrival_ns(sim) + reply_ns)
+            before_ns = min(before_ns, sim.arrival_ns + reply_ns)
         if min(next_venue_ns(sim), next_local_ns(sim)) > until_ns:
             return
         if sim.notes.tellings.n > 64:

@@ -8,7 +8,8 @@ from polymm._core.signals cimport conclude_levels, shows_the_same
 from polymm._core.sim_names cimport (
     COUNT_MERGE_OPPORTUNITY, COUNT_SAFE_RANGE, COUNT_SIDE, WHY_KEPT, WHY_SUPERSEDED,
 )
-from polymm._core.sim_orders cimport deadline_ns, retry_ns
+from polymm._core.sim_orders cimport retry_ns
+from polymm._core.sim_standing cimport standing_of
 from polymm._core.sim_state cimport (
     Belief, CycleSettings, Maker, MOVED_BOOK, MOVED_LEVEL, NEVER, ORDER_WORKING, Sim,
 )
@@ -21,13 +22,13 @@ cdef inline int64_t due_ns(const Maker* maker) noexcept nogil:
     return maker.last_ns + s.cycle_ns
 
 
-cdef inline int64_t next_timer_ns(const Maker* maker) noexcept nogil:
+cdef inline int64_t next_timer_ns(Maker* maker) noexcept nogil:
     cdef int64_t proof_ns
     if maker.is_closing:
         return retry_ns(maker)
     if not maker.has_cycled:
         return NEVER
-    proof_ns = deadline_ns(maker) if maker.cycle.is_on else NEVER
+    proof_ns = standing_of(maker).proof_ns if maker.cycle.is_on else NEVER
     if proof_ns == NEVER:
         return due_ns(maker)
     return min(proof_ns, due_ns(maker)) if maker.settings.requote_diff else proof_ns
