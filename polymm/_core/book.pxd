@@ -31,13 +31,16 @@ cdef struct BookState:
 
 
 cdef inline void set_level(Grid* grid, int price_e4, int64_t size_e6) noexcept nogil:
-    # Which levels come and go is as good as random: arithmetic costs less than a wrong guess.
     cdef int word = price_e4 >> 6
     cdef int group = word >> 6
-    cdef uint64_t bits = grid.bits[word] & ~((<uint64_t>1) << (price_e4 & 63))
-    cdef uint64_t words = grid.summary[group] & ~((<uint64_t>1) << (word & 63))
+    cdef uint64_t bits, words
+    cdef bint was_empty = grid.size_e6[price_e4] == 0
     grid.size_e6[price_e4] = size_e6
-    bits |= (<uint64_t>(size_e6 != 0)) << (price_e4 & 63)
+    if was_empty == (size_e6 == 0):
+        return
+    # Whether a level comes or goes is as good as random: arithmetic costs less than a wrong guess.
+    bits = grid.bits[word] ^ (<uint64_t>1) << (price_e4 & 63)
+    words = grid.summary[group] & ~((<uint64_t>1) << (word & 63))
     grid.bits[word] = bits
     grid.summary[group] = words | (<uint64_t>(bits != 0)) << (word & 63)
 

@@ -63,7 +63,7 @@ cdef inline bint side_differs(
     cdef int64_t size_gap_e6 = wanted_e6 - works_e6
     if wanted_e6 == 0 or works_e6 == 0:
         return wanted_e6 != works_e6
-    if price_gap_e4 >= apart_e4 or -price_gap_e4 >= apart_e4:
+    if (price_gap_e4 >= apart_e4) | (-price_gap_e4 >= apart_e4):
         return True
     if size_gap_e6 < 0:
         size_gap_e6 = -size_gap_e6

@@ -174,11 +174,13 @@ cdef inline int note_presence(
 ) noexcept nogil:
     """The same for who looks at no sizes: whether a level that was read came or went."""
     cdef int64_t flip = -side
-    cdef int is_seen = (price_e4 ^ flip) >= (depth.side[side].reach_e4 ^ flip)
-    cdef int is_other = is_seen & (
-        ((before_e6 >= min_size_e6) ^ (after_e6 >= min_size_e6))
-        | ((before_e6 == 0) ^ (after_e6 == 0))
-    )
+    cdef int is_other
+    if (
+        (before_e6 >= min_size_e6) == (after_e6 >= min_size_e6)
+        and (before_e6 == 0) == (after_e6 == 0)
+    ):
+        return False
+    is_other = (price_e4 ^ flip) >= (depth.side[side].reach_e4 ^ flip)
     depth.is_read[side] &= 1 - is_other
     return is_other
 

@@ -13,7 +13,7 @@ from polymm._core.sim_names cimport (
     WHY_STALE_BOOK, WHY_THROTTLED,
 )
 from polymm._core.sim_orders cimport place
-from polymm._core.sim_standing cimport is_intended, is_unanswered, remaining_e6
+from polymm._core.sim_standing cimport may_hold, remaining_e6
 from polymm._core.sim_state cimport Belief, BUY, Leg, Maker, SELL, Sim
 from polymm._core.sim_stores cimport last
 
@@ -99,29 +99,31 @@ cdef inline int wanted_legs(const Sim* sim, Leg* legs) noexcept nogil:
 
 
 cdef inline bint is_for(const Belief* order, const Leg* leg) noexcept nogil:
-    return order.token == leg.token and order.action == leg.action
+    return (order.token == leg.token) & (order.action == leg.action)
 
 
-cdef inline bint holds(
-    const Maker* maker, const Belief* order, const Leg* legs, int legs_n, int sides
+cdef inline int leg_held(
+    const Maker* maker, const Belief* order, const Leg* legs, int legs_n
 ) noexcept nogil:
-    """Whether an order is what one of the legs of these sides asks for, within the tolerance."""
+    """Which of the legs an order holds for, within the tolerance; -1 for none."""
     cdef int64_t distance_e4, missing_e6
     cdef int i
-    if not is_intended(order) or is_unanswered(order):
-        return False
+    if not may_hold(order):
+        return -1
     for i in range(legs_n):
-        if sides >> legs[i].side & 1 and is_for(order, &legs[i]):
+        if is_for(order, &legs[i]):
             distance_e4 = legs[i].price_e4 - order.price_e4
             distance_e4 = distance_e4 if distance_e4 >= 0 else -distance_e4
             missing_e6 = legs[i].size_e6 - remaining_e6(order)
-            return distance_e4 < maker.settings.requote_ticks * maker.lane.book.tick_e4 and (
+            if distance_e4 < maker.settings.requote_ticks * maker.lane.book.tick_e4 and (
                 missing_e6 == 0 or (
                     missing_e6 > 0 and <double>missing_e6
                     < maker.settings.requote_size_ratio * <double>remaining_e6(order)
                 )
-            )
-    return False
+            ):
+                return i
+            return -1
+    return -1
 
 
 cdef inline bint meets_ours(const Maker* maker, const Leg* leg) noexcept nogil:
@@ -152,18 +154,17 @@ cdef inline int place_side(
     The answer is the WHY_ bit for which some were withheld, 0 where none was.
     """
     cdef Maker* maker = &sim.maker
-    cdef int missing = 0, withheld = 0, i, k, live_n = maker.live_n
+    cdef int missing = 0, withheld = 0, held, i, k, live_n = maker.live_n
     placed[0] = 0
     for k in range(legs_n):
         if legs[k].side == side:
             missing |= 1 << k
     for i in range(live_n):
         if maker.live[i].side == side:
-            if not holds(maker, &maker.live[i], legs, legs_n, 1 << side):
+            held = leg_held(maker, &maker.live[i], legs, legs_n)
+            if held < 0:
                 return 0
-            for k in range(legs_n):
-                if is_for(&maker.live[i], &legs[k]):
-                    missing &= ~(1 << k)
+            missing &= ~(1 << held)
     if not missing:
         return 0
     if is_throttled(maker, now_ns, side):

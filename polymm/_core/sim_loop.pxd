@@ -72,6 +72,13 @@ cdef inline int apply_row(
     return flags
 
 
+cdef inline int64_t size_before(
+    const BookState* book, int side, const TapeRow* row
+) noexcept nogil:
+    """What stands at the price of a change, 0 for other rows."""
+    return book.side[side].size_e6[row.price_e4] if row.kind == ROW_CHANGE else 0
+
+
 # The venue's cursor
 
 
@@ -136,16 +143,20 @@ cdef inline void venue_frame(Sim* sim) noexcept nogil:
     cdef const TapeRow* row = first
     cdef int64_t now_ns = sim.venue_ns
     cdef int64_t stamped_ms = 0
+    cdef int64_t before_e6
     cdef int opening = 0, flags = 0, done, side
     cdef int near = 0, ours = 0  # masks of sides
     while True:
+        side = (row.flags & ROW_ASK) != 0
+        before_e6 = size_before(sim.venue.book, side, row)
         done = apply_row(sim.venue.book, row, &stamped_ms, &opening)
         if done & CHANGED:
-            side = (row.flags & ROW_ASK) != 0
             if row.kind != ROW_CHANGE:
                 near = ours = BOTH_SIDES
             else:
-                near |= is_near(&sim.notes, side, row.price_e4, row.size_e6) << side
+                near |= is_near(
+                    &sim.notes, side, row.price_e4, before_e6, row.size_e6
+                ) << side
                 ours |= may_be_ours(sim, side, row.price_e4) << side
         flags |= done
         if row.flags & ROW_FRAME_END:
@@ -271,7 +282,7 @@ cdef inline int read_frame(Sim* sim) noexcept nogil:
         return flags
     while True:
         side = (row.flags & ROW_ASK) != 0
-        before_e6 = sim.book.side[side].size_e6[row.price_e4] if row.kind == ROW_CHANGE else 0
+        before_e6 = size_before(sim.book, side, row)
         done = apply_row(sim.book, row, &stamped_ms, &opening)
         if done & CHANGED:
             if row.kind == ROW_CHANGE:

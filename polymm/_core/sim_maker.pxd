@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint64_t
 from polymm._core.lane cimport asks_requote, hold_shares, Working
 from polymm._core.layout cimport ASK, BID, UP
 from polymm._core.sim_legs cimport (
-    holds, LEGS_MAX, place_side, reference_price, silence_reason, value_of_shares_e6, wanted_legs,
+    leg_held, LEGS_MAX, place_side, reference_price, silence_reason, value_of_shares_e6, wanted_legs,
 )
 from polymm._core.sim_names cimport (
     COUNT_BAD_INVENTORY, COUNT_MERGE_OPPORTUNITY, COUNT_MERGE_SENT, COUNT_MERGE_UNASKED,
@@ -197,7 +197,7 @@ cdef inline void begin(Sim* sim, int64_t now_ns) noexcept nogil:
     cdef Maker* maker = &sim.maker
     cdef Leg legs[LEGS_MAX]
     cdef uint64_t kept = 0
-    cdef int n, i
+    cdef int n, i, held, met = 0
     if is_past_end(sim, now_ns):
         close_maker(sim, now_ns)
         return
@@ -217,8 +217,15 @@ cdef inline void begin(Sim* sim, int64_t now_ns) noexcept nogil:
     if maker.live_n:
         if maker.settings.requote_diff:
             for i in range(maker.live_n):
-                if holds(maker, &maker.live[i], legs, n, BOTH):
+                held = leg_held(maker, &maker.live[i], legs, n)
+                if held >= 0:
                     kept |= <uint64_t>1 << i
+                    met |= 1 << held
+        if kept == (<uint64_t>1 << maker.live_n) - 1 and met == (1 << n) - 1:
+            # All that is wanted stands, and nothing else.
+            finish(maker, WHY_KEPT, maker.why)
+            note_idle(maker, now_ns)
+            return
         cancel_all(sim, now_ns, kept)
     advance(sim, now_ns, legs, n)
     if maker.cycle.placed or maker.cycle.withheld or maker.cycle.held or maker.cycle.is_blocked:

@@ -230,16 +230,13 @@ cdef inline void look_near(Sim* sim, int64_t now_ns, int sides) noexcept nogil:
 
 
 cdef inline bint is_near(
-    const Notes* notes, int side, int64_t price_e4, int64_t size_e6
+    const Notes* notes, int side, int64_t price_e4, int64_t before_e6, int64_t after_e6
 ) noexcept nogil:
     """Whether a level's new size may give another f, or another answer whether to quote."""
-    # Where a level stands is as good as random: arithmetic costs less than branches guessed wrong.
     cdef int64_t flip = -side    # inverts all bits, and with them the order of prices
-    cdef int64_t near_e4 = notes.near_e4[side], behind_e4 = notes.behind_e4[side]
-    cdef int is_one = (price_e4 == near_e4) | (price_e4 == behind_e4)
-    cdef int is_better = (price_e4 ^ flip) > (behind_e4 ^ flip)
-    cdef int is_big = size_e6 >= notes.min_size_e6
-    return (is_one & (1 - is_big)) | ((1 - is_one) & is_better & is_big)
+    if (before_e6 >= notes.min_size_e6) == (after_e6 >= notes.min_size_e6):
+        return False
+    return (price_e4 ^ flip) >= (notes.behind_e4[side] ^ flip)
 
 
 cdef inline void note_book(Sim* sim, int64_t now_ns, int sides) noexcept nogil:

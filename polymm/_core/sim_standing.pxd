@@ -24,8 +24,9 @@ cdef inline bint is_unproven(const Belief* order) noexcept nogil:
     return order.state == ORDER_CANCEL or order.state == ORDER_CLOSING
 
 
-cdef inline bint is_unanswered(const Belief* order) noexcept nogil:
-    return order.state == ORDER_NEW and not order.awaiting
+cdef inline bint may_hold(const Belief* order) noexcept nogil:
+    """Whether an order is meant to stay, and answered as far as an answer is due."""
+    return (order.state == ORDER_WORKING) | ((order.state == ORDER_NEW) & order.awaiting)
 
 
 cdef inline void look_over(Maker* maker) noexcept nogil:

@@ -19,11 +19,8 @@ from polymm._core.sim_venue cimport take_trade
 
 
 cdef inline bint is_single(const TapeRow* row) noexcept nogil:
-    """Whether a frame is one change of a level or one trade, of the frame's own time."""
-    return (
-        ((row.kind == ROW_CHANGE) | (row.kind == ROW_TRADE))
-        & (row.flags & (ROW_FRAME_END | ROW_STAMPED) == ROW_FRAME_END)
-    )
+    """Whether a frame is one row, of the frame's own time."""
+    return row.flags & (ROW_FRAME_END | ROW_STAMPED) == ROW_FRAME_END
 
 
 cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
@@ -37,38 +34,43 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
     cdef Notes* notes = &sim.notes
     cdef int64_t snapshot = newest_snapshot(book)
     cdef int64_t fills_n = sim.venue.trades_n
-    cdef int64_t at_ns, stamp, changed_ns = 0
+    cdef int64_t at_ns, stamp, before_e6, changed_ns = 0
     cdef int side, near, ours, done
     if not book.has_epoch or sim.venue.form == FORM_THROUGH:
         return
     until_ns = min(until_ns, sim.end_ns - 1)
-    while row < end and is_single(row):
-        if row.flags & ROW_VENUE:
-            at_ns = row.exch_ns - (sim.lag_ns if row.flags & ROW_LAGGED else 0)
-            if at_ns > until_ns:
-                break
-            if row.kind == ROW_TRADE:
-                stamp = row.exch_ns // MS_NS
-                note_trade(book, stamp, row.price_e4)
-                take_trade(sim, at_ns, row, stamp)
-                if sim.venue.trades_n != fills_n:
-                    row += 1
-                    break
+    while row < end:
+        if not row.flags & ROW_VENUE:
+            row += 1
+            continue
+        at_ns = row.exch_ns - (sim.lag_ns if row.flags & ROW_LAGGED else 0)
+        if not is_single(row) or at_ns > until_ns:
+            break
+        if row.kind == ROW_CHANGE:
+            side = (row.flags & ROW_ASK) != 0
+            before_e6 = book.side[side].size_e6[row.price_e4]
+            if sim.is_steady:
+                done = set_other(&book.side[side], row.price_e4, row.size_e6)
+                changed_ns = row.exch_ns
             else:
-                side = (row.flags & ROW_ASK) != 0
-                if sim.is_steady:
-                    done = set_other(&book.side[side], row.price_e4, row.size_e6)
-                    changed_ns = row.exch_ns
-                else:
-                    stamp = row.exch_ns // MS_NS
-                    done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
-                    pass_stamp(book, stamp)
-                if done == CHANGED:
-                    near = is_near(notes, side, row.price_e4, row.size_e6)
-                    ours = may_be_ours(sim, side, row.price_e4)
-                    note_book(sim, at_ns, near << side)
-                    if ours:
-                        let_fill(sim, at_ns, 1 << side)
+                stamp = row.exch_ns // MS_NS
+                done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
+                pass_stamp(book, stamp)
+            if done == CHANGED:
+                near = is_near(notes, side, row.price_e4, before_e6, row.size_e6)
+                ours = may_be_ours(sim, side, row.price_e4)
+                note_book(sim, at_ns, near << side)
+                if ours:
+                    let_fill(sim, at_ns, 1 << side)
+        elif row.kind == ROW_TRADE:
+            stamp = row.exch_ns // MS_NS
+            note_trade(book, stamp, row.price_e4)
+            take_trade(sim, at_ns, row, stamp)
+            if sim.venue.trades_n != fills_n:
+                row += 1
+                break
+        else:
+            break
         row += 1
     # Where nothing is late the last change is the newest.
     pass_stamp(book, changed_ns // MS_NS)
@@ -120,7 +122,7 @@ cdef inline int64_t cycle_due_ns(const Sim* sim) noexcept nogil:
 
 cdef inline bint may_ask(const Maker* maker) noexcept nogil:
     """Whether a frame between cycles may ask for other orders: false is certain."""
-    return maker.is_stale or maker.has_moved != 0 or maker.lane.quoter != NULL
+    return (maker.is_stale | maker.has_moved) != 0 or maker.lane.quoter != NULL
 
 
 cdef inline int64_t next_act_ns(const Sim* sim) noexcept nogil:
@@ -145,25 +147,29 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
     if is_deaf(&sim.maker):
         # A frame in the very ns of a timer puts it off.
         before_ns = min(before_ns, sim.timer_ns)
-    while row < end and is_single(row):
-        if row.flags & ROW_LOCAL:
-            at_ns = row.recv_ns if row.recv_ns else row.exch_ns + sim.feed.constant_ns
-            if at_ns >= before_ns:
-                break
-            flags = 0
-            if row.kind == ROW_TRADE:
-                trade_ours(sim, row.exch_ns // MS_NS, row.price_e4, &flags)
-            else:
-                change_ours(sim, row, &flags)
-                changed_ns = row.exch_ns
-            if flags and at_ns >= quiet_ns and (at_ns >= cycle_ns or may_ask(&sim.maker)):
-                pass_stamp(sim.book, changed_ns // MS_NS)
-                if asks_anew(sim, at_ns):
-                    sim.local_row = row - sim.rows + 1
-                    seek_local(sim)
-                    step_book(sim, at_ns)
-                    set_timer(sim, at_ns)
-                    return True
+    while row < end:
+        if not row.flags & ROW_LOCAL:
+            row += 1
+            continue
+        at_ns = row.recv_ns if row.recv_ns else row.exch_ns + sim.feed.constant_ns
+        if not is_single(row) or at_ns >= before_ns:
+            break
+        flags = 0
+        if row.kind == ROW_CHANGE:
+            change_ours(sim, row, &flags)
+            changed_ns = row.exch_ns
+        elif row.kind == ROW_TRADE:
+            trade_ours(sim, row.exch_ns // MS_NS, row.price_e4, &flags)
+        else:
+            break
+        if flags and at_ns >= quiet_ns and (at_ns >= cycle_ns or may_ask(&sim.maker)):
+            pass_stamp(sim.book, changed_ns // MS_NS)
+            if asks_anew(sim, at_ns):
+                sim.local_row = row - sim.rows + 1
+                seek_local(sim)
+                step_book(sim, at_ns)
+                set_timer(sim, at_ns)
+                return True
         row += 1
     pass_stamp(sim.book, changed_ns // MS_NS)
     sim.local_row = row - sim.rows

@@ -29,14 +29,14 @@ cdef inline int64_t next_timer_ns(Maker* maker) noexcept nogil:
     if not maker.has_cycled:
         return NEVER
     proof_ns = standing_of(maker).proof_ns if maker.cycle.is_on else NEVER
-    if proof_ns == NEVER:
-        return due_ns(maker)
-    return min(proof_ns, due_ns(maker)) if maker.settings.requote_diff else proof_ns
+    if proof_ns != NEVER and not maker.settings.requote_diff:
+        return proof_ns
+    return min(proof_ns, due_ns(maker))
 
 
 cdef inline bint is_deaf(const Maker* maker) noexcept nogil:
     """Whether no book matters: a suspended cycle will look at that of its own moment."""
-    return maker.is_closing or (maker.cycle.is_on and not maker.settings.requote_diff)
+    return maker.is_closing | (maker.cycle.is_on & (not maker.settings.requote_diff))
 
 
 cdef inline bint is_past_end(const Sim* sim, int64_t now_ns) noexcept nogil:
@@ -128,7 +128,7 @@ cdef inline void note_idle(Maker* maker, int64_t now_ns) noexcept nogil:
 
 cdef inline bint is_as_last(const Maker* maker, int64_t now_ns) noexcept nogil:
     """Whether our side's own state and the book stand as when the last cycle sent nothing."""
-    return maker.is_idle and not maker.has_moved and now_ns < maker.idle_until_ns
+    return maker.is_idle & (maker.has_moved == 0) & (now_ns < maker.idle_until_ns)
 
 
 cdef inline bint repeat_cycle(Sim* sim, int64_t now_ns) noexcept nogil:
