@@ -2,14 +2,13 @@
 
 Nothing in the loop is a Python object, and nothing is allocated but room for what is noted. What
 stands in which file: sim_state (all that a market keeps), sim_group, sim_strides and sim_loop (time
-and cursors), sim_venue and sim_ledger, sim_maker, sim_legs and sim_orders (the cycle), sim_notes
-(what is told). The slow twins are tests/oracle/tape_venue and polymm.engine.maker: both must agree
-event by event.
+and cursors), sim_venue and sim_ledger, sim_maker, sim_legs, sim_orders and sim_standing (the
+cycle), sim_notes and sim_told (what is told). The slow twins are tests/oracle/tape_venue and
+polymm.engine.maker: both must agree event by event.
 """
 
-from libc.stdint cimport int64_t, uint64_t, uint8_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcpy
 
 from polymm._core.book cimport check_tick
 from polymm._core.layout cimport ASK, BID, whole_t
@@ -21,9 +20,10 @@ from polymm._core.sim_names cimport WHY_STARTING
 from polymm._core.sim_notes cimport best_ours, open_notes
 from polymm._core.sim_state cimport (
     Arrival, Beyond, CycleSettings, Delay, FAULT_LEDGER, FAULT_MEMORY, NEVER, Purse, Reply, Seen,
-    Sim, Store,
+    Sim,
 )
 from polymm._core.sim_stores cimport clear_store, polymm_mix64
+from polymm._core.sim_told cimport column, counted, names_of, noted
 from polymm._core.sim_venue cimport close_venue
 from polymm._core.tape_rows cimport TapeRows
 
@@ -72,33 +72,6 @@ cdef void drop_sim(Sim* sim) noexcept:
     clear_store(&sim.notes.ranks)
     clear_store(&sim.notes.actions)
     free(sim)
-
-
-cdef object column(const Store* store, str name):
-    """Give what was noted under a name: (n,) with a field for each column of NOTES[name]."""
-    import numpy as np
-
-    cdef uint8_t[::1] raw
-    dtype = np.dtype([(field, "f8" if field == "fair" else "i8") for field in NOTES[name]])
-    if dtype.itemsize != store.width:
-        raise InputError(f"{name} must be {store.width} bytes wide, was {dtype.itemsize}")
-    found = np.empty(store.n, dtype=dtype)
-    if store.n:
-        raw = found.view(np.uint8)
-        memcpy(&raw[0], store.items, store.n * store.width)
-    return found
-
-
-cdef object names_of(uint64_t why):
-    """Join the names of a reason; "on_the_way" where nothing stands against quoting."""
-    return "+".join(name for i, name in enumerate(WHYS) if why >> i & 1) or "on_the_way"
-
-
-cdef object counted(const int64_t* numbers, object names):
-    """Give what was counted at least once, in order of the names."""
-    cdef Py_ssize_t i
-    found = {names[i]: numbers[i] for i in range(len(names)) if numbers[i]}
-    return dict(sorted(found.items()))
 
 
 cdef class Backtest:
@@ -363,19 +336,7 @@ cdef class Backtest:
         cdef Sim* sim = self.find(number)
         if name not in NOTES:
             raise InputError(f"name must be one of {list(NOTES)}, was {name!r}")
-        if name == "fills":
-            return column(&sim.notes.fills, name)
-        if name == "marks":
-            return column(&sim.notes.marks, name)
-        if name == "quotes":
-            return column(&sim.notes.quotes, name)
-        if name == "holdings":
-            return column(&sim.notes.holdings, name)
-        if name == "merges":
-            return column(&sim.notes.merges, name)
-        if name == "ranks":
-            return column(&sim.notes.ranks, name)
-        return column(&sim.notes.actions, name)
+        return column(noted(&sim.notes, name), NOTES[name])
 
     def result(self, whole_t number=0):
         """Give a market's totals by name; money and shares in 1e-6, times in ns.
@@ -423,6 +384,7 @@ cdef class Backtest:
                 "quoted_two_sided": sim.notes.quoted_both_ns,
             },
             "no_quote_ns": {
-                names_of(sim.notes.whys[i]): sim.notes.why_ns[i] for i in range(sim.notes.whys_n)
+                names_of(sim.notes.whys[i], WHYS): sim.notes.why_ns[i]
+                for i in range(sim.notes.whys_n)
             },
         }
