@@ -319,13 +319,11 @@ cdef inline bint asks_anew(Sim* sim, int64_t now_ns) noexcept nogil:
                 return False
             if is_as_last(maker, now_ns) and not maker.idle_differs:
                 return False
-        if repeat_cycle(sim, now_ns):
-            set_timer(sim, now_ns)
+    if maker.lane.quoter != NULL or not is_as_last(maker, now_ns):
+        form(maker, now_ns)
+        if due == DUE_ASK_QUOTE and not quote_differs(&maker.lane):
+            maker.is_stale = False
             return False
-    form(maker, now_ns)
-    if due == DUE_ASK_QUOTE and not quote_differs(&maker.lane):
-        maker.is_stale = False
-        return False
     if repeat_cycle(sim, now_ns):
         set_timer(sim, now_ns)
         return False

@@ -5,7 +5,8 @@ from libc.stdint cimport int64_t, uint64_t
 from polymm._core.lane cimport asks_requote, hold_shares, Working
 from polymm._core.layout cimport ASK, BID, UP
 from polymm._core.sim_legs cimport (
-    leg_held, LEGS_MAX, place_side, reference_price, silence_reason, value_of_shares_e6, wanted_legs,
+    leg_held, LEGS_MAX, place_side, reference_price, silence_reason, value_of_shares_e6,
+    wanted_legs,
 )
 from polymm._core.sim_names cimport (
     COUNT_BAD_INVENTORY, COUNT_MERGE_OPPORTUNITY, COUNT_MERGE_SENT, COUNT_MERGE_UNASKED,

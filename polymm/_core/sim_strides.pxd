@@ -18,9 +18,9 @@ from polymm._core.sim_times cimport is_deaf
 from polymm._core.sim_venue cimport take_trade
 
 
-cdef inline bint is_single(const TapeRow* row) noexcept nogil:
-    """Whether a frame is one row, of the frame's own time."""
-    return row.flags & (ROW_FRAME_END | ROW_STAMPED) == ROW_FRAME_END
+cdef enum:
+    SINGLE = ROW_FRAME_END       # of the flags of SINGLE_OF: a frame of one row, of its own time
+    SINGLE_OF = ROW_FRAME_END | ROW_STAMPED
 
 
 cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
@@ -40,11 +40,13 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
         return
     until_ns = min(until_ns, sim.end_ns - 1)
     while row < end:
-        if not row.flags & ROW_VENUE:
+        if row.flags & (SINGLE_OF | ROW_VENUE) != SINGLE | ROW_VENUE:
+            if row.flags & ROW_VENUE:
+                break
             row += 1
             continue
         at_ns = row.exch_ns - (sim.lag_ns if row.flags & ROW_LAGGED else 0)
-        if not is_single(row) or at_ns > until_ns:
+        if at_ns > until_ns:
             break
         if row.kind == ROW_CHANGE:
             side = (row.flags & ROW_ASK) != 0
@@ -148,11 +150,13 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
         # A frame in the very ns of a timer puts it off.
         before_ns = min(before_ns, sim.timer_ns)
     while row < end:
-        if not row.flags & ROW_LOCAL:
+        if row.flags & (SINGLE_OF | ROW_LOCAL) != SINGLE | ROW_LOCAL:
+            if row.flags & ROW_LOCAL:
+                break
             row += 1
             continue
         at_ns = row.recv_ns if row.recv_ns else row.exch_ns + sim.feed.constant_ns
-        if not is_single(row) or at_ns >= before_ns:
+        if at_ns >= before_ns:
             break
         flags = 0
         if row.kind == ROW_CHANGE:
