@@ -112,7 +112,13 @@ class LocalPool(Pool):
             self._executor = ProcessPoolExecutor(
                 self._workers, mp_context=context, initializer=_begin_worker
             )
-        return self._executor.submit(run_unit, unit)
+        try:
+            return self._executor.submit(run_unit, unit)
+        except BrokenProcessPool as error:
+            # A worker died since it was last asked: the unit is held, so that it is run again.
+            lost: Future[Any] = Future()
+            lost.set_exception(error)
+            return lost
 
     def _end(self, *, is_broken: bool) -> None:
         if self._executor is not None:

@@ -51,6 +51,22 @@ def test_a_worker_that_dies_costs_nothing_but_time(made: SweepPlan, tmp_path: Pa
     assert seen[-1].trials_done == TRIALS
 
 
+def test_a_worker_that_dies_while_nobody_waits_loses_no_unit(made: SweepPlan) -> None:
+    pool, done = LocalPool(1), []
+    for unit, _ in pool.run(units(made, 8), lambda: False):
+        done.append(unit.trial)
+        if len(done) == 2:
+            assert pool._executor is not None
+            (process,) = pool._executor._processes.values()
+            process.kill()
+            # It is found broken before the next unit is handed over.
+            manager = pool._executor._executor_manager_thread
+            assert manager is not None
+            manager.join(10.0)
+    pool.close()
+    assert sorted(done) == list(range(8))
+
+
 def test_a_unit_that_kills_every_worker_ends_the_sweep(made: SweepPlan) -> None:
     class Deadly(LocalPool):
         def _submit(self, unit: Unit) -> Any:
