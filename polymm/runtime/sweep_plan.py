@@ -15,9 +15,11 @@ Every range is held against the configuration's own fields before anything runs.
 """
 
 import json
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -41,8 +43,8 @@ from polymm.runtime.tape_settings import latency, run_settings
 
 # Sections whose values change what is run on a tape.
 SEARCHED: Final = ("strategy", "cycle")
+SECTIONS: Final = ("sweep", "space", "limits")
 RANGE_KEYS: Final = ("low", "high", "step", "log")
-HOUR_MS: Final = 3_600_000.0
 DAY_S: Final = 86_400
 
 
@@ -76,11 +78,7 @@ class SweepSection(Section):
 
 @dataclass(frozen=True, slots=True)
 class SweepFile:
-    """What a sweep file says.
-
-    Args:
-        space: Its values, as text, for the store.
-    """
+    """What a sweep file says."""
 
     sweep: SweepSection
     objective: Objective
@@ -120,22 +118,24 @@ def read_sweep(path: Path | None, flags: Mapping[str, object | None]) -> SweepFi
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    unknown = [key for key in tree if key not in ("sweep", "space", "limits")]
-    faults = [f"{name}: unknown section {key}; there are sweep, space, limits" for key in unknown]
+    sections: dict[str, Any] = {key: {} for key in SECTIONS} | tree
+    faults = []
+    for key, section in sections.items():
+        if key not in SECTIONS:
+            faults.append(f"{name}: unknown section {key}; there are {', '.join(SECTIONS)}")
+        elif not isinstance(section, dict):
+            faults.append(f"{name}: {key} must be a section [{key}], was {section!r}")
+    if faults:
+        raise ConfigError("\n".join(faults))
     given = {key: value for key, value in flags.items() if value is not None}
-    sweep = _section(_table(tree, "sweep") | given, f"{name}: sweep", faults)
-    space = list(_space(_table(tree, "space"), name, faults))
-    objective = _objective(_table(tree, "limits"), sweep, name, faults)
+    sweep = _section(sections["sweep"] | given, f"{name}: sweep", faults)
+    space = _space(sections["space"], name, faults)
+    objective = _objective(sections["limits"], sweep, name, faults)
     if not space and not faults:
         faults.append(f"{name}: space must name at least one value to search")
     if faults or sweep is None or objective is None:
         raise ConfigError("\n".join(faults))
     return SweepFile(sweep, objective, space)
-
-
-def _table(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = tree.get(name, {})
-    return dict(found) if isinstance(found, dict) else {}
 
 
 def _section(values: Mapping[str, object], name: str, faults: list[str]) -> SweepSection | None:
@@ -160,7 +160,7 @@ def _objective(
     for key, value in limits.items():
         if key not in names:
             faults.append(f"{name}: limits.{key}: unknown; there are {', '.join(names)}")
-        elif isinstance(value, bool) or not isinstance(value, int | float):
+        elif not _is_number(value):
             faults.append(f"{name}: limits.{key} must be a number, was {value!r}")
     if sweep is None or faults:
         return None
@@ -212,12 +212,18 @@ def _dimension(key: str, field: FieldInfo, spec: object) -> Range | Choice | str
     if not (_holds(key, low) and _holds(key, high) and low < high):
         return f"must lie between two numbers, each {allowed(field)}, was {low!r} to {high!r}"
     grain = _grain(field)
-    is_number = isinstance(step, int | float) and not isinstance(step, bool)
-    if not is_number or step < 0 or (step and _off(step, grain)) or step > high - low:
+    if _off(low, grain) or _off(high, grain):
+        return f"must lie between two multiples of {grain:g}, was {low!r} to {high!r}"
+    if not _is_number(step) or step < 0 or _off(step, grain) or step > high - low:
         return f"must have a step that is a multiple of {grain:g} and fits, was {step!r}"
     if not isinstance(log, bool) or (log and (low <= 0 or step)):
         return f"can be log only above 0 and without a step, was {spec!r}"
     return Range(key=key, low=float(low), high=float(high), step=float(step), log=log, grain=grain)
+
+
+def _is_number(value: object) -> bool:
+    is_plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_plain and math.isfinite(value)
 
 
 def _grain(field: FieldInfo) -> float:
@@ -227,8 +233,8 @@ def _grain(field: FieldInfo) -> float:
     return next((float(one.step) for one in grids if isinstance(one, Grid)), 1e-6)
 
 
-def _off(step: float, grain: float) -> bool:
-    return abs(step / grain - round(step / grain)) > 0.01
+def _off(value: float, grain: float) -> bool:
+    return abs(value / grain - round(value / grain)) > 0.01
 
 
 def _holds(key: str, value: object) -> bool:
@@ -316,10 +322,12 @@ def _days_ns(days: float) -> int:
 def _trials_n(sweep: SweepSection, space: Space, is_sound: IsSound) -> int:
     if sweep.search != "grid":
         return sweep.trials
-    points = sum(1 for _ in grid(space, is_sound))
+    # A grid may have more points than could be counted in a day.
+    points = sum(1 for _ in islice(grid(space, is_sound), sweep.trials + 1))
     if not 0 < points <= sweep.trials:
         raise ConfigError(
-            f"expected a grid of 1..{sweep.trials:,} points (sweep.trials), found {points:,}"
+            f"expected a grid of 1..{sweep.trials:,} points (sweep.trials), found"
+            f" {'more' if points else 'none'}"
         )
     return points
 

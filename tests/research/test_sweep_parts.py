@@ -16,7 +16,7 @@ from polymm.research.sweep_split import DAY_NS, HOUR_NS, SplitSettings, split_wi
 from polymm.research.sweep_unit import WindowScore
 from polymm.research.sweep_verdict import Found, judge_holdout
 from polymm.runtime.config import Config
-from polymm.runtime.sweep_plan import DEFAULT_FILE, configured, read_sweep
+from polymm.runtime.sweep_plan import DEFAULT_FILE, configured, plan_sweep, read_sweep
 
 NS = 1_000_000_000
 SPACE = (
@@ -207,12 +207,24 @@ def test_the_built_in_file_is_sound_and_flags_win() -> None:
         ("strategy.k_inv = { low = 0.5, high = 0.1 }", "must lie between two numbers"),
         ("strategy.k_inv = { low = 0.1, hihg = 0.2 }", "must be a table of low and high"),
         ("strategy.depth_lookback = { low = 1, high = 9, step = 0.5 }", "a multiple of 1 and fits"),
+        ("strategy.k_inv = { low = 0.0, high = 0.1, step = nan }", "step that is a multiple of"),
+        ("strategy.k_inv = { low = 0.0, high = 0.1, step = inf }", "step that is a multiple of"),
+        ("strategy.k_inv = { low = 1e-8, high = 2e-7, log = true }", "two multiples of 1e-06"),
         ("strategy.k_inv = { low = 0.0, high = 0.1, log = true }", "log only above 0"),
         ('cycle.cycle = ["timer", "sometimes"]', 'each one of "timer", "event"'),
         ("cycle.cycle = { low = 1, high = 2 }", "must be a list of values"),
         ("strategy.k_inv = [0.1, 0.1]", "must name each value once"),
         ("", "must name at least one value"),
         ("strategy.k_inv = [0.1]\n[limits]\nuptime = 1", r"limits\.uptime: unknown; there are"),
+        (
+            "strategy.k_inv = [0.1]\n[limits]\nuptime_min = nan",
+            r"limits\.uptime_min must be a",
+        ),
+        ("strategy.k_inv = [0.1]\n[[sweep]]\ntrials = 1", r"sweep must be a section \[sweep\]"),
+        (
+            "strategy.k_inv = [0.1]\n[[limits]]\nuptime_min = 1",
+            r"limits must be a section \[",
+        ),
         ("strategy.k_inv = [0.1]\n[sweep]\ntrials = 0", r"sweep\.trials must be a whole number"),
         ("strategy.k_inv = [0.1]\n[sweeps]\ntrials = 1", "unknown section sweeps"),
         ("strategy.k_inv = ", "not valid TOML"),
@@ -225,6 +237,17 @@ def test_what_makes_no_sense_is_refused_with_what_would(
     path.write_text(f"[space]\n{text}\n")
     with pytest.raises(ConfigError, match=fault):
         read_sweep(path, {})
+
+
+def test_a_grid_that_nobody_could_run_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    keys = ("k_inv", "k_imb", "min_spread", "max_spread")
+    path.write_text("[space]\n" + "\n".join(
+        f"strategy.{key} = {{ low = 0.001, high = 0.051, step = 0.0005 }}" for key in keys
+    ))  # fmt: skip
+    file = read_sweep(path, {"search": "grid", "trials": 10})
+    with pytest.raises(ConfigError, match=r"a grid of 1\.\.10 points .* found more"):
+        plan_sweep(Config(), file, tmp_path)
 
 
 # The verdict
