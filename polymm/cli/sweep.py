@@ -10,6 +10,8 @@ import typer
 from polymm.cli.config import load
 from polymm.cli.exits import INTERRUPTED
 from polymm.cli.options import ConfigOption, JsonOption
+from polymm.cli.showing import page_path
+from polymm.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,13 +81,18 @@ def sweep(
         raise typer.BadParameter("needs TAPES: a folder of tapes, or one tape")
     if scheduler is not None and workers is not None:
         raise typer.BadParameter("--workers has no meaning with --scheduler: it has its own")
+    if not store.name:
+        raise typer.BadParameter(f"--store must be a file, was {store}")
+    page = page_path(report or store.with_suffix(".html"))
+    if page.resolve() == store.resolve():
+        raise typer.BadParameter(f"--store and the page must be two files, were both {page}")
     config = load(config_path).config
     flags = {"search": search, "trials": trials, "batch": batch, "seed": seed}
     file = read_sweep(space, flags)
     with warnings_shown(), checking(quiet=quiet) as step:
         plan = plan_sweep(config, file, tapes, step=step)
     result = searched(plan, store, workers, scheduler, touch_again=touch_again, quiet=quiet)
-    show(plan, result, report or store.with_suffix(".html"), as_json=as_json, quiet=quiet)
+    show(plan, result, page, as_json=as_json, quiet=quiet)
 
 
 def searched(
@@ -168,14 +175,14 @@ def show(
     Raises:
         ConfigError: The page cannot be written.
     """
-    from polymm.errors import ConfigError
+    from polymm.research.results import write_whole
     from polymm.research.sweep_page import sweep_page
     from polymm.research.sweep_report import sweep_json, sweep_lines, sweep_record
 
     record = sweep_record(plan, result)
     fault = None
     try:
-        page.write_text(sweep_page(plan, result, record))
+        write_whole(page, sweep_page(plan, result, record).encode())
     except OSError as error:
         fault = error
     if as_json:

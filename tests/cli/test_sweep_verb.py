@@ -83,6 +83,16 @@ def test_what_makes_no_sense_is_refused(polymm: Polymm, here: Path) -> None:
     assert "needs TAPES" in err
     code, _, err = polymm("sweep", "tapes", "--scheduler", "tcp://a:1", "--workers", "2")
     assert code == 2
+    code, _, err = polymm("sweep", "tapes", "--store", ".")
+    assert code == 2
+    assert "--store must be a file, was ." in err
+    for more in (("--store", "x.html"), ("--store", "x.db", "--report", "./x.db")):
+        code, _, err = polymm("sweep", "tapes", *more)
+        assert code == 2
+        assert "--store and the page must be two files" in err
+    code, _, err = polymm("sweep", "tapes", "--report", "tapes")
+    assert (code, err) == (3, "polymm: report tapes: must be a file, is a folder\n")
+    assert not (here / "sweep.db").exists()
     (here / "space.toml").write_text(SPACE.replace("min_spread", "min_spred"))
     code, _, err = polymm("sweep", "tapes", "--space", "space.toml")
     assert code == 3
