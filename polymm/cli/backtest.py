@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from polymm.research.results import Json
 
 STRESS = 2.0
+STRESS_MAX = 100.0
 
 
 def backtest(
@@ -37,7 +38,11 @@ def backtest(
     ] = None,
     stress: Annotated[
         float,
-        typer.Option(help="Latencies of one run more, over the configured; 1 for none.", min=0.0),
+        typer.Option(
+            help="Latencies of one run more, over the configured; 1 for none.",
+            min=0.0,
+            max=STRESS_MAX,
+        ),
     ] = STRESS,
     compare: Annotated[
         Path | None,
