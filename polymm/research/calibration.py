@@ -4,6 +4,7 @@ What is fitted on some windows is shown on others: a model that was fitted to a 
 to that run.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -112,6 +113,14 @@ def calibrate(tapes: Sequence[OwnTape], feed: NDArray[np.int64]) -> Calibration:
     )
 
 
+def calibrated(found: Calibration, configured: Delays) -> Delays:
+    """Delays of a run with a calibration: of what too few were measured, as configured."""
+    return Delays(
+        order_ns=found.delays.get("order", configured.order_ns),
+        cancel_ns=found.delays.get("cancel", configured.cancel_ns),
+    )
+
+
 def _thinned(values: NDArray[np.int64]) -> NDArray[np.int64]:
     ordered = np.sort(values)
     if len(ordered) <= SAMPLES_MAX:
@@ -144,7 +153,7 @@ def write_calibration(path: Path, found: Calibration, source: str) -> Path:
         f'queue = "{queue}"',
         f"prob_n = {queue_n}",
         f"match_window_ms = {found.model.match_ns / MS}",
-        f'delays = "{beside}"',
+        f"delays = {json.dumps(str(beside), ensure_ascii=False)}",
     ]
     for name, values in found.delays.items():
         lines.append(f"{name}_latency_ms = {np.median(values) / 1e6:.6f}  # median")

@@ -8,6 +8,7 @@ from polymm.errors import InputError
 from polymm.research.calibration import (
     Calibration,
     calibrate,
+    calibrated,
     feed_delays,
     recorded_delays,
     split,
@@ -86,10 +87,7 @@ def replay_fills(run: RunRecording, config: Config) -> FillReport:
     found = calibrate(
         fitted, feed_delays([one for one in packed if one.market.condition_id in names])
     )
-    after = Delays(
-        order_ns=found.delays.get("order", recorded.order_ns),
-        cancel_ns=found.delays.get("cancel", recorded.cancel_ns),
-    )
+    after = calibrated(found, delays)
     return FillReport(
         whole=whole,
         calibration=found,

@@ -18,6 +18,7 @@ from polymm.research.backtest import add_tape, sound_rows
 from polymm.research.calibration import (
     Calibration,
     calibrate,
+    calibrated,
     read_delays,
     recorded_delays,
     split,
@@ -290,7 +291,8 @@ def test_the_queue_that_is_closest_is_taken():
 
 def test_what_was_fitted_is_a_configuration(tmp_path: Path):
     delays = {"order": np.arange(1, 22) * MS, "feed": np.full(20, 7 * MS)}
-    out = tmp_path / "fitted.toml"
+    (tmp_path / 'a "good" run').mkdir()
+    out = tmp_path / 'a "good" run' / "fitted.toml"
     fitted = Calibration(Model("prob(0.5)", 30 * MS), {}, delays, {"cancel": 3}, 4)
     write_calibration(out, fitted, "a run")
     assert "# cancel: 3 measured, too few" in out.read_text()
@@ -301,6 +303,10 @@ def test_what_was_fitted_is_a_configuration(tmp_path: Path):
     assert (found.of("cancel"), found.feed_ns) == (50 * MS, 7 * MS)
     assert found.match_ns == 30 * MS
     assert found.scaled(2.0).of("order").tolist() == (2 * delays["order"]).tolist()
+    # What is shown of it is what runs with it.
+    shown = calibrated(fitted, Delays(order_ns=50 * MS, cancel_ns=50 * MS))
+    assert shown.order_ns is delays["order"]
+    assert (shown.cancel_ns, shown.is_recorded) == (50 * MS, False)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK no file", None])
