@@ -55,6 +55,14 @@ def clustered_mean(observations: Iterable[tuple[int, float]]) -> Estimate:
     return clustered_ratio((cluster, y, 1.0) for cluster, y in observations)
 
 
+def cluster_sums(observations: Iterable[tuple[int, float]]) -> list[float]:
+    """Sum values by the first column, in its order: markets of one window share their news."""
+    sums: dict[int, list[float]] = defaultdict(list)
+    for cluster, value in observations:
+        sums[cluster].append(value)
+    return [math.fsum(found) for _, found in sorted(sums.items())]
+
+
 def mean(values: Sequence[float]) -> float:
     """Mean; NaN of nothing."""
     return math.fsum(values) / len(values) if values else math.nan

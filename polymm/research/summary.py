@@ -17,6 +17,7 @@ from polymm.research.comparison import band
 from polymm.research.estimates import (
     Estimate,
     brier,
+    cluster_sums,
     clustered_mean,
     deviation,
     log_loss,
@@ -208,12 +209,9 @@ def money(markets: Sequence[MarketFigures], paid: Mapping[tuple[str, str], int])
     pnls = [m.pnl for m in known]
     rebates = [paid.get(m.key, 0) for m in known]
     net = [pnl + rebate / 1e6 for pnl, rebate in zip(pnls, rebates, strict=True)]
-    days: dict[int, list[float]] = defaultdict(list)
-    for m, value in zip(known, net, strict=True):
-        days[utc_day(m)].append(value)
-    daily = [math.fsum(values) for _, values in sorted(days.items())]
+    daily = cluster_sums((utc_day(m), v) for m, v in zip(known, net, strict=True))
     per_market = clustered_mean((m.cluster, v) for m, v in zip(known, net, strict=True))
-    windows = by_window(known, net)
+    windows = cluster_sums((m.cluster, v) for m, v in zip(known, net, strict=True))
     shares_e6 = sum(f.fill.size_e6 for _, f in fills)
     exact = [m.pnl_e10 for m in known]
     pnl_e10 = sum(v for v in exact if v is not None) if None not in exact else None
@@ -261,14 +259,6 @@ def money(markets: Sequence[MarketFigures], paid: Mapping[tuple[str, str], int])
             "sharpe": sharpe(daily),
         },
     }
-
-
-def by_window(markets: Sequence[MarketFigures], values: Sequence[float]) -> list[float]:
-    """Sum values over the markets of each window start, which share their news."""
-    sums: dict[int, list[float]] = defaultdict(list)
-    for m, value in zip(markets, values, strict=True):
-        sums[m.cluster].append(value)
-    return [math.fsum(found) for _, found in sorted(sums.items())]
 
 
 def round_e6(value_e10: int) -> int:

@@ -11,7 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from polymm.research.estimates import Estimate, clustered_mean, deviation, moments, sharpe
+from polymm.research.estimates import (
+    Estimate,
+    cluster_sums,
+    clustered_mean,
+    deviation,
+    moments,
+    sharpe,
+)
 from polymm.research.selection import deflated_sharpe, expected_sharpe_max, overfitting
 from polymm.research.sweep_figures import Objective, TrialFigures, best_of, ranked
 from polymm.research.sweep_split import Split
@@ -60,14 +67,18 @@ def judge_search(
         starts_ns: Of those windows.
     """
     best = best_of(trials)
-    over = [_over(one.values, trials[0].values) for one in trials]
+    # Coins of a window share their news: twice the markets are no more windows.
+    over = [
+        cluster_sums(zip(starts_ns, _over(one.values, trials[0].values), strict=True))
+        for one in trials
+    ]
     sharpes = [sharpe(values) for values in over]
     known = [value for value in sharpes[1:] if math.isfinite(value)]
     spread = deviation(known)
     trials_sd = spread if math.isfinite(spread) else 0.0
     skewness, kurtosis = moments(over[best])
     dsr = deflated_sharpe(
-        sharpes[best], len(starts_ns), skewness, kurtosis,
+        sharpes[best], len(over[best]), skewness, kurtosis,
         trials_n=len(known), trials_sd=trials_sd,
     )  # fmt: skip
     allowed = [one.values for one in trials if one.is_allowed]

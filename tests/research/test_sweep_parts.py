@@ -14,7 +14,7 @@ from polymm.research.sweep_search import make_search
 from polymm.research.sweep_space import Choice, Range, drawn, grid
 from polymm.research.sweep_split import DAY_NS, HOUR_NS, SplitSettings, split_windows
 from polymm.research.sweep_unit import WindowScore
-from polymm.research.sweep_verdict import Found, judge_holdout
+from polymm.research.sweep_verdict import Found, judge_holdout, judge_search
 from polymm.runtime.config import Config
 from polymm.runtime.sweep_plan import DEFAULT_FILE, configured, plan_sweep, read_sweep
 
@@ -257,6 +257,26 @@ def found(**changes: float) -> Found:
     facts = {"best": 1, "sharpe": 0.5, "sharpe_luck": 0.1, "dsr": 0.99, "pbo": 0.0}
     none = Estimate(math.nan, math.nan, 0)
     return Found(**(facts | changes), walk=none, walk_chosen=())  # type: ignore[arg-type]
+
+
+def test_a_search_is_judged_by_windows_and_not_by_coins() -> None:
+    """Two coins that do the same in each window: twice the markets, no more that say anything."""
+    random = Random(2)
+    gains = [[random.gauss(mean, 1.0) for _ in range(40)] for mean in (0.3, 0.1, 0.2)]
+    judged = []
+    for coins in (1, 2):
+        spans = windows(40, coins)
+        starts = [start for start, _ in spans]
+        trials = [
+            trial_figures([score(g) for g in one for _ in range(coins)], starts, Objective())
+            for one in gains
+        ]
+        judged.append(judge_search(trials, starts, split_windows(spans, SplitSettings()),
+                                   Objective()))  # fmt: skip
+    one, two = judged
+    assert one.best == two.best
+    assert 0.0 < one.dsr < 0.99
+    assert (two.sharpe, two.dsr) == (pytest.approx(one.sharpe), pytest.approx(one.dsr))
 
 
 @pytest.mark.parametrize(
