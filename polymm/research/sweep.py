@@ -246,7 +246,7 @@ def _look(
     touch_again: bool,
 ) -> SweepResult | None:
     """Look at the untouched windows with the chosen trial, unless they were looked at before."""
-    before = [touch.trial for touch in store.touches()]
+    before = store.touches()
     held: dict[int, TrialFigures] = {}
     verdict = None
     if found.best in before or not before or touch_again:

@@ -44,11 +44,6 @@ DIAL_S: Final = 10.0
 class Pool(ABC):
     """Runs units."""
 
-    @property
-    @abstractmethod
-    def workers(self) -> int:
-        """How many units run at once."""
-
     @abstractmethod
     def run(self, units: Iterable[Unit], stop: Callable[[], bool]) -> Iterator[Done]:
         """Run units and answer each when it is done; once ``stop`` is true no other is begun.
@@ -70,11 +65,6 @@ class LocalPool(Pool):
         self._workers = workers
         self._deaths = 0
         self._executor: ProcessPoolExecutor | None = None
-
-    @property
-    def workers(self) -> int:
-        """How many processes there are."""
-        return self._workers
 
     def run(self, units: Iterable[Unit], stop: Callable[[], bool]) -> Iterator[Done]:
         """Run units; those that a dead worker held are run again."""

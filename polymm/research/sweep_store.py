@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from polymm.errors import ConfigError, RecordingError, StoreError
 from polymm.research.sweep_space import Point
@@ -37,13 +37,6 @@ CREATE TABLE events (number INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NO
 """
 _NOW: Final = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 SHOWN_MAX: Final = 60
-
-
-class Touch(NamedTuple):
-    """One look at the untouched windows: with which trial, and when (UTC)."""
-
-    trial: int
-    at: str
 
 
 class SweepStore:
@@ -124,12 +117,6 @@ class SweepStore:
                 f" {_shown(text)}: its libraries draw other points"
             )
 
-    def trials(self) -> dict[int, Point]:
-        """Every trial that was begun, by number."""
-        with self._told():
-            rows = self._base.execute("SELECT number, point FROM trials ORDER BY number")
-            return {number: json.loads(point) for number, point in rows}
-
     def blocks_of(self, trial: int) -> set[int]:
         """Blocks of a trial that are done."""
         with self._told():
@@ -163,11 +150,11 @@ class SweepStore:
 
     # The holdout
 
-    def touches(self) -> list[Touch]:
-        """Each look at the untouched windows so far."""
+    def touches(self) -> list[int]:
+        """With which trial each look at the untouched windows so far was."""
         with self._told():
-            rows = self._base.execute("SELECT trial, at FROM holdout ORDER BY touch")
-            return [Touch(*row) for row in rows]
+            rows = self._base.execute("SELECT trial FROM holdout ORDER BY touch")
+            return [trial for (trial,) in rows]
 
     def touch(self, trial: int) -> None:
         """Note a look at the untouched windows, before it."""

@@ -27,7 +27,7 @@ from polymm.research.tape_pack import PackedTape
 Measure = Literal["edge", "markout", "pnl"]
 Fair = Literal["mid", "truth"]
 
-# A block has fewer windows; the next trial of a batch finds them here.
+# More than a block of the usual length has: the next trial of a batch finds its tapes here.
 TAPES_KEPT: Final = 64
 
 

@@ -221,7 +221,7 @@ def _dimension(key: str, field: FieldInfo, spec: object) -> Range | Choice | str
     return Range(key=key, low=float(low), high=float(high), step=float(step), log=log, grain=grain)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: Any) -> bool:
     is_plain = isinstance(value, int | float) and not isinstance(value, bool)
     return is_plain and math.isfinite(value)
 

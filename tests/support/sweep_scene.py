@@ -32,10 +32,6 @@ class HerePool(Pool):
         self._left, self._end = units_max, end
         self.units: list[Unit] = []
 
-    @property
-    def workers(self) -> int:
-        return 1
-
     def run(self, units: Iterable[Unit], stop: Callable[[], bool]) -> Iterator[Done]:
         left = iter(units)
         while held := list(islice(left, 7)):
