@@ -158,12 +158,12 @@ def test_open_evidence_from_after_the_end_takes_the_reserve_again(end: str) -> N
         scene.step(12, trades(12))
     assert order.life.is_final
     still = OpenSeen("A", MARKET, round((10 - left) * SHARE), FULL)
-    scene.step(25.2, listed(25, still))
+    scene.step(20.2, listed(20, still))
     assert order.life is Life.UNKNOWN_CANCEL
     assert order.reserve_e6 == left * SHARE
     assert scene.alarms == ["ended_order_lives"]
     assert list(scene.manager.potentially_live()) == [order]
-    assert scene.cancels == [25.2]  # its maker believes it gone
+    assert scene.cancels == [20.2]  # its maker believes it gone
 
 
 def test_what_was_filled_and_void_and_open_again_ends_as_filled() -> None:

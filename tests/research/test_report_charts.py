@@ -53,6 +53,8 @@ def check(name: str, chart: Json) -> None:
     layout = go.Figure(chart).layout
     data = chart["data"]
     assert sum(points_n(trace) for trace in data) > 1, f"{name} is empty"
+    assert layout.xaxis.title.text
+    assert layout.yaxis.title.text
     for key in chart["layout"]:
         if not re.match("[xy]axis", key) or key == "xaxis2":  # a lone tick, which names itself
             continue
