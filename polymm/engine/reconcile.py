@@ -331,7 +331,7 @@ class Reconciler:
 
     def _take_preflight(self, now_ns: int, event: ev.PreflightRead) -> None:
         if self._reads.take_preflight(now_ns, event):
-            self._recovery.check()
+            self._recovery.check(event.began_ns)
 
     def _take_swept(self, now_ns: int, event: ev.Swept) -> None:
         self._recovery.swept(now_ns, event)

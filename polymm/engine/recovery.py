@@ -69,6 +69,7 @@ class Recovery:
         self._reads = reads
         self._is_on = False
         self._is_checked = True
+        self._check_ns = 0  # a preflight that began before this proves nothing
         self._hold_ns = 0
         self._user_ns = -1  # since when the channel lives, -1 while it does not
         self._empty_ns = -1  # when the first empty list began
@@ -102,6 +103,8 @@ class Recovery:
         self._strangers.clear()
         if not self._sweeping.is_on or self._sweeping.proven_ns >= 0:
             self._sweeping.begin(now_ns)
+        if check:
+            self._check_ns = now_ns
         if not self._is_checked:
             self._preflight.want(now_ns)
 
@@ -124,9 +127,10 @@ class Recovery:
         elif not is_live:
             self._user_ns = -1
 
-    def check(self) -> None:
-        """The preflight was good."""
-        self._is_checked = True
+    def check(self, began_ns: int) -> None:
+        """A preflight that began then was good."""
+        if began_ns >= self._check_ns:
+            self._is_checked = True
 
     def swept(self, now_ns: int, event: ev.Swept) -> None:
         """Take what became of a cancel of all."""

@@ -3,14 +3,14 @@
 from polymm.domain.market import NS
 from polymm.engine import actions as act
 from polymm.engine import evidence as ev
-from polymm.engine.evidence import CancelVerdict, PlaceVerdict
+from polymm.engine.evidence import CancelVerdict, PlaceVerdict, ReadKind
 from polymm.engine.order_life import Life
 from polymm.engine.phases import PREFLIGHT, Phase
 from polymm.engine.proving import Backoff, ReconcileSettings
 from polymm.engine.reads import ReadClock
 from polymm.engine.recovery import Step
 from polymm.engine.sweeping import Sweeping
-from tests.support.proving_scene import START_NS, Scene, listed, swept
+from tests.support.proving_scene import START_NS, Scene, listed, make_market, swept
 from tests.support.proving_venue import MARKET, MS, TEN, Resting
 
 READS = {"ReadOpen", "ReadTrades", "ReadBalances"}
@@ -265,6 +265,21 @@ def test_a_bad_preflight_while_running_closes_the_gate_until_it_is_good() -> Non
 
 
 # Escalation
+
+
+def test_a_preflight_that_began_before_the_clock_jumped_proves_nothing() -> None:
+    scene = Scene()
+    scene.venue.failing.add(ReadKind.PREFLIGHT)
+    scene.reconciler.add_market(scene.now_ns, make_market(), 5 * NS)
+    scene.start()
+    began_ns = scene.now_ns
+    scene.run(0.2)
+    scene.tell(ev.ClockJumped(-1_500 * MS))
+    scene.tell(ev.PreflightRead((), 0, began_ns, scene.now_ns))
+    scene.run(20)
+    assert (scene.phase, scene.reconciler.step) == (Phase.STARTING, Step.PREFLIGHT)
+    scene.venue.failing.clear()
+    scene.run_until(lambda: scene.phase is Phase.READY, 20)
 
 
 def test_the_clock_of_escalation_runs_from_the_cancel_on() -> None:
