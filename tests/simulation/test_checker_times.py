@@ -256,6 +256,29 @@ def test_l2_grants_a_minute_after_a_restart_of_the_venue(moment):
     fires("L2", moment.tick)
 
 
+@pytest.mark.parametrize("is_before", [True, False])
+def test_l2_excuses_cash_that_truly_lacks_since_before_the_last_fault(moment, is_before):
+    def believe():
+        more_e6 = moment.checker.truth.cash_confirmed_e6 + SHARE
+        moment.engine.fills.correct(ev.Correction("cash", "", None, 0, more_e6, moment.now_ns))
+
+    if is_before:
+        believe()
+    moment.wait(1_000)
+    moment.tick()
+    moment.wait(100)
+    moment.checker.healed(moment.now_ns)
+    if not is_before:
+        believe()
+    moment.wait(57_000)
+    moment.tick()
+    moment.wait(2_000)
+    if is_before:
+        moment.tick()
+    else:
+        fires("L2", moment.tick)
+
+
 def test_l2_is_silent_where_no_order_may_cost_what_is_left():
     moment = Moment(limits=replace(LIMITS, max_total_cost_e6=8 * SHARE))
     bid = moment.post(48, 10)

@@ -30,6 +30,7 @@ DEAD_CLEAN_NS: Final = 15 * SECOND
 LAST_NET_NS: Final = 45 * SECOND
 KILL_NS: Final = 20 * MS
 QUOTING_NS: Final = 30 * SECOND
+TOLERANCE_E6: Final = 10_000
 RESTART_QUOTING_NS: Final = 60 * SECOND
 UNKNOWN_NS: Final = 15 * SECOND
 DEBT_NS: Final = 5 * SECOND
@@ -73,6 +74,7 @@ class Timing:
         self._dead_ns: int | None = None
         self._started_ns = 0
         self._healed_ns: int | None = None
+        self._lacking_ns: int | None = None
         self._swept_ns = -1
 
     # What happens
@@ -186,6 +188,7 @@ class Timing:
         Args:
             corrected: Markets with correcting entries: they may only be reduced.
         """
+        self._note_lack(now_ns, engine)
         if self._healed_ns is None or told.ended[0]:
             return
         # Whoever only reduces for another reason, such as cash that seems to lack, is not excused.
@@ -199,7 +202,7 @@ class Timing:
             max(self._started_ns, self._senses.restarting_ns) + RESTART_QUOTING_NS,
         )
         if now_ns > bound_ns and self.quoted_ns < self._healed_ns:
-            if self._is_spent():
+            if self._is_spent() or self._is_robbed():
                 self.quoted_ns = now_ns
                 return
             text = f"nothing rested since {self.quoted_ns}, healed at {self._healed_ns}"
@@ -210,6 +213,22 @@ class Timing:
         order_e6 = max((one.cash_e6 for one in self._sends.sent.values()), default=0)
         room_e6 = self._limits.max_total_cost_e6 - self._cost_e6()
         return order_e6 > min(room_e6, self._truth.cash_confirmed_e6)
+
+    def _note_lack(self, now_ns: int, engine: "Engine") -> None:
+        """See since when the ledger has held more cash than there is."""
+        ledger_e6 = engine.fills.total.confirmed_e10 // 10_000
+        if ledger_e6 <= self._truth.cash_confirmed_e6 + TOLERANCE_E6:
+            self._lacking_ns = None
+        elif self._lacking_ns is None:
+            self._lacking_ns = now_ns
+
+    def _is_robbed(self) -> bool:
+        """Whether cash has lacked since before the last fault, so that no late word explains it.
+
+        Such was lost with the journal's tail, and a balance from before that hid it at the start:
+        what stands for a minute is corrected, and people are called.
+        """
+        return self._lacking_ns is not None and self._lacking_ns < (self._healed_ns or 0)
 
     # L3
 
