@@ -270,7 +270,7 @@ def test_l2_excuses_cash_that_truly_lacks_since_before_the_last_fault(moment, is
     moment.checker.healed(moment.now_ns)
     if not is_before:
         believe()
-    moment.wait(57_000)
+    moment.wait(56_000)
     moment.tick()
     moment.wait(2_000)
     if is_before:
