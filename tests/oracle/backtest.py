@@ -186,7 +186,8 @@ class Flow:
 
     def next(self, ms):
         rng = self.rng
-        self.mid = min(max(self.mid + rng.choice((-1, 0, 0, 0, 1)), 6), 94)
+        # The fourth level of a book stands a cent inside 0 and 1.
+        self.mid = min(max(self.mid + rng.choice((-1, 0, 0, 0, 1)), 5), 95)
         kind = rng.random()
         if kind < 0.08:
             return book(ms - self.late(rng.choice((0, 0, 0, 30))), *self.levels())
