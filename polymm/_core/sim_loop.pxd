@@ -1,6 +1,6 @@
 # Time: two cursors over one array of rows. The venue and our side each run ahead as far as no
 # message of the other can reach them, so that both read the tape in long strides.
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 
 from polymm._core.apply cimport (
     add_level, begin_book, change_level, change_tick, end_book, newest_snapshot, note_trade,
@@ -116,7 +116,9 @@ cdef inline void take_trades(Sim* sim, const TapeRow* row, int64_t now_ns) noexc
 
 cdef inline int may_be_ours(const Sim* sim, int side, int price_e4) noexcept nogil:
     """Whether orders of ours rest at this price or about it."""
-    return (price_e4 >= sim.venue.ours_low_e4[side]) & (price_e4 <= sim.venue.ours_high_e4[side])
+    cdef int low_e4 = sim.venue.ours_low_e4[side]
+    # Below the lowest the difference is beyond all prices: one comparison is one guess.
+    return <uint32_t>(price_e4 - low_e4) <= <uint32_t>(sim.venue.ours_high_e4[side] - low_e4)
 
 
 cdef inline bint is_plain(const TapeRow* row) noexcept nogil:

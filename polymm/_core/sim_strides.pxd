@@ -8,14 +8,14 @@ from polymm._core.layout cimport (
     ROW_TRADE, ROW_VENUE, TapeRow,
 )
 from polymm._core.sim_loop cimport (
-    asks_anew, change_ours, may_be_ours, let_fill, local_event, local_frame, MS_NS, next_local_ns,
+    asks_anew, change_ours, may_be_ours, local_event, local_frame, MS_NS, next_local_ns,
     next_venue_ns, seek_local, seek_venue, set_timer, trade_ours, venue_event, venue_frame,
 )
 from polymm._core.sim_maker cimport step_book
-from polymm._core.sim_notes cimport is_near, join_whys, note_book
-from polymm._core.sim_state cimport Arrival, FORM_THROUGH, Maker, NEVER, Notes, Sim
+from polymm._core.sim_notes cimport GAP_NS, is_near, join_whys, look_near
+from polymm._core.sim_state cimport Arrival, FORM_THROUGH, FORM_TRADES, Maker, NEVER, Notes, Sim
 from polymm._core.sim_times cimport is_deaf
-from polymm._core.sim_venue cimport take_trade
+from polymm._core.sim_venue cimport take_size, take_trade
 
 
 cdef enum:
@@ -23,10 +23,15 @@ cdef enum:
     SINGLE_OF = ROW_FRAME_END | ROW_STAMPED
 
 
+cdef inline int64_t least_e6(const Sim* sim, int64_t min_size_e6) noexcept nogil:
+    """From which size on a level that stays so big shows nothing but its size; NEVER: none does."""
+    return max(min_size_e6, 1) if sim.is_steady else NEVER
+
+
 cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
     """Let the venue read plain frames up to and with a time, or up to one that fills us.
 
-    What it does is `venue_frame` for frames of one change or trade.
+    What it does is `venue_frame` for frames of one change or trade, while the book is fresh.
     """
     cdef const TapeRow* row = sim.rows + sim.venue_row
     cdef const TapeRow* end = sim.rows + sim.rows_n
@@ -34,11 +39,13 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
     cdef Notes* notes = &sim.notes
     cdef int64_t snapshot = newest_snapshot(book)
     cdef int64_t fills_n = sim.venue.trades_n
-    cdef int64_t at_ns, stamp, before_e6, changed_ns = 0
-    cdef int side, near, ours, done
+    cdef int64_t big_e6 = least_e6(sim, notes.min_size_e6)
+    cdef int64_t at_ns, stamp, before_e6, changed_ns = 0, fresh_ns = 0
+    cdef int64_t* size_e6
+    cdef int side, done
     if not book.has_epoch or sim.venue.form == FORM_THROUGH:
         return
-    until_ns = min(until_ns, sim.end_ns - 1)
+    until_ns = min(min(until_ns, sim.end_ns - 1), notes.fresh_until_ns)
     while row < end:
         if row.flags & (SINGLE_OF | ROW_VENUE) != SINGLE | ROW_VENUE:
             if row.flags & ROW_VENUE:
@@ -50,20 +57,26 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
             break
         if row.kind == ROW_CHANGE:
             side = (row.flags & ROW_ASK) != 0
-            before_e6 = book.side[side].size_e6[row.price_e4]
-            if sim.is_steady:
-                done = set_other(&book.side[side], row.price_e4, row.size_e6)
-                changed_ns = row.exch_ns
+            size_e6 = &book.side[side].size_e6[row.price_e4]
+            before_e6 = size_e6[0]
+            changed_ns = row.exch_ns
+            if min(before_e6, row.size_e6) >= big_e6:
+                size_e6[0] = row.size_e6
+                done = before_e6 != row.size_e6
             else:
-                stamp = row.exch_ns // MS_NS
-                done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
-                pass_stamp(book, stamp)
-            if done == CHANGED:
-                near = is_near(notes, side, row.price_e4, before_e6, row.size_e6)
-                ours = may_be_ours(sim, side, row.price_e4)
-                note_book(sim, at_ns, near << side)
-                if ours:
-                    let_fill(sim, at_ns, 1 << side)
+                if sim.is_steady:
+                    done = set_other(&book.side[side], row.price_e4, row.size_e6)
+                else:
+                    stamp = row.exch_ns // MS_NS
+                    done = change_level(book, snapshot, stamp, side, row.price_e4, row.size_e6)
+                    done = done == CHANGED
+                    pass_stamp(book, stamp)
+                if done and is_near(notes, side, row.price_e4, before_e6, row.size_e6):
+                    look_near(sim, at_ns, 1 << side)
+            if done:
+                fresh_ns = at_ns
+                if may_be_ours(sim, side, row.price_e4) and sim.venue.form == FORM_TRADES:
+                    take_size(sim, at_ns, side, row.price_e4)
         elif row.kind == ROW_TRADE:
             stamp = row.exch_ns // MS_NS
             note_trade(book, stamp, row.price_e4)
@@ -76,6 +89,8 @@ cdef inline void stride_venue(Sim* sim, int64_t until_ns) noexcept nogil:
         row += 1
     # Where nothing is late the last change is the newest.
     pass_stamp(book, changed_ns // MS_NS)
+    if fresh_ns:
+        notes.fresh_until_ns = fresh_ns + GAP_NS
     sim.venue_row = row - sim.rows
     seek_venue(sim)
 
@@ -142,13 +157,17 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
     cdef const TapeRow* end = sim.rows + sim.rows_n
     cdef int64_t quiet_ns = quiet_until_ns(sim)
     cdef int64_t cycle_ns = cycle_due_ns(sim)
-    cdef int64_t at_ns, changed_ns = 0
+    cdef int64_t big_e6 = least_e6(sim, sim.maker.lane.params.min_size_e6)
+    cdef int64_t at_ns, before_e6, changed_ns = 0
+    cdef int64_t* size_e6
     cdef int flags
     if not sim.book.has_epoch or sim.feed.samples != NULL:
         return False
     if is_deaf(&sim.maker):
         # A frame in the very ns of a timer puts it off.
         before_ns = min(before_ns, sim.timer_ns)
+    if sim.maker.sees_sizes:
+        big_e6 = NEVER
     while row < end:
         if row.flags & (SINGLE_OF | ROW_LOCAL) != SINGLE | ROW_LOCAL:
             if row.flags & ROW_LOCAL:
@@ -160,8 +179,14 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
             break
         flags = 0
         if row.kind == ROW_CHANGE:
-            change_ours(sim, row, &flags)
+            size_e6 = &sim.book.side[(row.flags & ROW_ASK) != 0].size_e6[row.price_e4]
+            before_e6 = size_e6[0]
             changed_ns = row.exch_ns
+            if min(before_e6, row.size_e6) >= big_e6:
+                size_e6[0] = row.size_e6
+                flags = (before_e6 != row.size_e6) * CHANGED
+            else:
+                change_ours(sim, row, &flags)
         elif row.kind == ROW_TRADE:
             trade_ours(sim, row.exch_ns // MS_NS, row.price_e4, &flags)
         else:

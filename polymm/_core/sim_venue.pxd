@@ -32,8 +32,7 @@ cdef inline void note_range(Venue* venue, int side) noexcept nogil:
     """Note between which prices orders of a side rest; its list is in order of price."""
     cdef const int* prices_e4 = venue.resting_e4[side]
     cdef int n = venue.resting_n[side]
-    venue.ours_low_e4[side] = PRICE_SCALE
-    venue.ours_high_e4[side] = 0
+    venue.ours_low_e4[side] = venue.ours_high_e4[side] = PRICE_SCALE
     if n:
         venue.ours_low_e4[side] = min(prices_e4[0], prices_e4[n - 1])
         venue.ours_high_e4[side] = max(prices_e4[0], prices_e4[n - 1])
@@ -214,6 +213,18 @@ cdef inline void fill_through(Sim* sim, int64_t now_ns, int side) noexcept nogil
             else:
                 price_e4 = next_below(&book.side[BID], price_e4)
         fill(sim, now_ns, order, order.open_e6 - wanted_e6)
+
+
+cdef inline void take_size(Sim* sim, int64_t now_ns, int side, int price_e4) noexcept nogil:
+    """Let our queues at a price see the size there."""
+    cdef const int* resting = sim.venue.resting[side]
+    cdef int i
+    for i in range(sim.venue.resting_n[side]):
+        if sim.venue.resting_e4[side][i] == price_e4:
+            queue_size(
+                &sim.venue.orders[resting[i]].queue, now_ns,
+                sim.venue.book.side[side].size_e6[price_e4],
+            )
 
 
 cdef inline void take_sizes(Sim* sim, int64_t now_ns, int sides) noexcept nogil:
