@@ -14,7 +14,7 @@ from polymm._core.sim_loop cimport (
 from polymm._core.sim_maker cimport step_book
 from polymm._core.sim_notes cimport GAP_NS, is_near, join_whys, look_near
 from polymm._core.sim_state cimport Arrival, FORM_THROUGH, FORM_TRADES, Maker, NEVER, Notes, Sim
-from polymm._core.sim_times cimport is_deaf
+from polymm._core.sim_times cimport count_repeats, is_deaf, repeats_until_ns
 from polymm._core.sim_venue cimport take_size, take_trade
 
 
@@ -115,18 +115,22 @@ cdef inline void run_venue(Sim* sim, int64_t until_ns) noexcept nogil:
             return
 
 
+cdef inline int64_t wait_ns(const Maker* maker) noexcept nogil:
+    """How long after a cycle no frame begins another."""
+    cdef const Params* params = &maker.lane.params
+    if params.cycle_event:
+        return min(params.cycle_ns, params.requote_interval_min_ns)
+    return params.cycle_ns
+
+
 cdef inline int64_t quiet_until_ns(const Sim* sim) noexcept nogil:
     """Before when no frame can make the maker take a step, whatever it says."""
     cdef const Maker* maker = &sim.maker
-    cdef const Params* params = &maker.lane.params
-    cdef int64_t wait_ns = params.cycle_ns
     if is_deaf(maker):
         return NEVER
     if not maker.lane.working.is_known:
         return sim.start_ns
-    if params.cycle_event:
-        wait_ns = min(wait_ns, params.requote_interval_min_ns)
-    return max(maker.lane.working.since_ns + wait_ns, sim.start_ns)
+    return max(maker.lane.working.since_ns + wait_ns(maker), sim.start_ns)
 
 
 cdef inline int64_t cycle_due_ns(const Sim* sim) noexcept nogil:
@@ -148,6 +152,11 @@ cdef inline int64_t next_act_ns(const Sim* sim) noexcept nogil:
     return min(min(frame_ns, sim.timer_ns), min(sim.reply_ns, sim.close_ns))
 
 
+cdef inline void repeat_cycles(Sim* sim, int64_t n, int64_t last_ns) noexcept nogil:
+    count_repeats(&sim.maker, n, last_ns)
+    set_timer(sim, last_ns)
+
+
 cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
     """Let our book take in plain frames before a time; whether the maker took a step at one.
 
@@ -157,6 +166,8 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
     cdef const TapeRow* end = sim.rows + sim.rows_n
     cdef int64_t quiet_ns = quiet_until_ns(sim)
     cdef int64_t cycle_ns = cycle_due_ns(sim)
+    cdef int64_t repeat_ns = repeats_until_ns(sim)
+    cdef int64_t repeats = 0, repeated_ns = 0
     cdef int64_t big_e6 = least_e6(sim, sim.maker.lane.params.min_size_e6)
     cdef int64_t at_ns, before_e6, changed_ns = 0
     cdef int64_t* size_e6
@@ -191,15 +202,28 @@ cdef inline bint stride_local(Sim* sim, int64_t before_ns) noexcept nogil:
             trade_ours(sim, row.exch_ns // MS_NS, row.price_e4, &flags)
         else:
             break
-        if flags and at_ns >= quiet_ns and (at_ns >= cycle_ns or may_ask(&sim.maker)):
+        row += 1
+        if not flags or at_ns < quiet_ns:
+            continue
+        if at_ns < repeat_ns and not sim.maker.has_moved:
+            repeats += 1
+            repeated_ns = at_ns
+            quiet_ns = at_ns + wait_ns(&sim.maker)
+        elif at_ns >= cycle_ns or may_ask(&sim.maker):
             pass_stamp(sim.book, changed_ns // MS_NS)
+            if repeats:
+                repeat_cycles(sim, repeats, repeated_ns)
+                repeats = 0
             if asks_anew(sim, at_ns):
-                sim.local_row = row - sim.rows + 1
+                sim.local_row = row - sim.rows
                 seek_local(sim)
                 step_book(sim, at_ns)
                 set_timer(sim, at_ns)
                 return True
-        row += 1
+            quiet_ns = quiet_until_ns(sim)
+            repeat_ns = repeats_until_ns(sim)
+    if repeats:
+        repeat_cycles(sim, repeats, repeated_ns)
     pass_stamp(sim.book, changed_ns // MS_NS)
     sim.local_row = row - sim.rows
     seek_local(sim)

@@ -131,32 +131,58 @@ cdef inline bint is_as_last(const Maker* maker, int64_t now_ns) noexcept nogil:
     return maker.is_idle & (maker.has_moved == 0) & (now_ns < maker.idle_until_ns)
 
 
+cdef inline bint is_fit_to_repeat(const Sim* sim, int64_t now_ns) noexcept nogil:
+    """Whether nothing but our own state and the book's levels could end a cycle before its time."""
+    cdef const CycleSettings* s = &sim.maker.settings
+    if is_past_end(sim, now_ns) or sim.maker.positions_e6[0] >= s.max_total_position_e6:
+        return False
+    return not (
+        s.book_age_ns_max and sim.book.newest_ms
+        and now_ns - sim.book.newest_ms * 1000000 > s.book_age_ns_max
+    )
+
+
+cdef inline int64_t repeats_until_ns(const Sim* sim) noexcept nogil:
+    """Before when each frame repeats the last cycle while levels stay, 0 where one asks more."""
+    cdef const Maker* maker = &sim.maker
+    cdef int64_t until_ns = maker.idle_until_ns
+    if not (maker.is_idle and maker.idle_differs and maker.is_stale):
+        return 0
+    if maker.lane.quoter != NULL or not is_fit_to_repeat(sim, sim.book.newest_ms * 1000000):
+        return 0
+    if sim.end_ns > 0:
+        until_ns = min(until_ns, sim.end_ns)
+    # A book that grows younger meanwhile is no worse.
+    if maker.settings.book_age_ns_max and sim.book.newest_ms:
+        until_ns = min(
+            until_ns, sim.book.newest_ms * 1000000 + maker.settings.book_age_ns_max
+        )
+    return until_ns
+
+
+cdef inline void count_repeats(Maker* maker, int64_t n, int64_t last_ns) noexcept nogil:
+    """Count cycles that were the last one again; the newest of them began at `last_ns`."""
+    cdef int i
+    maker.cycles_started += n
+    # One that waits for proofs gives way to the next, which waits for the same ones.
+    maker.cycles[WHY_SUPERSEDED if maker.cycle.is_on else WHY_KEPT] += n
+    maker.last_ns = maker.lane.working.since_ns = last_ns
+    maker.looked_again = False
+    maker.counts[COUNT_SAFE_RANGE] += n * maker.has_warned
+    maker.counts[COUNT_MERGE_OPPORTUNITY] += n * maker.has_merge
+    if maker.sides_missed:
+        for i in range(14):
+            maker.counts[COUNT_SIDE + i] += n * (maker.sides_missed >> i & 1)
+
+
 cdef inline bint repeat_cycle(Sim* sim, int64_t now_ns) noexcept nogil:
     """Run a cycle of which nothing can be other than of the last one, which sent nothing.
 
     False, and nothing done, where something can: the book the base strategy looks at, shares,
     orders or what is known of them.
     """
-    cdef Maker* maker = &sim.maker
-    cdef const CycleSettings* s = &maker.settings
-    cdef int i
-    look_again(maker)
-    if not is_as_last(maker, now_ns):
+    look_again(&sim.maker)
+    if not is_as_last(&sim.maker, now_ns) or not is_fit_to_repeat(sim, now_ns):
         return False
-    if is_past_end(sim, now_ns) or maker.positions_e6[0] >= s.max_total_position_e6:
-        return False
-    if s.book_age_ns_max and sim.book.newest_ms and (
-        now_ns - sim.book.newest_ms * 1000000 > s.book_age_ns_max
-    ):
-        return False
-    maker.cycles_started += 1
-    # One that waits for proofs gives way to the next, which waits for the same ones.
-    maker.cycles[WHY_SUPERSEDED if maker.cycle.is_on else WHY_KEPT] += 1
-    maker.last_ns = maker.lane.working.since_ns = now_ns
-    maker.looked_again = False
-    maker.counts[COUNT_SAFE_RANGE] += maker.has_warned
-    maker.counts[COUNT_MERGE_OPPORTUNITY] += maker.has_merge
-    if maker.sides_missed:
-        for i in range(14):
-            maker.counts[COUNT_SIDE + i] += maker.sides_missed >> i & 1
+    count_repeats(&sim.maker, 1, now_ns)
     return True
