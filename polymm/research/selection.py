@@ -5,6 +5,7 @@ de Prado and Zhu, The Probability of Backtest Overfitting (2015). A missing figu
 """
 
 import math
+from collections.abc import Sequence
 from itertools import combinations, islice
 from statistics import NormalDist
 from typing import Any, Final
@@ -51,7 +52,11 @@ def deflated_sharpe(
 
 
 def overfitting(
-    values: NDArray[np.float64], blocks: int = BLOCKS, *, sd_weight: float = 0.0
+    values: NDArray[np.float64],
+    blocks: int = BLOCKS,
+    *,
+    starts_ns: Sequence[int] | None = None,
+    sd_weight: float = 0.0,
 ) -> float:
     """Probability that the best trial of one half of the time is below the median in the other.
 
@@ -62,6 +67,8 @@ def overfitting(
     Args:
         values: (n, trials), what each trial made in each market, in order of time.
         blocks: Even; STRATEGY 6 asks for 10 to 16.
+        starts_ns: (n,), when the window of each market begins: markets of one window share their
+            news, and fall into one block. Without it each market is a window of its own.
         sd_weight: A trial is judged by mean - sd_weight * standard deviation.
 
     Raises:
@@ -69,12 +76,18 @@ def overfitting(
     """
     if blocks < 2 or blocks % 2:
         raise InputError(f"blocks must be even and at least 2, was {blocks}")
-    n, trials = values.shape
-    if n < 2 * blocks or trials < 2:
+    markets, trials = values.shape
+    _, window, counts = np.unique(
+        np.arange(markets) if starts_ns is None else np.asarray(starts_ns),
+        return_inverse=True,
+        return_counts=True,
+    )
+    if len(counts) < 2 * blocks or trials < 2:
         return math.nan
     # A common offset changes no rank and costs digits of the variance.
-    centred = values - values.mean()
-    parts = np.array_split(centred, blocks)
+    centred = (values - values.mean())[np.argsort(window, kind="stable")]
+    held = [part.sum() for part in np.array_split(counts, blocks)]
+    parts = np.split(centred, np.cumsum(held)[:-1])
     sums = np.array([part.sum(axis=0) for part in parts])
     squares = np.array([(part * part).sum(axis=0) for part in parts])
     sizes = np.array([len(part) for part in parts])

@@ -88,7 +88,7 @@ def judge_search(
         sharpe=sharpes[best],
         sharpe_luck=expected_sharpe_max(len(known), trials_sd),
         dsr=dsr,
-        pbo=_pbo(allowed, objective),
+        pbo=_pbo(allowed, starts_ns, objective),
         walk=walk,
         walk_chosen=walk_chosen,
     )
@@ -98,14 +98,18 @@ def _over(values: Sequence[float], others: Sequence[float]) -> list[float]:
     return [a - b for a, b in zip(values, others, strict=True)]
 
 
-def _pbo(values: Sequence[Sequence[float]], objective: Objective) -> float:
+def _pbo(
+    values: Sequence[Sequence[float]], starts_ns: Sequence[int], objective: Objective
+) -> float:
     if len(values) < 2:
         return math.nan
-    windows = len(values[0])
+    windows = len(set(starts_ns))
     blocks = next((n for n in BLOCKS if windows >= n * WINDOWS_A_BLOCK), 0)
     if not blocks:
         return math.nan
-    return overfitting(np.array(values).T, blocks, sd_weight=objective.risk_aversion)
+    return overfitting(
+        np.array(values).T, blocks, starts_ns=starts_ns, sd_weight=objective.risk_aversion
+    )
 
 
 def _walk_forward(

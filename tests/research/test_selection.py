@@ -40,9 +40,9 @@ def test_moments_of_a_lopsided_sample() -> None:
     assert kurtosis == pytest.approx(7 / 3)
 
 
-def slow_overfitting(values: np.ndarray, blocks: int, sd_weight: float) -> float:
+def slow_overfitting(parts: list[np.ndarray], sd_weight: float) -> float:
     """The definition, split by split."""
-    parts = np.array_split(values, blocks)
+    blocks = len(parts)
 
     def scores(numbers: list[int]) -> list[float]:
         joined = np.concatenate([parts[k] for k in numbers])
@@ -63,7 +63,7 @@ def slow_overfitting(values: np.ndarray, blocks: int, sd_weight: float) -> float
 def test_overfitting_is_what_its_definition_says(sd_weight: float) -> None:
     values = np.random.default_rng(3).normal(size=(61, 7)) + np.linspace(0.0, 0.2, 7)
     found = overfitting(values, 6, sd_weight=sd_weight)
-    assert found == slow_overfitting(values, 6, sd_weight)
+    assert found == slow_overfitting(np.array_split(values, 6), sd_weight)
     assert 0.0 < found < 1.0
 
 
@@ -80,6 +80,27 @@ def test_noise_overfits_and_a_better_trial_does_not() -> None:
 def test_a_search_that_changes_nothing_is_all_overfitting() -> None:
     one = np.random.default_rng(5).normal(size=(64, 1))
     assert overfitting(np.repeat(one, 5, axis=1), 10) == 1.0
+
+
+@pytest.mark.parametrize("sd_weight", [0.0, 0.5])
+def test_the_coins_of_a_window_never_fall_into_two_blocks(sd_weight: float) -> None:
+    """Unlike numbers of coins a window: blocks of markets would part some of them."""
+    rng = np.random.default_rng(3)
+    coins = rng.integers(1, 4, size=24)
+    starts = np.repeat(np.arange(24), coins) * 300
+    values = rng.normal(size=(len(starts), 7)) + np.linspace(0.0, 0.2, 7)
+    parts = [values[np.isin(starts // 300, few)] for few in np.array_split(np.arange(24), 6)]
+    given = list(starts)
+    expected = slow_overfitting(parts, sd_weight)
+    assert overfitting(values, 6, starts_ns=given, sd_weight=sd_weight) == expected
+    assert overfitting(values, 6, sd_weight=sd_weight) != expected
+    mixed = rng.permutation(len(starts))
+    mixed = mixed[np.argsort(rng.integers(0, 3, size=len(mixed)), kind="stable")]
+    found = overfitting(values[mixed], 6, starts_ns=list(starts[mixed]), sd_weight=sd_weight)
+    assert found == pytest.approx(expected)
+    # Twelve windows are twelve, however many coins they have.
+    twelve = np.repeat(np.arange(11), 4)
+    assert math.isnan(overfitting(values[:44], 6, starts_ns=list(twelve)))
 
 
 def test_an_odd_number_of_blocks_is_refused() -> None:
