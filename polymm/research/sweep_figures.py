@@ -18,8 +18,9 @@ from polymm.research.sweep_unit import WindowScore
 DAY_NS: Final = 86_400 * NS
 # Of the windows so many stay below the net position that is constrained.
 NET_SHARE: Final = 0.95
-# What a search is told of a trial beyond a limit: worse than any within, and worse the further.
-BEYOND: Final = -1e6
+# What a search is told of a trial beyond a limit: worse than any within, and worse the further, but
+# never worse than twice this.
+BEYOND: Final = -1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +69,11 @@ class TrialFigures:
         """What a search is told of it."""
         if self.is_allowed:
             return self.score
+        # In shares of the limit; of a limit of 0 in its own unit.
         far = math.fsum(
-            abs(found - limit) / max(abs(limit), 1e-9) for found, limit in self.beyond.values()
+            abs(found - limit) / (abs(limit) or 1.0) for found, limit in self.beyond.values()
         )
-        return BEYOND * (1.0 + far)
+        return BEYOND * (1.0 + far / (1.0 + far))
 
     def record(self) -> dict[str, Any]:
         """For a report and for programs."""

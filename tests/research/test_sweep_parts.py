@@ -10,7 +10,7 @@ from polymm.errors import ConfigError
 from polymm.research.estimates import Estimate
 from polymm.research.sweep_figures import Objective, best_of, ranked, trial_figures
 from polymm.research.sweep_neighbours import maps, neighbours
-from polymm.research.sweep_search import make_search
+from polymm.research.sweep_search import WORTHLESS, make_search
 from polymm.research.sweep_space import Choice, Range, drawn, grid
 from polymm.research.sweep_split import DAY_NS, HOUR_NS, SplitSettings, split_windows
 from polymm.research.sweep_unit import WindowScore
@@ -166,6 +166,22 @@ def test_limits_are_told_and_never_chosen_beyond() -> None:
     assert best_of([net, day, good, idle, good]) == 2
     assert good.told() == 1.0
     assert idle.told() < day.told() < -1e5
+
+
+@pytest.mark.parametrize("limit", [0.0, -0.001, -20.0])
+def test_the_further_beyond_a_limit_the_worse_and_never_worse_than_no_point(limit: float) -> None:
+    limits = Objective(worst_day_min=limit, net_p95_max=0.0)
+    days = (0.0, -20.5, -21.0, -5_000.0, -1e6)
+    kept, *broken = (
+        trial_figures([score(-9e6 if not day else 9.0, pnl_e6=round(day * 1e6))], [0], limits)
+        for day in days
+    )
+    assert kept.told() == kept.score == -9e6
+    told = [kept.told(), *(one.told() for one in broken)]
+    assert told == sorted(set(told), reverse=True)
+    both = trial_figures([score(9.0, pnl_e6=-5_000_000_000, net_max_e6=10**9)], [0], limits)
+    assert WORTHLESS < both.told() < broken[2].told()
+    assert told[-1] > WORTHLESS
 
 
 # Neighbours
