@@ -128,7 +128,8 @@ def read_sweep(path: Path | None, flags: Mapping[str, object | None]) -> SweepFi
     if faults:
         raise ConfigError("\n".join(faults))
     given = {key: value for key, value in flags.items() if value is not None}
-    sweep = _section(sections["sweep"] | given, f"{name}: sweep", faults)
+    names = {key: f"--{key}" for key in given}
+    sweep = _section(sections["sweep"] | given, f"{name}: sweep", names, faults)
     space = _space(sections["space"], name, faults)
     objective = _objective(sections["limits"], sweep, name, faults)
     if not space and not faults:
@@ -138,7 +139,10 @@ def read_sweep(path: Path | None, flags: Mapping[str, object | None]) -> SweepFi
     return SweepFile(sweep, objective, space)
 
 
-def _section(values: Mapping[str, object], name: str, faults: list[str]) -> SweepSection | None:
+def _section(
+    values: Mapping[str, object], name: str, names: Mapping[str, str], faults: list[str]
+) -> SweepSection | None:
+    """Take the section's values; ``names`` says which are not of the section of this name."""
     try:
         return SweepSection.model_validate(values)
     except ValidationError as error:
@@ -149,7 +153,8 @@ def _section(values: Mapping[str, object], name: str, faults: list[str]) -> Swee
                 known = ", ".join(SweepSection.model_fields)
                 faults.append(f"{name}.{key}: unknown; there are {known}")
             else:
-                faults.append(f"{name}.{key} must be {allowed(field)}, was {values.get(key)!r}")
+                where = names.get(key, f"{name}.{key}")
+                faults.append(f"{where} must be {allowed(field)}, was {values.get(key)!r}")
         return None
 
 

@@ -211,6 +211,22 @@ def test_the_built_in_file_is_sound_and_flags_win() -> None:
     assert configured(Config(), point).strategy.k_inv == point["strategy.k_inv"]
 
 
+@pytest.mark.parametrize(("flag", "value"), [("trials", 0), ("batch", 0), ("seed", -1)])
+def test_a_flag_is_blamed_for_itself_and_the_file_for_its_own(
+    tmp_path: Path, flag: str, value: int
+) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text("[sweep]\nblock = 0\n[space]\nstrategy.k_inv = [0.1]\n")
+    with pytest.raises(ConfigError, match=rf"\A--{flag} must be a whole number .*, was {value}\Z"):
+        read_sweep(None, {flag: value})
+    with pytest.raises(ConfigError) as caught:
+        read_sweep(path, {flag: value})
+    faults = sorted(str(caught.value).splitlines())
+    assert [fault.split(" must be")[0] for fault in faults] == [
+        f"--{flag}", f"{path}: sweep.block"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
