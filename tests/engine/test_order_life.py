@@ -147,6 +147,17 @@ def test_less_than_the_whole_proof_proves_nothing(reads: tuple[Event, ...]) -> N
     assert order.reserve_e6 == FULL
 
 
+def test_without_trades_the_whole_reserve_is_kept_however_long() -> None:
+    scene = OrderScene()
+    order = scene.send()
+    scene.step(21, listed(11), listed(12), asked(12))
+    for at in (21, 3_600, 86_400):
+        scene.step(at)
+        assert (order.life, order.reserve_e6) == (Life.CLOSING, FULL)
+    scene.step(86_401, listed(86_400.1), listed(86_400.2), asked(86_400.3))
+    assert (order.life, order.reserve_e6) == (Life.CLOSING, FULL)
+
+
 def test_trades_that_do_not_reach_back_prove_nothing() -> None:
     scene = OrderScene()
     order = scene.send()
