@@ -14,6 +14,7 @@ import orjson
 from polymm.errors import InputError
 from polymm.research.comparison import compare, label
 from polymm.research.report_rows import headline
+from polymm.research.result_shape import shape_fault
 from polymm.research.summary import SCHEMA
 
 Json = dict[str, Any]
@@ -22,20 +23,6 @@ SUFFIX: Final = ".result.json"
 CHARTLESS: Final = "The result was saved without its charts, as --json prints it."
 # Dollars to the nano: what lies below is the noise of float sums, not a figure.
 DIGITS: Final = 9
-# Without these a file is no result of ours.
-_RUN_KEYS: Final = (
-    "queue",
-    "fill_form",
-    "stress",
-    "facts",
-    "flattery",
-    "counts",
-    "quoting",
-    "settled",
-    "unsettled",
-    "checks",
-    "markets",
-)
 
 
 def rounded(value: Any) -> Any:
@@ -100,10 +87,9 @@ def read_result(path: Path) -> Json:
         raise InputError(f"{path}: expected a result of schema {SCHEMA}, found {found}")
     if not result["runs"]:
         raise InputError(f"{path}: expected a result of at least one run, found none")
-    for run in result["runs"]:
-        missing = [key for key in _RUN_KEYS if not isinstance(run, dict) or key not in run]
-        if missing:
-            raise InputError(f"{path}: expected {', '.join(_RUN_KEYS)} of a run, lacks {missing}")
+    fault = shape_fault({"page": {}} | result)
+    if fault:
+        raise InputError(f"{path}: {fault}")
     return result
 
 

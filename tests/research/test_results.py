@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from rich.console import Console
 from polymm.errors import InputError
 from polymm.research.comparison import compare
 from polymm.research.report import json_of, make_result, print_comparison, print_result, to_json
+from polymm.research.report_html import page_of
+from polymm.research.report_rows import run_rows
+from polymm.research.result_shape import shape_fault
 from polymm.research.results import compare_results, facts_apart, read_result, save_result
 from tests.support.runs import make_run
 
@@ -127,8 +131,11 @@ def test_ledger_and_fill_list_stand_in_the_report_to_the_micro_dollar() -> None:
         (b"[1]", "expected a result of schema 1, found None"),
         (b'{"schema":9,"runs":[]}', "expected a result of schema 1, found 9"),
         (b'{"schema":1,"runs":[]}', "at least one run"),
-        (b'{"schema":1,"runs":[{"queue":"x"}]}', "lacks"),
-        (b'{"schema":1,"runs":[5]}', "lacks"),
+        (
+            b'{"schema":1,"runs":[{"queue":"x"}],"band":{}}',
+            "an object with fill_form, found one with",
+        ),
+        (b'{"schema":1,"runs":[5],"band":{}}', r"runs\[0\]: expected an object, found 5"),
     ],
 )
 def test_what_is_no_result_is_refused(tmp_path: Path, content: bytes | None, words: str) -> None:
@@ -137,6 +144,52 @@ def test_what_is_no_result_is_refused(tmp_path: Path, content: bytes | None, wor
         path.write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_result(path)
+
+
+def parts(value: Any, *path: str | int) -> list[tuple[str | int, ...]]:
+    """Paths of all parts of a result; of a list its first."""
+    items = list(value.items()) if isinstance(value, dict) else []
+    items = list(enumerate(value))[:1] if isinstance(value, list) else items
+    return [path, *(found for key, one in items for found in parts(one, *path, key))]
+
+
+def changed(saved: bytes, path: tuple[str | int, ...], other: object) -> Json:
+    """A result with one part replaced, or left out for "gone"."""
+    result: Json = orjson.loads(saved)
+    holder: Any = result
+    for key in path[:-1]:
+        holder = holder[key]
+    if other == "gone":
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = other
+    return result
+
+
+def test_a_result_with_a_part_missing_or_misshapen_is_refused_or_shown() -> None:
+    """Whatever is not refused can be shown and compared; what is, in one line that says where."""
+    run = make_run(markets=2, unsettled=0, excluded=1, fills=2)
+    run.optimism["no queue"] = ("remains", "why")
+    saved = orjson.dumps(make_result([run], with_charts=False))
+    others = ("gone", {}, [], None, "x", -1)
+    refused = shown = 0
+    for k, path in enumerate(parts(orjson.loads(saved))[1:]):
+        for other in ("gone", others[1 + k % 5]):
+            found = changed(saved, path, other)
+            fault = shape_fault({"page": {}} | found)
+            if fault:
+                assert re.fullmatch(r".*: expected .*, found .*", fault)
+                refused += 1
+            elif found.get("runs"):
+                run_rows(found["runs"])
+                compare_results(found, found)
+                facts_apart(found, found)
+                if not shown % 20:
+                    print_result(Console(file=io.StringIO(), width=100), found)
+                    page_of(found)
+                shown += 1
+    assert refused > 150
+    assert shown > 20
 
 
 def test_a_run_under_stress_stands_beside_the_band() -> None:
