@@ -4,6 +4,7 @@ Units are handed over a few at a time and come back in any order; which worker r
 nothing. A worker that dies costs the units it held, and those are run again.
 """
 
+import asyncio
 import logging
 import math
 import multiprocessing
@@ -16,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     CancelledError,
-    Executor,
     Future,
     ProcessPoolExecutor,
     wait,
@@ -37,8 +37,16 @@ UNITS_A_THREAD: Final = 8
 # So often in a row may workers die without one unit done: then the unit kills them.
 DEATHS_MAX: Final = 3
 LOOK_S: Final = 0.5
-# A scheduler that does not answer for so long is gone.
+# So long a scheduler may take for one answer.
 DIAL_S: Final = 10.0
+# One that answered nothing for so long is gone; a busy one is only late.
+SILENT_S: Final = 30.0
+# So long blocks wait for a scheduler's first worker, or for another after the last one left.
+WORKERS_S: Final = 60.0
+
+_RESUMES: Final = "what was done is stored, the same command goes on from there"
+
+_LOG = logging.getLogger(__name__)
 
 
 class Pool(ABC):
@@ -85,7 +93,7 @@ class LocalPool(Pool):
                     unit = again[0]
                     raise WorkerError(
                         f"workers died {DEATHS_MAX} times in a row, last with trial {unit.trial},"
-                        f" block {unit.block}; what was done is stored"
+                        f" block {unit.block}; {_RESUMES}"
                     ) from None
 
     def close(self) -> None:
@@ -134,57 +142,120 @@ class DaskPool(Pool):
                 "executor dask needs the extra `cluster`: pip install 'polymm[cluster]'"
             ) from error
         self._address = address
+        # What it would say of a scheduler that goes away is said here, in one line.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+        self._killed: Any = distributed.KilledWorker
+        self._closed: Any = distributed.comm.core.CommClosedError
         # Its annotations are incomplete.
         client: Any = distributed.Client
         try:
             self._client: Any = client(address, timeout=DIAL_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise WorkerError(f"scheduler {address}: cannot be reached: {error}") from error
-        self._executor: Executor = self._client.get_executor(pure=False)
         self._threads = 0
         self._asked_s = -math.inf
+        self._heard_s = self._staffed_s = -math.inf
+        self._is_told = False
 
     @property
     def workers(self) -> int:
-        """Threads of all workers that the scheduler has now."""
-        threads: dict[str, int] = self._client.nthreads()
+        """Threads of all workers that the scheduler has now; it has DIAL_S to answer."""
+        threads: dict[str, int] = self._client.nthreads(callback_timeout=DIAL_S)
         return sum(threads.values())
 
     def run(self, units: Iterable[Unit], stop: Callable[[], bool]) -> Iterator[Done]:
-        """Run units; the scheduler gives those of a dead worker to another one."""
+        """Run units; the scheduler gives those of a dead worker to another one.
+
+        Raises:
+            WorkerError: The scheduler is gone, it had no worker for WORKERS_S, or all that held a
+                unit died.
+        """
         held: dict[Future[Any], Unit] = {}
+        self._heard_s = self._staffed_s = time.monotonic()
+
+        def is_over() -> bool:
+            if stop():
+                return True
+            self._look(held)
+            return False
+
         try:
-            yield from _drain(iter(units), self._submit, self._room, self._or_gone(stop), held)
-        except CancelledError:
+            yield from _drain(iter(units), self._submit, self._room, is_over, held)
+        except (CancelledError, self._closed):
             raise self._gone() from None
-        if self._client.status != "running":
-            raise self._gone()
+        except self._killed as error:
+            raise WorkerError(
+                f"scheduler {self._address}: expected scores of {_held_name(held, error)}, found"
+                f" {error.allowed_failures + 1} workers that died while they held it, last"
+                f" {error.last_worker.address}; {_RESUMES}"
+            ) from None
 
     def close(self) -> None:
         """Leave the scheduler; its workers stay."""
         with suppress(OSError, TimeoutError):
             self._client.close(timeout=DIAL_S)
 
-    def _or_gone(self, stop: Callable[[], bool]) -> Callable[[], bool]:
-        return lambda: stop() or self._client.status != "running"
+    def _look(self, held: dict[Future[Any], Unit]) -> None:
+        """Ask now and then who is there: a round trip, since workers come and go.
+
+        Raises:
+            WorkerError: The scheduler is gone, or had no worker for too long.
+        """
+        if self._client.status != "running":
+            raise self._gone()
+        now_s = time.monotonic()
+        if now_s - self._asked_s < LOOK_S:
+            return
+        self._asked_s = now_s
+        try:
+            self._threads = self.workers
+        except (OSError, TimeoutError):
+            if now_s - self._heard_s > SILENT_S:
+                raise self._gone() from None
+            return
+        self._heard_s = time.monotonic()
+        if self._threads or not held:
+            self._staffed_s = now_s
+            self._is_told = False
+        elif not self._is_told:
+            self._is_told = True
+            _LOG.warning(
+                "scheduler %s: has no worker; waiting for one, %g s at most",
+                self._address,
+                WORKERS_S,
+            )
+        elif now_s - self._staffed_s > WORKERS_S:
+            raise WorkerError(
+                f"scheduler {self._address}: expected a worker, found none for {WORKERS_S:g} s;"
+                f" {_RESUMES}"
+            )
 
     def _gone(self) -> WorkerError:
-        return WorkerError(
-            f"scheduler {self._address}: went away; what was done is stored,"
-            " the same command goes on from there"
-        )
+        return WorkerError(f"scheduler {self._address}: went away; {_RESUMES}")
 
     def _room(self) -> int:
-        """Workers come and go; asking who is there is a round trip."""
-        now_s = time.monotonic()
-        if now_s - self._asked_s > LOOK_S:
-            self._asked_s = now_s
-            with suppress(OSError, TimeoutError):
-                self._threads = self.workers
         return max(self._threads, 1) * UNITS_A_THREAD
 
     def _submit(self, unit: Unit) -> Future[Any]:
-        return self._executor.submit(run_unit, unit)
+        # Not by the client's executor: it loses futures when the scheduler goes away.
+        return asyncio.run_coroutine_threadsafe(
+            _scores(self._client.submit(run_unit, unit, pure=False)),
+            self._client.loop.asyncio_loop,
+        )
+
+
+async def _scores(told: Any) -> Any:
+    return await told
+
+
+def _held_name(held: dict[Future[Any], Unit], error: BaseException) -> str:
+    """Which unit ended in this error."""
+    unit = next(
+        unit
+        for future, unit in held.items()
+        if future.done() and not future.cancelled() and future.exception() is error
+    )
+    return f"trial {unit.trial}, block {unit.block}"
 
 
 def _chained(first: list[Unit], rest: Iterator[Unit]) -> Iterator[Unit]:

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import re
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from benches.sweep_scenes import make_tapes
 from polymm.errors import RecordingError, WorkerError
 from polymm.research.sweep import Moment, SweepPlan, run_sweep
 from polymm.research.sweep_pool import DEATHS_MAX, DaskPool, LocalPool
-from polymm.research.sweep_unit import Unit, run_unit
+from polymm.research.sweep_unit import Unit, WindowScore, run_unit
 from tests.support.sweep_scene import HerePool, plan, stored, text_of
 
 TRIALS = 6
@@ -90,18 +92,22 @@ def test_a_worker_with_another_tape_refuses(made: SweepPlan) -> None:
                       tapes=((path, "00"),)))  # fmt: skip
 
 
+def local_cluster(n_workers: int) -> Any:
+    distributed = pytest.importorskip("distributed")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    return distributed.LocalCluster(
+        n_workers=n_workers, processes=False, threads_per_worker=1, dashboard_address=None,
+        protocol="tcp", host="127.0.0.1",
+    )  # fmt: skip
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_dask_scheduler_gives_the_same_and_may_go_away(
     made: SweepPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setattr("polymm.research.sweep_pool.DIAL_S", 2.0)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     whole = text_of(made, run_sweep(made, tmp_path / "whole.db", HerePool()))
-    with distributed.LocalCluster(
-        n_workers=2, processes=False, threads_per_worker=1, dashboard_address=None,
-        protocol="tcp", host="127.0.0.1",
-    ) as cluster:  # fmt: skip
+    with local_cluster(2) as cluster:
         pool, seen = DaskPool(cluster.scheduler_address), []
         assert pool.workers == 2
 
@@ -124,6 +130,88 @@ def test_a_dask_scheduler_gives_the_same_and_may_go_away(
             run_sweep(made, tmp_path / "gone.db", pool, watch=end_all)
         pool.close()
     assert text_of(made, run_sweep(made, tmp_path / "gone.db", HerePool())) == whole
+
+
+def deadly_unit(unit: Unit) -> tuple[WindowScore, ...]:
+    """Cut the worker that has the third trial off, as a death does."""
+    if unit.trial == 2:
+        from distributed import get_worker
+
+        worker = get_worker()
+        worker.loop.add_callback(worker.batched_stream.comm.abort)
+        time.sleep(0.5)
+    return run_unit(unit)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_unit_that_kills_a_schedulers_workers_is_named_and_the_rest_stays(
+    made: SweepPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = text_of(made, run_sweep(made, tmp_path / "whole.db", HerePool()))
+    with local_cluster(1) as cluster:
+        cluster.scheduler.allowed_failures = 0
+        monkeypatch.setattr("polymm.research.sweep_pool.run_unit", deadly_unit)
+        pool = DaskPool(cluster.scheduler_address)
+        with pytest.raises(WorkerError) as caught:
+            run_sweep(made, tmp_path / "deadly.db", pool)
+        pool.close()
+    assert re.fullmatch(
+        rf"scheduler {cluster.scheduler_address}: expected scores of trial \d, block 0, found 1"
+        r" workers that died while they held it, last tcp://127\.0\.0\.1:\d+;"
+        " what was done is stored, the same command goes on from there",
+        str(caught.value),
+    )
+    assert text_of(made, run_sweep(made, tmp_path / "deadly.db", HerePool())) == whole
+
+
+def test_a_scheduler_without_workers_is_waited_for_and_then_left(
+    made: SweepPlan, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("polymm.research.sweep_pool.LOOK_S", 0.02)
+    with local_cluster(0) as cluster:
+        pool = DaskPool(cluster.scheduler_address)
+        monkeypatch.setattr("polymm.research.sweep_pool.WORKERS_S", 0.1)
+        with pytest.raises(
+            WorkerError, match=r"expected a worker, found none for 0\.1 s; what was"
+        ):
+            list(pool.run(units(made), lambda: False))
+        (said,) = [one.getMessage() for one in caplog.records if one.name.startswith("polymm")]
+        assert said.endswith("has no worker; waiting for one, 0.1 s at most")
+        # One that comes while it is waited for is given what waits.
+        monkeypatch.setattr("polymm.research.sweep_pool.WORKERS_S", 60.0)
+        looked = []
+
+        def look() -> bool:
+            looked.append(0)
+            if len(looked) == 3:
+                cluster.scale(1)
+            return False
+
+        done = [unit.trial for unit, _ in pool.run(units(made, 2), look)]
+        assert sorted(done) == [0, 1]
+        pool.close()
+
+
+def test_a_scheduler_that_answers_no_more_is_left_and_one_that_is_late_is_not(
+    made: SweepPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polymm.research.sweep_pool.LOOK_S", 0.01)
+    with local_cluster(0) as cluster:
+        pool = DaskPool(cluster.scheduler_address)
+        asked = []
+
+        def ask(**_: object) -> dict[str, int]:
+            asked.append(0)
+            if len(asked) == 3:
+                return {}
+            raise TimeoutError
+
+        monkeypatch.setattr(pool._client, "nthreads", ask)
+        monkeypatch.setattr("polymm.research.sweep_pool.SILENT_S", 0.1)
+        with pytest.raises(WorkerError, match="went away; what was done is stored, the same"):
+            list(pool.run(units(made), lambda: False))
+        assert len(asked) > 4
+        pool.close()
 
 
 def test_a_scheduler_that_is_not_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
