@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from random import SystemRandom
 from typing import Any
 
 import trustme
@@ -117,12 +118,16 @@ async def serving(
 
 
 async def unused_port() -> int:
-    """A port nobody listens on."""
-    listener = await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0)
-    port: int = listener.sockets[0].getsockname()[1]
-    listener.close()
-    await listener.wait_closed()
-    return port
+    """A port nobody listens on, below those that a system gives to whoever asks for any."""
+    for port in SystemRandom().sample(range(20_000, 32_768), 100):
+        try:
+            listener = await asyncio.start_server(lambda _, __: None, "127.0.0.1", port)
+        except OSError:
+            continue
+        listener.close()
+        await listener.wait_closed()
+        return port
+    raise OSError("no port is unused")
 
 
 @dataclass(frozen=True)
