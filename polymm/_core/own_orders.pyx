@@ -4,9 +4,8 @@ The venue is that of the backtest loop (sim_venue); the other side of the loop, 
 not there. So a run's own orders meet the queue models without any decision following from them.
 """
 
-from libc.stdint cimport int64_t, uint64_t, uint8_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
 
 from polymm._core.book cimport check_tick
 from polymm._core.layout cimport ASK, BID, PRICE_SCALE, whole_t
@@ -17,9 +16,10 @@ from polymm._core.sim_notes cimport open_notes
 from polymm._core.sim_orders cimport free_slot
 from polymm._core.sim_state cimport (
     Arrival, Beyond, FAULT_MEMORY, KEEP_COURSE, NEVER, Reply, REPLY_REJECTED, Seen, SELL,
-    Sim, Store, VENUE_ORDERS_MAX, VenueOrder,
+    Sim, VENUE_ORDERS_MAX, VenueOrder,
 )
 from polymm._core.sim_stores cimport clear_store
+from polymm._core.sim_told cimport column
 from polymm._core.sim_venue cimport arrive_cancel, arrive_place, close_venue
 from polymm._core.tape_rows cimport TapeRows
 
@@ -90,18 +90,6 @@ cdef void pull_order(Sim* sim, const Act* act) noexcept nogil:
             order.users += 1
             arrive_cancel(sim, act.at_ns, order)
             return
-
-
-cdef object noted(const Store* store, str name):
-    import numpy as np
-
-    cdef uint8_t[::1] raw
-    dtype = np.dtype([(field, "f8" if field == "fair" else "i8") for field in NOTES[name]])
-    found = np.empty(store.n, dtype=dtype)
-    if store.n:
-        raw = found.view(np.uint8)
-        memcpy(&raw[0], store.items, store.n * store.width)
-    return found
 
 
 def play_orders(
@@ -199,7 +187,8 @@ def play_orders(
             raise MemoryError("no memory for what a run notes")
         if sim.fault:
             raise InputError(f"orders do not add up, fault {sim.fault}")
-        fills, marks = noted(&sim.notes.fills, "fills"), noted(&sim.notes.marks, "marks")
+        fills = column(&sim.notes.fills, NOTES["fills"])
+        marks = column(&sim.notes.marks, NOTES["marks"])
         return fills, marks, refused
     finally:
         put_to_sleep(sim)

@@ -9,8 +9,8 @@ from polymm._core.layout cimport (
     Quote, QUOTER_SILENT, THIN_BOOK, UP,
 )
 from polymm._core.sim_names cimport (
-    COUNT_SELF_MATCH, COUNT_THROTTLED, WHY_NO_BOOK, WHY_NO_PRICE, WHY_NO_SIZE, WHY_SELF_MATCH,
-    WHY_STALE_BOOK, WHY_THROTTLED,
+    COUNT_SELF_MATCH, COUNT_THROTTLED, REASONS_N, WHY_NO_BOOK, WHY_NO_PRICE, WHY_NO_SIZE,
+    WHY_SELF_MATCH, WHY_STALE_BOOK, WHY_THROTTLED,
 )
 from polymm._core.sim_orders cimport place
 from polymm._core.sim_standing cimport may_hold, remaining_e6
@@ -56,24 +56,15 @@ cdef inline int reference_price(
 
 cdef inline int silence_reason(int64_t reasons) noexcept nogil:
     """The one bit under which a cycle without any quote is counted."""
+    cdef int64_t[8] first = [
+        BAD_INVENTORY, NAN, NO_BOOK, BOOK_CROSSED, NO_PRICE, NO_SIZE, QUOTER_SILENT, THIN_BOOK
+    ]
     cdef int i
-    if reasons & BAD_INVENTORY:
-        return 12
-    if reasons & NAN:
-        return 3
-    if reasons & NO_BOOK:
-        return 0
-    if reasons & BOOK_CROSSED:
-        return 2
-    if reasons & NO_PRICE:
-        return 4
-    if reasons & NO_SIZE:
-        return 5
-    if reasons & QUOTER_SILENT:
-        return 13
-    if reasons & THIN_BOOK:
-        return 1
-    for i in range(14):
+    for i in range(8):
+        if reasons & first[i]:
+            reasons = first[i]
+            break
+    for i in range(REASONS_N):
         if reasons >> i & 1:
             return i
     return WHY_NO_SIZE

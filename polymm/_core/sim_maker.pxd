@@ -10,7 +10,7 @@ from polymm._core.sim_legs cimport (
 )
 from polymm._core.sim_names cimport (
     COUNT_BAD_INVENTORY, COUNT_MERGE_OPPORTUNITY, COUNT_MERGE_SENT, COUNT_MERGE_UNASKED,
-    COUNT_REJECTED, COUNT_SAFE_RANGE, COUNT_SIDE, REJECT_CLOSED, WHY_AWAITING_PROOF,
+    COUNT_REJECTED, COUNT_SAFE_RANGE, COUNT_SIDE, REASONS_N, REJECT_CLOSED, WHY_AWAITING_PROOF,
     WHY_BETWEEN_QUOTES, WHY_CANCEL_UNPROVEN, WHY_CLOSING, WHY_KEPT, WHY_MAX_TOTAL_POSITION,
     WHY_PLACED, WHY_PRICE_RANGE, WHY_REJECTED, WHY_SELF_MATCH, WHY_SUPERSEDED, WHY_WITHHELD,
 )
@@ -148,7 +148,7 @@ cdef inline int wanted(Sim* sim, int64_t now_ns, bint is_first, Leg* legs) noexc
     maker.why = names
     if is_first and n and legs[0].side == legs[n - 1].side:
         maker.sides_missed = names
-        for i in range(14):
+        for i in range(REASONS_N):
             maker.counts[COUNT_SIDE + i] += names >> i & 1
     return n
 

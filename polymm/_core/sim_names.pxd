@@ -1,7 +1,10 @@
 # What outcomes, reasons, rejections and counts of a backtest are numbered by; their names stand in
 # backtest_names.py.
 
-# Why not both sides are quoted: bit numbers. Below 14 the bits of Quote.reasons. Each is the
+cdef enum:
+    REASONS_N = 14               # bits of Quote.reasons
+
+# Why not both sides are quoted: bit numbers. Below REASONS_N those of Quote.reasons. Each is the
 # outcome of a cycle as well where polymm.engine.outcomes names it so.
 cdef enum:
     WHY_NO_BOOK = 0

@@ -6,7 +6,7 @@ from polymm._core.layout cimport Quote, State
 from polymm._core.quoting cimport base_quote
 from polymm._core.signals cimport conclude_levels, shows_the_same
 from polymm._core.sim_names cimport (
-    COUNT_MERGE_OPPORTUNITY, COUNT_SAFE_RANGE, COUNT_SIDE, WHY_KEPT, WHY_SUPERSEDED,
+    COUNT_MERGE_OPPORTUNITY, COUNT_SAFE_RANGE, COUNT_SIDE, REASONS_N, WHY_KEPT, WHY_SUPERSEDED,
 )
 from polymm._core.sim_orders cimport retry_ns
 from polymm._core.sim_standing cimport standing_of
@@ -171,7 +171,7 @@ cdef inline void count_repeats(Maker* maker, int64_t n, int64_t last_ns) noexcep
     maker.counts[COUNT_SAFE_RANGE] += n * maker.has_warned
     maker.counts[COUNT_MERGE_OPPORTUNITY] += n * maker.has_merge
     if maker.sides_missed:
-        for i in range(14):
+        for i in range(REASONS_N):
             maker.counts[COUNT_SIDE + i] += n * (maker.sides_missed >> i & 1)
 
 

@@ -5,7 +5,7 @@ from libc.string cimport memcpy
 from polymm._core.sim_state cimport Notes, Store
 
 
-cdef inline const Store* noted(const Notes* notes, str name) noexcept:
+cdef inline const Store* noted(const Notes* notes, str name) except NULL:
     """Give the store of a name of NOTES."""
     if name == "fills":
         return &notes.fills
@@ -19,7 +19,9 @@ cdef inline const Store* noted(const Notes* notes, str name) noexcept:
         return &notes.merges
     if name == "ranks":
         return &notes.ranks
-    return &notes.actions
+    if name == "actions":
+        return &notes.actions
+    raise ValueError(f"nothing is noted as {name!r}")
 
 
 cdef inline object column(const Store* store, object fields):
