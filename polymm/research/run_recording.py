@@ -170,8 +170,7 @@ class RunRecording:
             return False
         last = self.files[-1].read(None, self._lose)
         return any(
-            frame.channel == Channel.NOTE and orjson.loads(frame.payload).get("note") == "end"
-            for frame in last
+            frame.channel == Channel.NOTE and self._note(frame)["note"] == "end" for frame in last
         )
 
     @property
@@ -206,16 +205,19 @@ class RunRecording:
         """Read what the run noted of itself, with ``ns``, when it did.
 
         Raises:
-            RecordingError: A note is no JSON object.
+            RecordingError: A note is no JSON object that says what it is.
         """
         for frame in self.frames(Channel.NOTE):
-            try:
-                note = orjson.loads(frame.payload)
-                yield {**note, "ns": frame.recv_ns}
-            except (orjson.JSONDecodeError, TypeError) as error:
-                raise RecordingError(
-                    f"{self.path}: expected a note, found {frame.payload[:60]!r}"
-                ) from error
+            yield {**self._note(frame), "ns": frame.recv_ns}
+
+    def _note(self, frame: Recorded) -> dict[str, Any]:
+        try:
+            note = orjson.loads(frame.payload)
+        except orjson.JSONDecodeError:
+            note = None
+        if not isinstance(note, dict) or "note" not in note:
+            raise RecordingError(f"{self.path}: expected a note, found {frame.payload[:60]!r}")
+        return note
 
     def run(self) -> dict[str, Any]:
         """What the run said of itself at its beginning; {} where that is missing."""

@@ -34,6 +34,16 @@ def test_all_frames_come_back_in_order(tmp_path: Path) -> None:
     assert [file.frames for file in run.files] == [51, 51]
 
 
+@pytest.mark.parametrize("text", [b"5", b"{", b"[]", b"{}"])
+def test_a_note_that_says_nothing_is_one_error(tmp_path: Path, text: bytes) -> None:
+    odd = Recorded(T0, Channel.NOTE, 0, text)
+    run = open_run(record(tmp_path / "run", [odd, *FRAMES[:3]], is_whole=False))
+    with pytest.raises(RecordingError, match="expected a note, found"):
+        list(run.notes())
+    with pytest.raises(RecordingError, match="expected a note, found"):
+        assert run.is_whole
+
+
 def test_a_span_leaves_out_the_rest(tmp_path: Path) -> None:
     run = open_run(whole(tmp_path).parent)
     assert list(run.frames(span=(T0 + 25, T0 + 30))) == FRAMES[25:31]
