@@ -30,6 +30,7 @@ from polymm.engine.ports import SignedOrder
 from polymm.errors import InputError, VenueError
 from polymm.net.tasks import Background
 from polymm.runtime import venue_words as words
+from polymm.runtime.merging import merged
 from polymm.runtime.ports import Settler
 from polymm.venues.polymarket import wire
 from polymm.venues.polymarket.credentials import Secret
@@ -40,7 +41,6 @@ from polymm.venues.polymarket.results import (
     CancelResult,
     NewOrder,
     PlaceResult,
-    SettleState,
     SweepResult,
 )
 from polymm.venues.polymarket.user_events import OrderEvent, UserEvent
@@ -51,8 +51,6 @@ READ_S_MAX: Final = 5.0
 OVERLAP_S: Final = 5
 # The venue wants 180 s; an order travels, and the clocks are not the same.
 EXPIRY_NS_MIN: Final = 185 * NS
-MERGE_TRIES: Final = 3
-MERGE_RETRY_S: Final = 1.0
 # Markets that are over; what is still told of their orders is late, and nobody else's.
 OVER_MAX: Final = 1_000
 
@@ -374,22 +372,10 @@ class LiveVenue:
     async def _merge(self, market: str, pairs_e6: int) -> None:
         """Merge; one that may have run and may not is told as failed: balances tell the truth."""
         try:
-            self.take(await self._merged(market, pairs_e6))
+            facts = self._listed[market].market
+            self.take(await merged(self._settler, facts, pairs_e6, self.counts))
         finally:
             self.merging -= 1
-
-    async def _merged(self, market: str, pairs_e6: int) -> ev.Event:
-        facts = self._listed[market].market
-        for attempt in range(1, MERGE_TRIES + 1):
-            result = await self._settler.merge(facts, pairs_e6)
-            if result.state is SettleState.SETTLED:
-                return ev.Merged(market, pairs_e6)
-            self.counts[f"merge_{result.reason}"] += 1
-            if not result.may_retry:
-                break
-            if attempt < MERGE_TRIES:
-                await asyncio.sleep(MERGE_RETRY_S)
-        return ev.MergeFailed(market, pairs_e6, result.reason)
 
 
 async def no_keys() -> Secret:

@@ -7,7 +7,7 @@ import pytest
 
 from polymm.domain.market import NS
 from polymm.engine import evidence as ev
-from polymm.runtime import venue_port
+from polymm.runtime import merging
 from polymm.venues.polymarket.results import SettleResult, SettleState
 from tests.runtime.test_venue_words import maker, trade
 from tests.support.gateways import MARKET, ORDER_A, ORDER_B, SHARE, canceling, json_reply
@@ -183,11 +183,11 @@ def test_a_merge_is_tried_again_only_where_that_may_help(
             return it.events, len(it.chain.asked)
 
     async def scene() -> None:
-        monkeypatch.setattr(venue_port, "MERGE_RETRY_S", 0.0)
+        monkeypatch.setattr(merging, "RETRY_S", 0.0)
         failed = ev.MergeFailed(M, 3 * SHARE, "busy")
         assert await merged(done) == ([ev.Merged(M, 3 * SHARE)], 1)
         assert await merged(busy, done) == ([ev.Merged(M, 3 * SHARE)], 2)
-        assert await merged(busy) == ([failed], venue_port.MERGE_TRIES)
+        assert await merged(busy) == ([failed], merging.TRIES)
         assert await merged(reverted) == ([failed._replace(reason="reverted")], 1)
 
     run(scene())
