@@ -1,7 +1,6 @@
 """``polymm replay``: a recorded run's decisions and fills, made once more and compared."""
 
 import math
-from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -230,16 +229,17 @@ def show_comparison(name: str, found: "FillComparison") -> None:
     rows = {"difference": found.total, **{f"  {k}": part for k, part in found.parts.items()}}
     rows |= {f"  {k}": model for k, model in found.band.items()} if len(found.band) > 1 else {}
     for label, one in rows.items():
-        share, cents = with_error(one.share, ".2f", "%", 100.0), with_error(one.cents, "+.3f", "c")
-        volume = with_error(changed(one.volume, se=math.nan), "+.1f", "%", 100.0)
+        share = with_error(one.share.value, one.share.se, ".2f", "%", 100.0)
+        cents = with_error(one.cents.value, one.cents.se, "+.3f", "c")
+        volume = with_error(one.volume.value, math.nan, "+.1f", "%", 100.0)
         typer.echo(f"  {label:<24}{share:>18}{cents:>20}{volume:>10}")
 
 
-def with_error(estimate: "Estimate", form: str, unit: str, scale: float = 1.0) -> str:
+def with_error(value: float, se: float, form: str, unit: str, scale: float = 1.0) -> str:
     """A value and its error, alone where it has none, n/a where nothing was measured."""
-    if not math.isfinite(estimate.value):
+    if not math.isfinite(value):
         return "n/a"
-    value = f"{estimate.value * scale:{form}}"
-    if not math.isfinite(estimate.se):
-        return f"{value} {unit}"
-    return f"{value} ± {estimate.se * scale:{form.lstrip('+')}} {unit}"
+    text = f"{value * scale:{form}}"
+    if not math.isfinite(se):
+        return f"{text} {unit}"
+    return f"{text} ± {se * scale:{form.lstrip('+')}} {unit}"
