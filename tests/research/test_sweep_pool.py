@@ -137,9 +137,11 @@ def deadly_unit(unit: Unit) -> tuple[WindowScore, ...]:
     if unit.trial == 2:
         from distributed import get_worker
 
-        worker = get_worker()
-        worker.loop.add_callback(worker.batched_stream.comm.abort)
-        time.sleep(0.5)
+        comm = (worker := get_worker()).batched_stream.comm
+        worker.loop.add_callback(comm.abort)
+        until_s = time.monotonic() + 10.0
+        while not comm.closed() and time.monotonic() < until_s:
+            time.sleep(0.001)
     return run_unit(unit)
 
 
