@@ -1,12 +1,18 @@
 """The compiled loop does what its slow twins do: every action, every figure of the record."""
 
+from dataclasses import replace
+
 import pytest
 
+from polymm.domain.market import NS
+from polymm.exchange.tape import Latency
+from polymm.research.backtest import backtest_tape
 from polymm.research.recordings import open_tapes
+from polymm.research.tape_pack import pack
 from tests.oracle.backtest import differences, random_case
 from tests.research.test_tape_causality import SETTINGS
 from tests.support.recordings import recording
-from tests.support.tapes import book, change, tape
+from tests.support.tapes import MS, book, change, tape
 
 CASES = 160
 SHARES = 8
@@ -34,3 +40,22 @@ def test_a_book_that_was_silent_for_long_is_no_book_meanwhile(cycle):
     found = tape(book(0, *levels), *changes)
 
     assert not differences(found, SETTINGS[cycle])
+
+
+def test_cycles_that_only_wait_for_a_proof_keep_the_interval_between_them():
+    def around(cents):
+        return [[((cents + away * n) / 100, 40) for n in range(1, 7)] for away in (-1, 1)]
+
+    # Sizes behind all levels that a strategy looks at, two in a ns: such frames ask for nothing.
+    behind = [change(2000 + 10 * (n // 2), "BUY", 0.30, 50 + n % 2) for n in range(2, 160)]
+    found = tape(book(0, *around(51)), book(2000, *around(55)), *behind)
+    event = SETTINGS["event"]
+    interval_ns = 50 * MS
+    slow = replace(
+        event,
+        parameters=replace(event.parameters, requote_interval_min_ns=interval_ns),
+        maker=replace(event.maker, requote_interval_min_ns=interval_ns, proof_wait_ns=2 * NS),
+    )
+    late = Latency(order_ns=500 * MS, cancel_ns=500 * MS, reply_ns=500 * MS)
+    assert not differences(found, slow, latency=late)
+    assert backtest_tape(pack(found), slow, latency=late).cycles["superseded"] == 19
