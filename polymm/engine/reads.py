@@ -128,6 +128,14 @@ class ReadClock:
             self._fail(now_ns)
             self._set_timer()
 
+    def drop(self) -> None:
+        """Want it no more: what was out, due or failed is nobody's business."""
+        self._backoff.succeed()
+        self._out_ns = _NOT_OUT
+        self._due_ns = self._since_ns = NEVER_NS
+        self._rest_ns = 0
+        self._set_timer()
+
     def _fail(self, now_ns: int) -> None:
         self._out_ns = _NOT_OUT
         self._due_ns = self._rest_ns = self._backoff.fail(now_ns)
@@ -219,7 +227,7 @@ class Reads:
         if wants_keys and not self._wants_keys:
             self.keys.want(now_ns)
         elif self._wants_keys and not wants_keys:
-            self.keys.succeed(now_ns, now_ns)
+            self.keys.drop()
         self._wants_keys = wants_keys
         for clock in self._clocks.values():
             clock.tick(now_ns)

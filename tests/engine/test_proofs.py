@@ -218,6 +218,20 @@ def test_a_wanted_read_waits_as_long_as_failures_before_it_ask_for() -> None:
     assert (len(actions), clock.failures) == (2, 1)
 
 
+def test_keys_that_proved_good_after_all_are_not_asked_for_again() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.venue.silent = {"ReadKeys"}
+    scene.tell(ev.BeatAnswered(False, "unauthorized", scene.now_ns - 1, scene.now_ns))
+    scene.tell(ev.ReadFailed(ReadKind.KEYS, "", "timeout", scene.now_ns, scene.now_ns))
+    # The cancel of all is answered well before new keys would be asked for the second time.
+    scene.venue.silent.clear()
+    scene.run(60)
+    assert len(scene.asked(act.ReadKeys)) == 1
+    assert scene.gate.is_open
+    assert "reads_fail" not in scene.alarms()
+
+
 def test_waits_double_up_to_the_longest_and_honour_the_venue() -> None:
     backoff = Backoff(NS, 8 * NS)
     waits = [backoff.fail(0) // NS for _ in range(6)]
