@@ -4,6 +4,7 @@ Both run the same tape; every action with its time, and every field of the recor
 By command: ``python -m tests.oracle.backtest 10000 [first seed]``.
 """
 
+import logging
 import sys
 from contextlib import contextmanager
 from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_void_p, cast
@@ -313,6 +314,8 @@ own_quoter = cache(OwnQuoter)
 
 
 def main(n, first):
+    # That tapes have a minimum is told once for each of them.
+    logging.getLogger("polymm").setLevel(logging.ERROR)
     fills = orders = 0
     for seed in range(first, first + n):
         found, settings, more = random_case(seed)
