@@ -123,7 +123,9 @@ class Comparison:
         patience_ns = settings.patience_ns if is_start else settings.patience_later_ns
         shares: dict[Key, int] = {(market, token): size for market, token, size in read.shares}
         shares[CASH] = read.cash_e6
-        self._left.settle(read, shares, self._last, is_cash_known=self._is_opened)
+        # While pairs may have become cash or not, the cash is known no closer than they are.
+        is_cash_known = self._is_opened and not (is_start and self._left.are_left)
+        self._left.settle(read, shares, self._last, is_cash_known=is_cash_known)
         for market in ("", *markets):
             keys: list[Key] = [(market, token) for token in Token] if market else [CASH]
             if any(key not in shares for key in keys):
@@ -132,7 +134,7 @@ class Comparison:
             for key in keys:
                 is_equal = self._last.get(key) == shares[key]
                 self._last[key] = shares[key]
-                if key == CASH and not self._is_opened:
+                if key == CASH and not is_cash_known:
                     is_known = is_told and (not owing or self._explains(key, shares[key]))
                     is_agreed = is_agreed and is_known
                     self._open(read, is_equal=is_equal and is_known)

@@ -2,7 +2,8 @@
 
 Their pairs are kept aside: they may be on the chain or not. Balances show which, as soon as two
 equal reads lack them, cash included. What did not land within a good while will not: whoever asks
-the relayer gives up long before.
+the relayer gives up long before. Time alone proves nothing: pairs that two equal reads do not show
+stay aside.
 """
 
 from collections.abc import Mapping
@@ -66,9 +67,10 @@ class LeftMerges:
             keys: list[Key] = [CASH, *((asked.market, token) for token in Token)]
             if any(key not in shares or last.get(key) != shares[key] for key in keys):
                 continue
+            is_late = read.began_ns >= asked.at_ns + self._settings.merge_late_ns
             if self._has_landed(asked, shares, is_cash_known=is_cash_known):
                 self._end(asked, is_done=True)
-            elif read.began_ns >= asked.at_ns + self._settings.merge_late_ns:
+            elif is_late and self._lacks(asked.market, 0, shares):
                 self._end(asked, is_done=False)
 
     def _has_landed(
@@ -78,17 +80,28 @@ class LeftMerges:
 
         More cash than the pairs brought may have come from outside, as a rebate.
         """
-        pairs_e6, tolerance_e6 = asked.pairs_e6, self._settings.tolerance_e6
-        for token in Token:
-            held = self._fills.position(asked.market, token)
-            gone_e6 = held.confirmed_e6 - shares[asked.market, token]
-            if held.buying_e6 or held.selling_e6 or abs(gone_e6 - pairs_e6) > tolerance_e6:
-                return False
+        if not self._lacks(asked.market, asked.pairs_e6, shares):
+            return False
         total = self._fills.total
         came_e6 = shares[CASH] - total.confirmed_e10 // 10_000
         return not is_cash_known or (
-            not total.spending_e10 and not total.earning_e10 and came_e6 >= pairs_e6 - tolerance_e6
+            not total.spending_e10
+            and not total.earning_e10
+            and came_e6 >= asked.pairs_e6 - self._settings.tolerance_e6
         )
+
+    def _lacks(self, market: str, pairs_e6: int, shares: Mapping[Key, int]) -> bool:
+        """Whether a settled ledger holds so many pairs more than the venue, neither more nor less.
+
+        What is not settled hides how many they are.
+        """
+        for token in Token:
+            held = self._fills.position(market, token)
+            gone_e6 = held.confirmed_e6 - shares[market, token]
+            is_near = abs(gone_e6 - pairs_e6) <= self._settings.tolerance_e6
+            if held.buying_e6 or held.selling_e6 or not is_near:
+                return False
+        return True
 
     def _end(self, asked: MergeAsked, *, is_done: bool) -> None:
         if is_done:

@@ -1,5 +1,7 @@
 """Merges that an earlier process asked for: balances show what became of them."""
 
+import pytest
+
 from polymm.domain.market import NS
 from polymm.domain.order import Token
 from polymm.engine import actions as act
@@ -100,6 +102,43 @@ def test_shares_that_are_gone_without_their_cash_are_no_merge() -> None:
     assert found(scene) == []
     assert scene.phase is Phase.READY
     assert scene.alarms() == []
+
+
+def test_pairs_that_no_balance_shows_are_not_freed_by_time_alone() -> None:
+    scene = left()
+    scene.start_ready()
+    for token in Token:
+        scene.venue.shares[MARKET, token] = 0
+    scene.run(150)
+    assert found(scene) == []
+    assert scene.gate.merging_e6 == {MARKET: TEN}
+    for token in Token:
+        scene.venue.shares[MARKET, token] = TEN
+    scene.run(12)
+    assert found(scene) == [MergeFound(MARKET, TEN, is_done=False)]
+    assert held(scene) == (TEN, TEN, CASH)
+    assert scene.alarms() == []
+
+
+@pytest.mark.parametrize("came_e6", [0, 770_000, -770_000])
+@pytest.mark.parametrize("ago_s", [1.0, 150.0])
+def test_one_that_landed_is_found_once_all_shares_are_settled_whatever_cash_there_was(
+    ago_s: float, came_e6: int
+) -> None:
+    scene = left(ago_s=ago_s)
+    mined = scene.fill("0xbought")._replace(status=ev.Settlement.MINED)
+    scene.venue.fills.clear()
+    scene.fills.apply(mined)
+    land(scene)
+    scene.venue.cash_e6 += came_e6  # while nobody traded, or in a market that is forgotten
+    scene.later(5 * NS, mined._replace(status=ev.Settlement.CONFIRMED))
+    scene.start_ready()
+    scene.run(12)
+    assert found(scene) == [MergeFound(MARKET, TEN, is_done=True)]
+    scene.run(150)
+    assert held(scene) == (TEN, 0, CASH + TEN // 2 + came_e6)
+    assert scene.alarms() == []
+    assert not scene.gate.is_reduce_only(MARKET)
 
 
 def test_what_is_not_settled_may_look_like_a_merge_and_is_waited_for() -> None:
