@@ -158,10 +158,14 @@ class FeedHealth:
                 return
         self._look(now_ns)
 
-    def close(self, now_ns: int, market: str) -> None:
-        """Know that a market's close has come: its book says nothing of the feed any more."""
-        self._forget(market)
-        self._look(now_ns)
+    def end(self, end_ns: int, market: str) -> None:
+        """Know that a window is over: its book says nothing of the feed any more, but did so far.
+
+        The margin before it counts: what goes deaf there is not heard by the next window either.
+        """
+        if market in self._open:
+            self._forget(market)
+            self._look(end_ns)
 
     def _forget(self, market: str) -> None:
         self._open.discard(market)

@@ -261,9 +261,10 @@ class Engine:
     def _look_at_gate(self, now_ns: int) -> None:
         """Pull the quotes of every market that may not be quoted, and quote again where it may."""
         for condition_id, seat in list(self.seats.items()):
+            if now_ns >= seat.market.end_ns:
+                self.beating.feeds.end(seat.market.end_ns, condition_id)
             if self.reconciler.is_closing(condition_id):
                 if not seat.maker.is_closing:
-                    self.beating.feeds.close(now_ns, condition_id)
                     self._take(now_ns, seat, Closing())
             else:
                 self._look_at_limits(now_ns, seat)

@@ -12,7 +12,7 @@ from polymm.engine.recovered import Recovered
 from tests.support.engine_scene import EngineScene
 from tests.support.fake_lane import FakeQuote
 from tests.support.proving_scene import START_NS, make_market
-from tests.support.proving_venue import MARKET, TEN
+from tests.support.proving_venue import MARKET, MS, TEN
 
 
 def trading(**maker: object) -> EngineScene:
@@ -270,3 +270,23 @@ def test_a_window_that_is_over_does_not_stand_for_a_feed_that_is_well() -> None:
     beats = len(scene.asked(act.Beat))
     scene.run(20 * NS)
     assert len(scene.asked(act.Beat)) == beats
+
+
+def test_a_feed_that_dies_within_the_margin_of_a_close_is_not_heard_in_the_next_window() -> None:
+    """The last 2 s of a window are its margin; a beat is due 1 s after the next one began."""
+    scene = EngineScene()
+    scene.add(make_market(length_s=29))
+    scene.add(make_market("0xbeef", start_ns=START_NS + 29 * NS))
+    scene.begin()
+    scene.open()
+    scene.run(START_NS + 27_500 * MS - scene.now_ns)
+    beats = len(scene.asked(act.Beat))
+    for market in (MARKET, "0xbeef"):
+        scene.tell(ev.Obstacle(market, "no_line", stands=True))
+    scene.run(1_500 * MS)
+    scene.open("0xbeef")
+    scene.run(5 * NS)
+    assert len(scene.asked(act.Beat)) == beats
+    scene.tell(ev.Obstacle("0xbeef", "no_line", stands=False))
+    scene.run(NS)
+    assert len(scene.asked(act.Beat)) == beats + 1
