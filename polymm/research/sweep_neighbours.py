@@ -21,7 +21,9 @@ CELLS: Final = 8
 def neighbours(
     space: Space, points: Sequence[Point], trials: Sequence[TrialFigures], best: int
 ) -> dict[str, Any]:
-    """The trials nearest to the chosen one, each key scaled to its range.
+    """The trials nearest to the chosen one, each key scaled to its range, one for each point.
+
+    A point that was drawn again says nothing of what lies about it.
 
     Returns:
         ``n`` of them, their ``mean`` and ``worst`` score (NaN for none), and their numbers.
@@ -35,7 +37,8 @@ def neighbours(
             for one in space
         )
 
-    others = [k for k in range(1, len(points)) if k != best]
+    firsts = {tuple(points[k].items()): k for k in range(len(points) - 1, 0, -1)}
+    others = [k for point, k in firsts.items() if point != tuple(points[best].items())]
     near = sorted(others, key=lambda k: (far(k), k))[:NEIGHBOURS]
     scores = [trials[k].score for k in near]
     return {

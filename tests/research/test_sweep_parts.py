@@ -193,6 +193,8 @@ def test_neighbours_and_maps_show_what_is_near_the_chosen_one() -> None:
     near = neighbours(SPACE, points, trials, 8)
     assert near["n"] == 7
     assert near["trials"][0] == 6
+    # The same points once more are no neighbours, neither of themselves nor of each other.
+    assert neighbours(SPACE, [*points, *points[1:]], [*trials, *trials[1:]], 8) == near
     (one,) = maps(SPACE, points, trials, 8)
     assert one.x_names == ("0", "0.01", "0.02", "0.03")
     assert one.scores == ((1.0, 3.0, 5.0, 7.0), (2.0, 4.0, 6.0, 8.0))
