@@ -112,10 +112,11 @@ class LocalPool(Pool):
             )
         try:
             return self._executor.submit(run_unit, unit)
-        except BrokenProcessPool as error:
-            # A worker died since it was last asked: the unit is held, so that it is run again.
+        except (BrokenProcessPool, ConnectionError, EOFError) as error:
+            # A worker died since it was last asked, or the server that makes them did: the unit
+            # is held, so that it is run again.
             lost: Future[Any] = Future()
-            lost.set_exception(error)
+            lost.set_exception(BrokenProcessPool(str(error)))
             return lost
 
     def _end(self, *, is_broken: bool) -> None:

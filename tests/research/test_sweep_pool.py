@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,25 @@ def test_a_worker_that_dies_while_nobody_waits_loses_no_unit(made: SweepPlan) ->
             manager.join(10.0)
     pool.close()
     assert sorted(done) == list(range(8))
+
+
+@pytest.mark.parametrize("fault", [ConnectionRefusedError, EOFError])
+def test_the_server_that_makes_workers_may_die_too(
+    made: SweepPlan, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    faults = [fault("no server")]
+
+    class Served(ProcessPoolExecutor):
+        def submit(self, *asked: Any, **more: Any) -> Any:
+            if faults:
+                raise faults.pop()
+            return super().submit(*asked, **more)
+
+    monkeypatch.setattr("polymm.research.sweep_pool.ProcessPoolExecutor", Served)
+    pool = LocalPool(1)
+    done = sorted(unit.trial for unit, _ in pool.run(units(made, 3), lambda: False))
+    pool.close()
+    assert done == [0, 1, 2]
 
 
 def test_a_unit_that_kills_every_worker_ends_the_sweep(made: SweepPlan) -> None:
