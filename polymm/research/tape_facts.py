@@ -104,7 +104,7 @@ def run_flattery(markets: Sequence[MarketRun], latency: Latency) -> list[str]:
         "Latencies are drawn one by one; none grows when the market moves, nothing is lost."
         if latency.measured
         else "Latencies are constants; nothing is lost, late or refused for load.",
-        "Each market starts with its own cash, so capital is never short between markets.",
+        "Each market runs alone, with all the cash and max_total_position, however many are open.",
         "Where a tape records no fee schedule the present one is taken, whatever its date.",
     ]
     if "trades" in forms:
