@@ -35,7 +35,7 @@ class LiveRun(LiveDisplay):
         now = moment.now
         self._rows[moment.variant] = (
             variant_text(moment),
-            self._slug(moment.slug),
+            self._slug(moment.slug) + (f" +{now.others_n}" if now.others_n else ""),
             f"{100 * now.elapsed:.0f} %",
             quote_text(*now.bid),
             quote_text(*now.ask),

@@ -1,11 +1,11 @@
 """Backtests: packed tapes through the compiled loop, each to the record that reports are made of.
 
 The loop runs the live code from staged changes onward (`polymm._core.backtest`); this module says
-what is run, and turns what the loop noted into a `MarketRun`.
+what is run. Markets that are open at the same time share one account, as they do live; whenever
+none is open it begins anew, so that one window's luck is not the next one's budget.
 """
 
-from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -17,26 +17,32 @@ from polymm._core.backtest_names import CYCLE_FIELDS
 from polymm._core.layout import DOWN, ROW_LOCAL, ROW_VENUE, UP
 from polymm._core.tape_rows import TapeRows
 from polymm.domain.market import NS, Market
-from polymm.domain.order import Fill, Side, Token
 from polymm.engine.settings import MakerSettings
 from polymm.exchange.tape import Latency, parse_queue
-from polymm.research.records import FillRecord, MarketRun, Marks, OrderTotals
+from polymm.research.backtest_record import write_run
+from polymm.research.records import MarketRun
 from polymm.research.run_settings import RunSettings, raised
-from polymm.research.tape_money import check_money, marked_e6, pnl_of_fills_e6
 from polymm.research.tape_pack import PackedTape, arrange
 from polymm.research.tape_recorder import GAP_NS
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Where a run stands.
+    """Where a run stands: the market that opened last, and the account.
 
     Args:
-        elapsed: Share of the window that is over, 0..1.
+        number: Of that market among the tapes, from 0.
+        others_n: Markets open beside it.
+        elapsed: Share of its window that is over, 0..1.
+        done: Share of all windows' time that is over, 0..1.
         bid, ask: Price and open size of ours that rest at the venue; (0, 0) where none does.
+        fills_n, merges_n, cash_e6: Of the whole account.
     """
 
+    number: int
+    others_n: int
     elapsed: float
+    done: float
     bid: tuple[int, int]
     ask: tuple[int, int]
     up_e6: int
@@ -95,6 +101,28 @@ def gaps_n(tape: PackedTape) -> int:
     return int(np.count_nonzero(np.diff(times) > GAP_NS))
 
 
+def open_together(spans: Sequence[tuple[int, int]]) -> list[tuple[int, ...]]:
+    """Group windows that overlap in time, or are linked by others that do.
+
+    Args:
+        spans: (start, end) of each, ns.
+
+    Returns:
+        Their numbers, each group and all groups in order of start.
+    """
+    groups: list[list[int]] = []
+    open_until_ns = 0
+    for number in sorted(range(len(spans)), key=lambda number: spans[number]):
+        start_ns, end_ns = spans[number]
+        if groups and start_ns < open_until_ns:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+            open_until_ns = end_ns
+        open_until_ns = max(open_until_ns, end_ns)
+    return [tuple(group) for group in groups]
+
+
 def backtest_tape(
     tape: PackedTape,
     settings: RunSettings,
@@ -107,20 +135,50 @@ def backtest_tape(
     progress: Callable[[Glance], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> MarketRun:
-    """Run a maker on one packed tape.
+    """Run a maker on one packed tape: `backtest_account` of one market."""
+    (run,) = backtest_account(
+        [tape],
+        settings,
+        queue=queue,
+        latency=latency,
+        fill_form=fill_form,
+        keep=keep,
+        rows=None if rows is None else [rows],
+        progress=progress,
+        stop=stop,
+    )
+    return run
+
+
+def backtest_account(
+    tapes: Sequence[PackedTape],
+    settings: RunSettings,
+    *,
+    queue: str = "risk_averse",
+    latency: Latency | None = None,
+    fill_form: InferredForm = "none",
+    keep: Keep = "course",
+    rows: Sequence[TapeRows] | None = None,
+    progress: Callable[[Glance], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> list[MarketRun]:
+    """Run the makers of one account on packed tapes, together in time.
+
+    Cash and ``max_total_position`` are those of all of them.
 
     Args:
         queue: Queue model: ``risk_averse``, ``prob`` or ``prob(n)``.
         latency: Delays; the documented constants by default.
         fill_form: What fills on a tape without trades; a tape with trades fills by them.
-        keep: What the record holds: "fills" alone, or the whole "course" of marks, quotes and
+        keep: What a record holds: "fills" alone, or the whole "course" of marks, quotes and
             holdings that a report shows.
-        rows: Those of the tape, where they were checked before.
+        rows: Those of each tape, where they were checked before.
         progress: Called now and then.
         stop: Asked now and then; once true, the run ends in order where it stands.
 
     Returns:
-        Settled by the tape's outcome; without one ``unsettled``, marked at the last mid;
+        A record a tape, in their order, but none of a market that had not begun when the run was
+        stopped. Settled by the tape's outcome; without one ``unsettled``, marked at the last mid;
         ``excluded`` without a frame inside the window or with fees of a form we do not know.
 
     Raises:
@@ -128,6 +186,33 @@ def backtest_tape(
         LedgerError: Account, fill list or order totals do not add up.
     """
     latency = latency or Latency()
+    runs = [_begun(tape, settings, latency, fill_form) for tape in tapes]
+    ran = [number for number, run in enumerate(runs) if not run.exclusion]
+    if not ran:
+        return runs
+    used = [tapes[number] for number in ran]
+    checked = (
+        [sound_rows(tape, feed_ns=latency.feed_ns) for tape in used]
+        if rows is None
+        else [rows[number] for number in ran]
+    )
+    forms = [runs[number].fill_form for number in ran]
+    loop = open_account(used, checked, forms, settings, queue=queue, latency=latency, keep=keep)
+    until_ns = _run(loop, used, ran, progress, stop)
+    never_begun = set()
+    for place, number in enumerate(ran):
+        market = tapes[number].market
+        if market.start_ns > until_ns:
+            never_begun.add(number)
+            continue
+        write_run(runs[number], loop, place, tapes[number])
+    return [run for number, run in enumerate(runs) if number not in never_begun]
+
+
+def _begun(
+    tape: PackedTape, settings: RunSettings, latency: Latency, fill_form: InferredForm
+) -> MarketRun:
+    """A record of a market that has not run, with what is known of it before."""
     run = MarketRun(
         market=tape.market,
         source=tape.source,
@@ -135,6 +220,7 @@ def backtest_tape(
         fill_form="trades" if tape.has_trades else fill_form,
         defects=dict(tape.defects),
         cash_start_e6=settings.cash_e6,
+        cash_end_e6=settings.cash_e6,
     )
     gaps = gaps_n(tape)
     if gaps:
@@ -142,14 +228,6 @@ def backtest_tape(
     run.exclusion = exclusion(tape, latency)
     if run.exclusion:
         run.status = "excluded"
-        run.cash_end_e6 = settings.cash_e6
-        return run
-    loop = Backtest()
-    checked = rows or sound_rows(tape, feed_ns=latency.feed_ns)
-    add_tape(loop, tape, checked, settings, queue=queue, latency=latency, form=run.fill_form,
-             keep=keep)  # fmt: skip
-    stopped = _run(loop, tape.market, progress, stop)
-    write_run(run, loop, 0, tape, stopped=stopped)
     return run
 
 
@@ -161,6 +239,23 @@ def exclusion(tape: PackedTape, latency: Latency) -> str:
     known_ns = np.where(rows["recv_ns"], rows["recv_ns"], rows["exch_ns"] + latency.feed_ns)
     inside = (known_ns >= market.start_ns) & (known_ns < market.end_ns)
     return "" if inside.any() else "outside_window"
+
+
+def open_account(
+    tapes: Sequence[PackedTape],
+    rows: Sequence[TapeRows],
+    forms: Sequence[str],
+    settings: RunSettings,
+    *,
+    queue: str,
+    latency: Latency,
+    keep: Keep = "course",
+) -> Backtest:
+    """Make a loop of tapes that share one account; each has its place as its number there."""
+    loop = Backtest(cash_e6=settings.cash_e6)
+    for tape, checked, form in zip(tapes, rows, forms, strict=True):
+        add_tape(loop, tape, checked, settings, queue=queue, latency=latency, form=form, keep=keep)
+    return loop
 
 
 def add_tape(
@@ -209,109 +304,57 @@ def add_tape(
 
 def _run(
     loop: Backtest,
-    market: Market,
+    tapes: Sequence[PackedTape],
+    numbers: Sequence[int],
     progress: Callable[[Glance], None] | None,
     stop: Callable[[], bool] | None,
-) -> bool:
-    """Let time pass to the end; True where ``stop`` ended it before."""
-    if progress is None and stop is None:
-        loop.run()
-        return False
-    length_ns = market.end_ns - market.start_ns
-    for look in range(1, LOOKS):
-        until_ns = market.start_ns + length_ns * look // LOOKS
+) -> int:
+    """Let time pass to the end; answer up to when it did, ns."""
+    start_ns = min(tape.market.start_ns for tape in tapes)
+    end_ns = max(tape.market.end_ns for tape in tapes)
+    looks = 1 if progress is None and stop is None else LOOKS
+    for look in range(1, looks):
+        until_ns = start_ns + (end_ns - start_ns) * look // looks
         loop.run(until_ns)
         if progress is not None:
-            progress(glance(loop, 0, look / LOOKS))
+            progress(glance(loop, tapes, numbers, until_ns))
         if stop is not None and stop():
             loop.stop(until_ns)
-            return True
+            return until_ns
     loop.run()
-    return False
+    return end_ns
 
 
-def glance(loop: Backtest, number: int, elapsed: float) -> Glance:
-    """Look at a market while it runs."""
-    found = loop.result(number)
-    names = ("bid", "ask", "up_e6", "down_e6", "fills_n", "merges_n", "cash_e6")
-    return Glance(elapsed, *(found[name] for name in names))
+def glance(
+    loop: Backtest, tapes: Sequence[PackedTape], numbers: Sequence[int], now_ns: int
+) -> Glance:
+    """Look at an account while it runs.
 
-
-def write_run(
-    run: MarketRun, loop: Backtest, number: int, tape: PackedTape, *, stopped: bool = False
-) -> None:
-    """Write into a record what became of a market.
-
-    Raises:
-        LedgerError: PnL by the ledger is not that of the fill list.
+    Args:
+        numbers: What each tape of the loop is called.
     """
-    found = loop.result(number)
-    market, outcome = tape.market, tape.outcome
-    if stopped or outcome is None:
-        run.exclusion = "stopped" if stopped else "no_outcome"
-        run.unsettled_value_e6 = marked_e6(found["up_e6"], found["down_e6"], found["fair"])
-    else:
-        run.status = "settled"
-        run.payout_up = 1.0 if outcome == "up" else 0.0
-    run.cash_start_e6, run.cash_end_e6 = found["cash_start_e6"], found["cash_e6"]
-    run.fills = _fills(market, loop.notes("fills", number))
-    run.merges = [(at_ns, pairs) for at_ns, pairs in loop.notes("merges", number).tolist()]
-    marks = loop.notes("marks", number)
-    run.marks = Marks(array("q", marks["at_ns"].tobytes()), array("d", marks["fair"].tobytes()))
-    run.quotes = loop.notes("quotes", number).tolist()
-    run.inventory = loop.notes("holdings", number).tolist()
-    run.order_queue = [rank[1:] for rank in sorted(loop.notes("ranks", number).tolist())]
-    run.seconds = {name: ns / NS for name, ns in found["ns"].items()}
-    run.no_quote_seconds = {why: ns / NS for why, ns in sorted(found["no_quote_ns"].items()) if ns}
-    run.cycles, run.counts = found["cycles"], found["counts"]
-    run.rebate_e6 = found["counter_fees_e6"] * market.fees.rebate_e6 // 1_000_000
-    run.venue_trades_e6 = found["traded_e6"]
-    run.orders = _orders(found)
-    noted = {
-        "mirrored_trades": found["mirrored_n"],
-        "merges_refused": found["merges_refused_n"],
-    }
-    run.defects |= {name: n for name, n in noted.items() if n}
-    run.pnl_fills_e6 = pnl_of_fills_e6(
-        (record.fill for record in run.fills),
-        run.merges,
-        payout_up=run.payout_up,
-        fair=found["fair"],
+    markets = [tape.market for tape in tapes]
+    begun = [place for place, market in enumerate(markets) if market.start_ns <= now_ns]
+    newest = max(begun, key=lambda place: markets[place].start_ns)
+    others = [place for place in begun if markets[place].end_ns > now_ns and place != newest]
+    found = [loop.result(place) for place in range(len(tapes))]
+    lengths_ns = [market.end_ns - market.start_ns for market in markets]
+    past_ns = [
+        min(max(now_ns - market.start_ns, 0), length_ns)
+        for market, length_ns in zip(markets, lengths_ns, strict=True)
+    ]
+    shown = found[newest]
+    start_e6 = shown["cash_start_e6"]
+    return Glance(
+        number=numbers[newest],
+        others_n=len(others),
+        elapsed=past_ns[newest] / lengths_ns[newest],
+        done=sum(past_ns) / sum(lengths_ns),
+        bid=shown["bid"],
+        ask=shown["ask"],
+        up_e6=shown["up_e6"],
+        down_e6=shown["down_e6"],
+        fills_n=sum(one["fills_n"] for one in found),
+        merges_n=sum(one["merges_n"] for one in found),
+        cash_e6=start_e6 + sum(one["cash_e6"] - start_e6 for one in found),
     )
-    check_money(run)
-
-
-def _orders(found: dict[str, Any]) -> OrderTotals:
-    names = ("placed_n", "placed_e6", "filled_e6", "cancelled_e6", "rejected_e6", "expired_e6")
-    totals = OrderTotals(**{name: found[name] for name in names})
-    ended_e6 = totals.filled_e6 + totals.cancelled_e6 + totals.rejected_e6 + totals.expired_e6
-    totals.open_e6 = totals.placed_e6 - ended_e6
-    totals.reject_reasons = found["rejects"]
-    return totals
-
-
-def _fills(market: Market, rows: NDArray[Any]) -> list[FillRecord]:
-    return [
-        FillRecord(
-            fill=Fill(
-                trade_id=trade_id,
-                order_id=order_id,
-                slug=market.slug,
-                token=Token(token),
-                side=Side(action),
-                price_e4=price_e4,
-                size_e6=size_e6,
-                fee_e6=0,
-                exch_ns=at_ns,
-                inferred=bool(inferred),
-                front_e6=front_e6,
-                after_cancel_sent=bool(late),
-                counter_fee_e6=fee_e6,
-            ),
-            fair=fair,
-        )
-        for (
-            at_ns, trade_id, order_id, price_e4, size_e6, front_e6, fee_e6, fair, token, action,
-            inferred, late,
-        ) in rows.tolist()
-    ]  # fmt: skip

@@ -17,7 +17,8 @@ class RunSettings:
         parameters: Of the strategy; an order size below a market's minimum is raised to it.
         maker: Of the cycle.
         quoter: A compiled user quoter or its address; 0 for the base strategy.
-        cash_e6: Cash at the start of each market, 1e-6 dollars.
+        cash_e6: Cash of the account whenever no market is open, 1e-6 dollars; those that are open
+            at the same time share it.
         merge_delay_ns: From a merge's arrival to its dollars.
         close_margin_ns: How long before the end everything is pulled; 0 quotes to the end, where
             what rests expires.

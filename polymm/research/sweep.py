@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from polymm.errors import ConfigError
+from polymm.research.backtest import open_together
 from polymm.research.run_settings import RunSettings
 from polymm.research.sweep_figures import Objective, TrialFigures, trial_figures
 from polymm.research.sweep_pool import Pool
@@ -34,7 +35,7 @@ class SweepPlan:
     Args:
         trials_n: Beside the default, which is trial 0.
         batch: Trials that a search which learns is asked for at once.
-        block: Windows a unit.
+        block: Windows a unit; those of one account stay together.
         is_sound: Whether the values of a point agree with each other.
         settings_of: What is run for a point; for {} the configuration as it stands.
         identity: What else the results depend on, by name: configuration, space, versions.
@@ -100,13 +101,25 @@ class _Run:
         self.plan, self.pool, self.watch, self.stop = plan, pool, watch, stop
         self.tapes = [tape for tape in plan.tapes.tapes if not tape.excluded]
         self.split = split_windows([(t.start_ns, t.end_ns) for t in self.tapes], plan.split)
-        self.research = _blocks(self.split.research, plan.block)
-        self.holdout = _blocks(self.split.holdout, plan.block)
+        self.research = self.block_up(self.split.research)
+        self.holdout = self.block_up(self.split.holdout)
         self.blocks = [*self.research, *self.holdout]
         self.research_blocks = range(len(self.research))
         self.holdout_blocks = range(len(self.research), len(self.blocks))
         self.units_n = (plan.trials_n + 1) * len(self.research) + 2 * len(self.holdout)
         self.units_done = self.trials_done = 0
+
+    def block_up(self, windows: Sequence[int]) -> list[tuple[int, ...]]:
+        """Cut windows into units; those that are open at the same time stay together."""
+        spans = [(self.tapes[k].start_ns, self.tapes[k].end_ns) for k in windows]
+        blocks: list[tuple[int, ...]] = []
+        block: tuple[int, ...] = ()
+        for numbers in open_together(spans):
+            block += tuple(windows[number] for number in numbers)
+            if len(block) >= self.plan.block:
+                blocks.append(block)
+                block = ()
+        return [*blocks, block] if block else blocks
 
     def uses(self) -> list[tuple[SweepTape, str]]:
         """All tapes, with what each is used for."""
@@ -222,7 +235,9 @@ def run_sweep(
     run = _Run(plan, pool, watch, stop)
     if not run.split.research or not run.split.holdout:
         raise ConfigError("expected windows before and after the embargo, found none")
-    identity = dict(plan.identity) | {"blocks": f"{plan.block} windows a unit"}
+    identity = dict(plan.identity) | {
+        "blocks": f"{plan.block} windows a unit, or as many as share an account"
+    }
     with SweepStore(store_path, identity, run.uses()) as store:
         done = run.search(store)
         if done is None:
@@ -273,7 +288,3 @@ def _look(
         verdict=verdict,
         touched_before=next((trial for trial in before if trial != found.best), -1),
     )
-
-
-def _blocks(windows: Sequence[int], size: int) -> list[tuple[int, ...]]:
-    return [tuple(windows[k : k + size]) for k in range(0, len(windows), size)]

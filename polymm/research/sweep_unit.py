@@ -11,13 +11,13 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from polymm import __version__
-from polymm._core.backtest import Backtest
 from polymm._core.tape_rows import TapeRows
 from polymm.domain.market import NS
 from polymm.errors import InputError, RecordingError
 from polymm.exchange.tape import Latency
 from polymm.research.analytics import ADVERSE_NS, FairPath
-from polymm.research.backtest import add_tape, sound_rows, write_run
+from polymm.research.backtest import open_account, open_together, sound_rows
+from polymm.research.backtest_record import write_run
 from polymm.research.records import FillRecord, MarketRun
 from polymm.research.run_settings import RunSettings
 from polymm.research.sweep_tapes import tape_digest
@@ -103,7 +103,13 @@ def run_unit(unit: Unit) -> tuple[WindowScore, ...]:
     if unit.version != __version__:
         raise InputError(f"expected workers of polymm {unit.version}, this one is {__version__}")
     feed_ns = unit.venue.latency.feed_ns
-    return tuple(_score(_open(path, digest, feed_ns), unit) for path, digest in unit.tapes)
+    opened = [_open(path, digest, feed_ns) for path, digest in unit.tapes]
+    spans = [(one.tape.market.start_ns, one.tape.market.end_ns) for one in opened]
+    found: dict[int, WindowScore] = {}
+    for numbers in open_together(spans):
+        scores = _scores([opened[number] for number in numbers], unit)
+        found |= zip(numbers, scores, strict=True)
+    return tuple(found[number] for number in range(len(opened)))
 
 
 @lru_cache(maxsize=TAPES_KEPT)
@@ -118,29 +124,39 @@ def _open(path: str, digest: str, feed_ns: int) -> _Opened:
     )
 
 
-def _score(opened: _Opened, unit: Unit) -> WindowScore:
-    tape, venue = opened.tape, unit.venue
-    run = MarketRun(
-        market=tape.market,
-        source=tape.source,
-        status="unsettled",
-        fill_form="trades" if tape.has_trades else venue.inferred,
-    )
+def _scores(account: Sequence[_Opened], unit: Unit) -> list[WindowScore]:
+    """Run the windows that share an account."""
+    venue = unit.venue
+    tapes = [opened.tape for opened in account]
+    runs = [
+        MarketRun(
+            market=tape.market,
+            source=tape.source,
+            status="unsettled",
+            fill_form="trades" if tape.has_trades else venue.inferred,
+        )
+        for tape in tapes
+    ]
     needs_marks = venue.measure == "markout" and venue.fair == "mid"
-    loop = Backtest()
-    add_tape(
-        loop,
-        tape,
-        opened.rows,
+    loop = open_account(
+        tapes,
+        [opened.rows for opened in account],
+        [run.fill_form for run in runs],
         unit.settings,
         queue=venue.queue,
         latency=venue.latency,
-        form=run.fill_form,
         keep="course" if needs_marks else "fills",
     )
     loop.run()
-    write_run(run, loop, 0, tape)
-    market = tape.market
+    scores = []
+    for number, (run, opened) in enumerate(zip(runs, account, strict=True)):
+        write_run(run, loop, number, opened.tape)
+        scores.append(_score(run, opened, venue))
+    return scores
+
+
+def _score(run: MarketRun, opened: _Opened, venue: VenueModel) -> WindowScore:
+    market = run.market
     path = FairPath(run.marks, market.end_ns) if venue.fair == "mid" else opened.truth
     return WindowScore(
         gain=_gain(run, path, venue),

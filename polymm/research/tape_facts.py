@@ -41,7 +41,7 @@ def run_facts(
         **({"measured delays": delays_digest(latency)} if latency.measured else {}),
         **market_facts(ran),
         "merge_delay": _ms(merge_delay_ns),
-        "cash": f"{cash_e6 / 1_000_000:g} dollars a market",
+        "cash": f"{cash_e6 / 1_000_000:g} dollars, shared by markets that are open together",
         "fair": "filtered mid of the venue's book (no fair value yet)",
     }
 
@@ -104,7 +104,8 @@ def run_flattery(markets: Sequence[MarketRun], latency: Latency) -> list[str]:
         "Latencies are drawn one by one; none grows when the market moves, nothing is lost."
         if latency.measured
         else "Latencies are constants; nothing is lost, late or refused for load.",
-        "Each market runs alone, with all the cash and max_total_position, however many are open.",
+        "Whenever no market is open the account begins anew: what was lost before is not missed.",
+        "A market pays out at its end: its cash is there for the others at once.",
         "Where a tape records no fee schedule the present one is taken, whatever its date.",
     ]
     if "trades" in forms:

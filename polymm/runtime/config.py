@@ -154,7 +154,9 @@ class VenueSection(Section):
     merge_delay_ms: Micro = number(
         5000.0, "ms", 0.0, 600_000.0, "From a merge to its dollars on the account."
     )
-    cash: Micro = number(1000.0, "dollars", 0.0, 1e9, "Cash at the start of each market.")
+    cash: Micro = number(
+        1000.0, "dollars", 0.0, 1e9, "Cash of the account; markets open at the same time share it."
+    )
 
 
 class RunSection(Section):

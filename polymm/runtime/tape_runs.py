@@ -5,7 +5,7 @@ generated once and a long recording is read once.
 """
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
@@ -17,7 +17,13 @@ from polymm.domain.market import NS
 from polymm.domain.tape import Tape
 from polymm.exchange.flow import FlowSettings, book_statistics, iter_windows
 from polymm.exchange.flow_statistics import beside_recorded
-from polymm.research.backtest import Glance, InferredForm, backtest_tape, sound_rows
+from polymm.research.backtest import (
+    Glance,
+    InferredForm,
+    backtest_account,
+    open_together,
+    sound_rows,
+)
 from polymm.research.records import MarketRun, Run
 from polymm.research.tape_pack import PackedTape, pack
 from polymm.research.tape_run import assemble
@@ -53,15 +59,15 @@ class Plan:
     """What is to be run.
 
     Args:
-        tapes: Read or generated as they are iterated.
-        tapes_n: How many there are.
+        accounts: Tapes that share one, each read or generated when it is its turn.
+        tapes_n: How many tapes there are.
         seconds: Length of all windows together.
         variants: The headline first.
         facts: What the report must say besides what the loop knows.
         is_synthetic: Whether the report must say how the markets compare with recorded ones.
     """
 
-    tapes: Iterator[Tape | PackedTape]
+    accounts: Iterator[Iterable[Tape | PackedTape]]
     tapes_n: int
     seconds: float
     variants: tuple[Variant, ...]
@@ -112,7 +118,7 @@ def plan_recorded(config: Config, paths: Sequence[Path], *, stress: float = 1.0)
     if unused:
         facts["tapes left out"] = "; ".join(f"{Path(one.path).name}: {one.why}" for one in unused)
     return Plan(
-        tapes=(source.open() for source in sources),
+        accounts=_accounts(sources),
         tapes_n=len(sources),
         seconds=sum(map(_length_s, sources)),
         variants=tuple(variants),
@@ -124,7 +130,8 @@ def plan_synthetic(config: Config) -> Plan:
     """Plan to run seeded synthetic windows, generated one after the other."""
     run = config.run
     return Plan(
-        tapes=synthetic_tapes(run.seed, run.windows, run.window_s),
+        # They follow each other, so that each has the account for itself.
+        accounts=((tape,) for tape in synthetic_tapes(run.seed, run.windows, run.window_s)),
         tapes_n=run.windows,
         seconds=float(run.windows * run.window_s),
         variants=tuple(Variant(queue, "none") for queue in queues(config)),
@@ -160,39 +167,40 @@ def run_plan(
     settings, delays = run_settings(config), latency(config)
     scaled = {variant.stress: delays.scaled(variant.stress) for variant in plan.variants}
     markets: dict[Variant, list[MarketRun]] = {variant: [] for variant in plan.variants}
-    facts, shapes, done_s = dict(plan.facts), [], 0.0
+    facts, shapes, done_s, tapes_n = dict(plan.facts), [], 0.0, 0
     contents: list[str] = []
-    for tape_n, tape in enumerate(plan.tapes, 1):
+    for account in plan.accounts:
         if stop is not None and stop():
             break
-        length_s = _length_s(tape) / len(plan.variants)
-        if isinstance(tape, PackedTape):
-            packed = tape
-        else:
-            if plan.is_synthetic:
+        packed = []
+        for tape in account:
+            if plan.is_synthetic and isinstance(tape, Tape):
                 tape = replace(tape, frames=list(tape.frames))
                 shapes.append(book_statistics(tape))
-            packed = pack(tape, feed_ns=delays.feed_ns)
-        contents.append(packed.content())
+            packed.append(
+                tape if isinstance(tape, PackedTape) else pack(tape, feed_ns=delays.feed_ns)
+            )
+        contents += [tape.content() for tape in packed]
+        length_s = sum(map(_length_s, packed)) / len(plan.variants)
         rows = {
-            stress: sound_rows(packed, feed_ns=times.feed_ns) for stress, times in scaled.items()
+            stress: [sound_rows(tape, feed_ns=times.feed_ns) for tape in packed]
+            for stress, times in scaled.items()
         }
         for variant in plan.variants:
-            markets[variant].append(
-                backtest_tape(
-                    packed,
-                    settings,
-                    queue=variant.queue,
-                    latency=scaled[variant.stress],
-                    fill_form=variant.form,
-                    rows=rows[variant.stress],
-                    progress=_reporter(watch, tape_n, packed, variant, done_s, length_s),
-                    stop=stop,
-                )
+            markets[variant] += backtest_account(
+                packed,
+                settings,
+                queue=variant.queue,
+                latency=scaled[variant.stress],
+                fill_form=variant.form,
+                rows=rows[variant.stress],
+                progress=_reporter(watch, tapes_n, packed, variant, done_s, length_s),
+                stop=stop,
             )
             done_s += length_s
             if stop is not None and stop():
                 break
+        tapes_n += len(packed)
     facts["content of tapes"] = sha256(" ".join(contents).encode()).hexdigest()[:12]
     if shapes:
         facts["book, mean of the markets (recorded)"] = beside_recorded(shapes)
@@ -211,20 +219,29 @@ def run_plan(
     ]
 
 
+def _accounts(sources: Sequence[TapeSource]) -> Iterator[Iterable[Tape | PackedTape]]:
+    """Tapes of markets that are open together, each opened when it is asked for."""
+    spans = [(source.market.start_ns, source.market.end_ns) for source in sources]
+    for numbers in open_together(spans):
+        yield (sources[number].open() for number in numbers)
+
+
 def _reporter(
     watch: Callable[[Moment], None] | None,
-    tape_n: int,
-    tape: PackedTape,
+    tapes_before_n: int,
+    tapes: Sequence[PackedTape],
     variant: Variant,
     done_s: float,
     length_s: float,
 ) -> Callable[[Glance], None] | None:
     if watch is None:
         return None
-    form = "trades" if tape.has_trades else variant.form
 
     def report(now: Glance) -> None:
-        seconds = done_s + now.elapsed * length_s
+        tape = tapes[now.number]
+        form = "trades" if tape.has_trades else variant.form
+        seconds = done_s + now.done * length_s
+        tape_n = tapes_before_n + now.number + 1
         watch(Moment(tape_n, variant, tape.market.slug, form, seconds, now))
 
     return report

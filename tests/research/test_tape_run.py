@@ -11,7 +11,7 @@ from polymm.research.recordings import open_tapes
 from polymm.research.records import MarketRun
 from polymm.research.tape_facts import run_flattery
 from polymm.research.tape_money import check_money, pnl_of_fills_e6
-from polymm.research.tape_run import RunSettings, run_tape, run_tapes
+from polymm.research.tape_run import RunSettings, assemble, run_tape
 from polymm.strategy.base import BaseParameters
 from tests.support.recordings import recording
 from tests.support.tapes import SHARE, at, book, change, market, tape, trade
@@ -204,7 +204,8 @@ def test_pnl_of_fills_counts_merges_and_the_payout():
 
 def test_run_states_its_facts_and_what_flatters_it():
     tapes = [still_tape(), still_tape(has_trades=False, outcome=None)]
-    run = run_tapes(tapes, BIG, queue="prob(3)", fill_form="through", facts={"seed": "7"})
+    markets = [run_tape(one, BIG, queue="prob(3)", fill_form="through") for one in tapes]
+    run = assemble(markets, BIG, queue="prob(3)", latency=Latency(), facts={"seed": "7"})
     assert len(run.markets) == 2
     assert run.facts.keys() >= {"queue", "latency", "fees", "taker_delay", "fair", "seed"}
     assert run.facts["queue"] == "prob(3)"
@@ -232,8 +233,7 @@ def test_stop_ends_in_order_where_it_stands():
         asked.append(1)
         return len(asked) > 3
 
-    run = run_tapes([still_tape(), still_tape()], BIG, stop=stop)
-    (market_run,) = run.markets
+    market_run = run_tape(still_tape(), BIG, stop=stop)
     assert (market_run.status, market_run.exclusion) == ("unsettled", "stopped")
     assert market_run.orders.open_e6 == 0
     assert totals(market_run) == market_run.orders.placed_e6
@@ -242,11 +242,11 @@ def test_stop_ends_in_order_where_it_stands():
 
 def test_progress_tells_where_the_run_stands():
     seen = []
-    run_tapes([still_tape()], BIG, markets_n=1, progress=seen.append)
+    run_tape(still_tape(), BIG, progress=seen.append)
     assert seen
-    assert all(0 <= progress.now.elapsed <= 1 for progress in seen)
-    assert {progress.now.bid[1] for progress in seen} <= {0, 20 * SHARE}
-    assert {progress.now.bid[1] for progress in seen} != {0}
+    assert all(0 <= now.elapsed <= 1 for now in seen)
+    assert {now.bid[1] for now in seen} <= {0, 20 * SHARE}
+    assert {now.bid[1] for now in seen} != {0}
 
 
 def test_damaged_frame_ends_the_run_with_its_source():
@@ -260,10 +260,10 @@ def test_damaged_frame_ends_the_run_with_its_source():
 
 def test_l2_markets_settle_and_are_quoted_most_of_the_time():
     tapes = open_tapes(recording("l2_btc15m/books.parquet"))
-    run = run_tapes(tapes[:3], RunSettings())
-    assert [market_run.status for market_run in run.markets] == ["settled"] * 3
-    quoted = sum(market_run.seconds["quoted"] for market_run in run.markets)
-    allowed = sum(market_run.seconds["book_two_sided"] for market_run in run.markets)
+    markets = [run_tape(one, RunSettings()) for one in tapes[:3]]
+    assert [market_run.status for market_run in markets] == ["settled"] * 3
+    quoted = sum(market_run.seconds["quoted"] for market_run in markets)
+    allowed = sum(market_run.seconds["book_two_sided"] for market_run in markets)
     assert quoted / allowed > 0.8
 
 
