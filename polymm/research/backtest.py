@@ -7,6 +7,7 @@ none is open it begins anew, so that one window's luck is not the next one's bud
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -268,7 +269,6 @@ def add_tape(
     latency: Latency,
     form: str,
     keep: Keep = "course",
-    seed: int = 0,
 ) -> int:
     """Add a tape to a loop; answer its number there."""
     market = tape.market
@@ -294,12 +294,17 @@ def add_tape(
         cancel_ns=latency.of("cancel"),
         reply_ns=latency.of("reply"),
         match_ns=latency.match_ns,
-        seed=seed,
+        seed=market_seed(settings.seed, market),
         merge_delay_ns=settings.merge_delay_ns,
         close_margin_ns=settings.close_margin_ns,
         quoter_address=settings.quoter,
         keep=keep,
     )
+
+
+def market_seed(seed: int, market: Market) -> int:
+    """Seed of a market's drawn delays, by its name: no two markets draw alike, in any order."""
+    return int.from_bytes(sha256(f"{seed} {market.slug}".encode()).digest()[:6])
 
 
 def _run(

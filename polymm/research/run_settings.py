@@ -22,6 +22,7 @@ class RunSettings:
         merge_delay_ns: From a merge's arrival to its dollars.
         close_margin_ns: How long before the end everything is pulled; 0 quotes to the end, where
             what rests expires.
+        seed: Of delays that are drawn.
     """
 
     parameters: BaseParameters = field(default_factory=BaseParameters)
@@ -30,6 +31,7 @@ class RunSettings:
     cash_e6: int = 1_000_000_000
     merge_delay_ns: int = MERGE_DELAY_NS
     close_margin_ns: int = 0
+    seed: int = 0
 
 
 # Cached, so that each raise is warned of once a run and not once a market.

@@ -162,7 +162,7 @@ class VenueSection(Section):
 class RunSection(Section):
     """What is run."""
 
-    seed: int = number(1, "number", 0, 2**32 - 1, "Seed of the synthetic markets.")
+    seed: int = number(1, "number", 0, 2**32 - 1, "Seed of synthetic markets and of drawn delays.")
     windows: int = number(1, "windows", 1, 1_000_000, "Synthetic windows to run.")
     window_s: int = number(300, "s", 10, 3600, "Length of a synthetic window.")
     token_as: Literal["up", "down"] = choice(

@@ -253,7 +253,7 @@ def _length_s(tape: Tape | PackedTape | TapeSource) -> float:
 
 def _facts(config: Config) -> dict[str, str]:
     return {
-        "seed": "none drawn",
+        "seed": str(config.run.seed) if config.venue.delays else "none drawn",
         "configuration": config.digest(),
         "versions": f"polymm {__version__}, python {platform.python_version()}",
     }

@@ -17,6 +17,7 @@ def run_settings(config: Config) -> RunSettings:
         cash_e6=to_e6(config.venue.cash),
         merge_delay_ns=to_ns(config.venue.merge_delay_ms),
         close_margin_ns=to_ns(config.cycle.close_margin_ms),
+        seed=config.run.seed,
     )
 
 

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benches.sweep_scenes import SPACE, make_tape
 from polymm.exchange.flow import FlowSettings, generate_window
+from polymm.exchange.tape import Latency
 from polymm.research.backtest import Glance, backtest_account, backtest_tape, open_together
 from polymm.research.records import MarketRun
 from polymm.research.sweep import run_sweep
@@ -144,6 +146,32 @@ def test_a_stop_leaves_out_what_had_not_begun(coins: list[PackedTape]) -> None:
     shown = [glance.number for glance in seen]
     assert shown == sorted(shown)
     assert set(shown) == {0, 2}
+
+
+def test_markets_draw_their_delays_by_seed_and_name() -> None:
+    delays = np.array([5, 10, 40, 80, 300], dtype=np.int64) * MS
+    drawn = Latency(measured=dict.fromkeys(("order", "cancel", "reply"), delays))
+    btc, eth = coin("btc", 31), coin("eth", 31)
+
+    def found(seed: int, *tapes: PackedTape) -> list[MarketRun]:
+        settings = replace(SETTINGS["event"], seed=seed)
+        return backtest_account(tapes, settings, latency=drawn)
+
+    both = found(1, btc, eth)
+    assert both[0].quotes != both[1].quotes
+    # Neither the order nor the company changes a draw.
+    assert found(1, eth, btc) == both[::-1]
+    assert found(1, btc) == both[:1]
+    assert found(2, btc)[0].quotes != both[0].quotes
+
+
+def test_a_seed_that_draws_is_told(coins: list[PackedTape], tmp_path: Path) -> None:
+    write_packed(tmp_path / "a.tape", coins[0])
+    np.savez(tmp_path / "delays.npz", order=np.array([5, 300]) * MS)
+    venue = {"queue": "risk_averse", "delays": str(tmp_path / "delays.npz")}
+    config = CONFIG.model_validate({"venue": venue, "run": {"seed": 77}})
+    assert plan_recorded(config, [tmp_path / "a.tape"]).facts["seed"] == "77"
+    assert plan_recorded(CONFIG, [tmp_path / "a.tape"]).facts["seed"] == "none drawn"
 
 
 def test_a_sweep_keeps_an_account_together_whatever_its_blocks(tmp_path: Path) -> None:

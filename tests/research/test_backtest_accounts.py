@@ -40,7 +40,7 @@ def moved(tape, by_ns):
 
 
 def made(tapes, cash_e6=None, cycle="event", **more):
-    settings = replace(SETTINGS[cycle], cash_e6=100_000_000)
+    settings = replace(SETTINGS[cycle], cash_e6=100_000_000, seed=more.pop("seed", 0))
     loop = Backtest(cash_e6=cash_e6)
     latency = more.pop("latency", DELAYS)
     for tape in tapes:
