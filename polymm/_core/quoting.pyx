@@ -11,7 +11,7 @@ from polymm._core.layout cimport (
 )
 
 from polymm._core import layout
-from polymm.errors import InputError
+from polymm.errors import InputError, QuoterError
 
 MmPrices = namedtuple("MmPrices", "bid_e4 ask_e4 bid ask reasons", module=__name__)
 
@@ -38,7 +38,14 @@ cdef Params params_of(object params) except *:
 
 cdef quoter_t quoter_at(object quoter_address) except *:
     """Take an address or what stands for one (quoter.Quoter); 0 is the base strategy."""
-    return <quoter_t><uintptr_t>index(quoter_address)
+    try:
+        return <quoter_t><uintptr_t>index(quoter_address)
+    except QuoterError:
+        raise
+    except (TypeError, OverflowError) as error:
+        raise InputError(
+            f"quoter_address must be a compiled quoter or its address, was {quoter_address!r}"
+        ) from error
 
 
 cdef Params price_params(

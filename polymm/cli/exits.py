@@ -8,6 +8,7 @@ from polymm.errors import (
     JournalError,
     LedgerError,
     PolymmError,
+    QuoterError,
     VenueError,
 )
 
@@ -34,7 +35,7 @@ MEANINGS = {
 
 def exit_code(error: PolymmError) -> int:
     """The code that a documented error ends the program with."""
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | QuoterError):
         return CONFIGURATION
     if isinstance(error, VenueError | CredentialError | DialError):
         return REFUSED

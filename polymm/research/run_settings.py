@@ -31,7 +31,7 @@ class RunSettings:
     cash_e6: int = 1_000_000_000
     merge_delay_ns: int = MERGE_DELAY_NS
     close_margin_ns: int = 0
-    seed: int = 0
+    seed: int = 1
 
 
 # Cached, so that each raise is warned of once a run and not once a market.

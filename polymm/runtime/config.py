@@ -20,9 +20,22 @@ from pydantic.fields import FieldInfo
 
 from polymm.runtime.config_fields import Grid, Micro, Price, Section, choice, number
 from polymm.runtime.config_risk import RiskSection, SafetySection
+from polymm.runtime.user_quoter import NAME
 
 COIN = re.compile(r"[a-z0-9]{2,12}")
 MINUTE_S = 60
+
+
+def _quoter(value: str) -> str:
+    """A function in a Python file; what is in the file the loader adds."""
+    if value and not NAME.fullmatch(value):
+        raise ValueError("not so")  # `allowed` says how it must be
+    return value
+
+
+def _user() -> float:
+    value: float = number(0.0, "free", -1e9, 1e9, "For a quoter of your own: params.user0..7.")
+    return value
 
 
 class StrategySection(Section):
@@ -71,6 +84,19 @@ class StrategySection(Section):
     thin_book: Literal["fixed_spread", "pull"] = choice(
         "fixed_spread", "Fewer than two levels a side: quote around the last price, or pull."
     )
+    quoter: Annotated[str, AfterValidator(_quoter)] = choice(
+        "",
+        "A quoter of your own in place of the base strategy; empty for none.",
+        "FILE.py:FUNCTION, or empty",
+    )
+    user0: float = _user()
+    user1: float = _user()
+    user2: float = _user()
+    user3: float = _user()
+    user4: float = _user()
+    user5: float = _user()
+    user6: float = _user()
+    user7: float = _user()
 
 
 class CycleSection(Section):

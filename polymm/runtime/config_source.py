@@ -15,11 +15,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from polymm.errors import ConfigError
+from polymm.errors import ConfigError, QuoterError
 from polymm.runtime.config import Config, allowed, fields, order_faults, sections, value_of
+from polymm.runtime.user_quoter import pinned
 
 ENV_PREFIX = "POLYMM__"
 DEFAULT = "default"
+QUOTER = "strategy.quoter"
 # Whoever put a key into the file by mistake must not find it in a log of the refusal.
 SECRET_NAME = re.compile(r"key|secret|pass|private|mnemonic|credential")
 SECRET_TEXT = re.compile(r"(0x)?[0-9a-fA-F]{32,}")
@@ -82,10 +84,21 @@ def load_config(
         faults += [_wrong(chosen[key]) for key in keys]
     if config is not None and not faults:
         faults = list(_contradictions(config, chosen))
+        try:
+            config = _with_code(config)
+        except QuoterError as error:
+            faults.append(f"{chosen[QUOTER].origin}: {QUOTER}: {error}")
     if config is None or faults:
         raise ConfigError("\n".join(faults))
     origins = {key: chosen[key].origin if key in chosen else DEFAULT for key in fields()}
     return LoadedConfig(config, origins)
+
+
+def _with_code(config: Config) -> Config:
+    """The configuration, named by what is in the file of its quoter, too."""
+    strategy = config.strategy
+    code = {"quoter": pinned(strategy.quoter)}
+    return config.model_copy(update={"strategy": strategy.model_copy(update=code)})
 
 
 def _contradictions(config: Config, chosen: Mapping[str, _Entry]) -> Iterator[str]:

@@ -111,11 +111,16 @@ def replay_decisions(run: RunRecording) -> DecisionReport:
     Raises:
         RecordingError: The recording cannot be read.
         JournalError: A record of the run's journal is not of its kind.
+        QuoterError: The run's own quoter is not there as it was.
     """
     settings = session_settings(config_of(run), "replay")
     report = DecisionReport()
     raised = cache(raise_order_size)
-    heard = HeardBooks(run, lambda market: raised(settings.parameters, market.order_min_e6))
+    heard = HeardBooks(
+        run,
+        lambda market: raised(settings.parameters, market.order_min_e6),
+        settings.quoter_address,
+    )
 
     def build(begun: RunBegun, known: Recovered, budget: BudgetView) -> "_Replayed":
         engine = Engine(settings.engine, budget=budget, first_order_id=known.next_order_id)

@@ -32,6 +32,7 @@ class HeardBooks:
     Args:
         run: What was recorded.
         params: Gives the parameters of a market's lanes.
+        quoter_address: Of those lanes.
 
     Attributes:
         markets: By condition id, also those that are over.
@@ -42,10 +43,12 @@ class HeardBooks:
         self,
         run: RunRecording,
         params: Callable[[Market], Mapping[str, int | float] | Any],
+        quoter_address: int = 0,
     ) -> None:
         self.markets: dict[str, FeedMarket] = {}
         self.frames = 0
         self._params = params
+        self._quoter_address = quoter_address
         self._settings = MarketFeedSettings()
         self._now_ns = 0
         self._lines: dict[int, MarketLine] = {}
@@ -105,7 +108,7 @@ class HeardBooks:
             facts,
             self._params(facts),
             _nothing,
-            quoter_address=0,
+            quoter_address=self._quoter_address,
             proof_ns_max=self._settings.proof_ns_max,
             mismatch_ns_max=self._settings.mismatch_ns_max,
             now_ns=self._now_ns,

@@ -11,6 +11,7 @@ from polymm.research.tape_facts import market_facts
 from polymm.runtime.config import Config
 from polymm.runtime.run_store import RunStore
 from polymm.runtime.session_parts import SessionEnd
+from polymm.runtime.settings import quoter_fact
 from polymm.runtime.stage_names import stage_times
 
 EMBEDDED_FLATTERY = (
@@ -46,6 +47,7 @@ def facts_of(config: Config, end: SessionEnd) -> dict[str, str]:
     """What a report says of a run beside its markets."""
     facts = {
         "fair": "filtered mid of the venue's book (no fair value yet)",
+        **quoter_fact(config),
         "configuration": config.digest(),
         "versions": f"polymm {__version__}, python {platform.python_version()}",
         "loop": "spinning" if config.session.spin else "sleeping between messages",

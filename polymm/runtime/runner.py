@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 
 from polymm.research.records import Run
@@ -39,6 +40,7 @@ from polymm.runtime.settings import (
     to_ns,
 )
 from polymm.runtime.state_folder import state_folder
+from polymm.runtime.user_quoter import user_quoter
 from polymm.venues.polymarket.hosts import Hosts
 from polymm.venues.polymarket.keys import create_or_derive_key
 from polymm.venues.polymarket.signing import Wallet
@@ -238,7 +240,11 @@ def exchange_arguments(plan: RealTimePlan) -> list[str]:
 
 
 def session_settings(config: Config, source: str, *, is_endless: bool = False) -> SessionSettings:
-    """What is traded, in the units of the engine."""
+    """What is traded, in the units of the engine; a quoter of the user's is compiled.
+
+    Raises:
+        QuoterError: It cannot be.
+    """
     session = config.session
     return SessionSettings(
         coins=tuple(session.coins.split(",")),
@@ -251,6 +257,7 @@ def session_settings(config: Config, source: str, *, is_endless: bool = False) -
         reconcile=reconcile_settings(config),
         journal=JournalSettings(sync=config.safety.journal_sync),
         digest=config.digest(),
+        quoter_address=index(user_quoter(config.strategy.quoter)),
         source=source,
     )
 

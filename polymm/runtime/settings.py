@@ -9,6 +9,8 @@ from polymm.strategy.base import BaseParameters
 # The margin before a window's end where none is configured: a tenth of the window, at most 2 s.
 MARGIN_SHARE = 10
 MARGIN_NS_MAX = 2 * SECOND
+# Numbers that a user's quoter may call its own.
+USERS_N = 8
 
 
 def to_e6(amount: float) -> int:
@@ -24,6 +26,11 @@ def to_ns(duration_ms: float) -> int:
 def to_e4(price: float) -> int:
     """A price in dollars as 1e-4 dollars."""
     return round(price * 10_000)
+
+
+def quoter_fact(config: Config) -> dict[str, str]:
+    """What a report says of a quoter that is not the base strategy."""
+    return {"quoter": config.strategy.quoter} if config.strategy.quoter else {}
 
 
 def base_parameters(config: Config) -> BaseParameters:
@@ -56,6 +63,7 @@ def base_parameters(config: Config) -> BaseParameters:
         scale1=strategy.scale1,
         scale2_skew=strategy.scale2_skew,
         scale2=strategy.scale2,
+        **{f"user{n}": getattr(strategy, f"user{n}") for n in range(USERS_N)},
     )
 
 

@@ -20,6 +20,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from operator import index
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -276,6 +277,7 @@ def plan_sweep(
     Raises:
         ConfigError: The grid is larger than the trials allow, or contradicts itself.
         RecordingError: A tape is damaged, or there is none.
+        QuoterError: The user's own does not compile.
     """
     sweep = file.sweep
 
@@ -292,6 +294,8 @@ def plan_sweep(
         fair=sweep.fair,
     )
     trials_n = _trials_n(sweep, file.space, is_sound)
+    # A quoter of the user's that does not compile is told here, once.
+    index(settings_of({}).quoter)
     tapes = check_tapes(
         source, latency=venue.latency, inferred=venue.inferred, fair=venue.fair, step=step
     )

@@ -29,6 +29,7 @@ from polymm.research.tape_pack import PackedTape, pack
 from polymm.research.tape_run import assemble
 from polymm.research.tape_sources import TapeSource, gather
 from polymm.runtime.config import Config
+from polymm.runtime.settings import quoter_fact
 from polymm.runtime.tape_settings import latency, queues, run_settings
 
 FORMS: Final[dict[str, tuple[InferredForm, ...]]] = {
@@ -253,6 +254,7 @@ def _length_s(tape: Tape | PackedTape | TapeSource) -> float:
 
 def _facts(config: Config) -> dict[str, str]:
     return {
+        **quoter_fact(config),
         "seed": str(config.run.seed) if config.venue.delays else "none drawn",
         "configuration": config.digest(),
         "versions": f"polymm {__version__}, python {platform.python_version()}",

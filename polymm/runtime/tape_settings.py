@@ -7,6 +7,7 @@ from polymm.research.calibration import read_delays
 from polymm.research.tape_run import RunSettings
 from polymm.runtime.config import Config
 from polymm.runtime.settings import base_parameters, maker_settings, to_e6, to_ns
+from polymm.runtime.user_quoter import user_quoter
 
 
 def run_settings(config: Config) -> RunSettings:
@@ -14,6 +15,7 @@ def run_settings(config: Config) -> RunSettings:
     return RunSettings(
         parameters=base_parameters(config),
         maker=maker_settings(config),
+        quoter=user_quoter(config.strategy.quoter),
         cash_e6=to_e6(config.venue.cash),
         merge_delay_ns=to_ns(config.venue.merge_delay_ms),
         close_margin_ns=to_ns(config.cycle.close_margin_ms),

@@ -19,7 +19,7 @@ from polymm._core.lane import Lane
 from polymm._core.layout import STATE, reason_names
 from polymm._core.quoter import Quoter, compile_quoter
 from polymm._core.quoting import quote_columns
-from polymm.errors import QuoterError
+from polymm.errors import InputError, QuoterError
 from polymm.strategy.base import BaseParameters
 from tests.support.recordings import recording, wrapped_messages
 
@@ -230,6 +230,12 @@ def test_dividing_by_zero_is_infinity_not_a_fault() -> None:
 def test_anything_but_a_function_of_three_is_refused(function: Any) -> None:
     with pytest.raises(QuoterError, match=r"must be a function of \(state, params, quote\)"):
         compile_quoter(function)
+
+
+@pytest.mark.parametrize("address", [-1, 2**64, "0x10", 1.5, None])
+def test_what_is_no_address_is_refused(address: Any) -> None:
+    with pytest.raises(InputError, match="quoter_address must be a compiled quoter or its address"):
+        Lane(even_book(), LIMITED, quoter_address=address)
 
 
 def test_a_field_that_is_not_there_is_refused_by_name() -> None:
