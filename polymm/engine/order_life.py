@@ -49,7 +49,7 @@ class Order(OrderSummary):
         return bool(open_ns) and (
             open_ns > self.gone_ns
             or open_ns > self.canceled_min_ns
-            or open_ns > self.refused_old_min_ns
+            or open_ns >= self.refused_old_min_ns
             or open_ns > self.absent_min_ns
             or open_ns > self.reads.closed_ns + self.settings.late_ns
             or (self._is_executed and open_ns > self.fill_ns)
@@ -80,9 +80,10 @@ class Order(OrderSummary):
     def closing_ns(self) -> int:
         """Since when it is known that it rests no longer, NEVER_NS while it is not.
 
-        By a cancel's answer, or by all of it being matched.
+        By a cancel's answer, or by all of it being matched. A refused cancel says so until a read
+        shows it open that began when the refusal came, as those it asks for do, or later.
         """
-        if self.is_alive and self.refused_old_ns and self.refused_old_ns >= self.open_ns:
+        if self.is_alive and self.refused_old_ns > self.open_ns:
             return min(self._gone_ns, self.refused_old_ns)
         return self._gone_ns
 
@@ -141,7 +142,7 @@ class Order(OrderSummary):
         if self.is_alive and open_ns <= reads.closed_ns + late_ns:
             gone_ns = min(gone_ns, reads.closed_ns)
         missed_ns = max(self.absent_ns, reads.listed_ns)
-        if refused_ns and missed_ns > refused_ns >= open_ns:
+        if refused_ns and missed_ns > refused_ns > open_ns:
             gone_ns = min(gone_ns, refused_ns)
         return gone_ns < NEVER_NS and self.traded_ns > max(gone_ns + late_ns, open_ns)
 

@@ -332,14 +332,28 @@ def test_not_canceled_ends_nothing_before_a_read_misses_the_order() -> None:
     assert order.life is Life.CANCELLED
 
 
-def test_one_read_that_misses_an_order_seen_since_the_refusal_ends_nothing() -> None:
+@pytest.mark.parametrize("began", [15.2, 16])
+def test_one_read_that_misses_an_order_seen_since_the_refusal_ends_nothing(began: float) -> None:
     scene = OrderScene()
     order = scene.rest()
     scene.cancel(15)
     scene.step(15.2, canceled(KEPT, 15, 15.2))
-    scene.step(16.1, listed(16, seen()))
+    scene.step(16.1, listed(began, seen()))
     scene.step(27.1, asked(27), trades(27))
     assert not order.life.is_final
+    # More reads prove that it is gone now; its trades may be told later than these.
+    scene.step(28.1, listed(27), listed(28), asked(28), trades(28))
+    assert order.life is Life.CLOSING
+
+
+@pytest.mark.parametrize("began", [15.2, 16])
+def test_what_a_sweep_kept_and_a_read_shows_since_then_is_cancelled(began: float) -> None:
+    scene = OrderScene()
+    scene.rest()
+    scene.step(15.2, Swept(MARKET, GONE, (), ("A",), "", ns(15), ns(15.2)))
+    scene.step(16.1, listed(began, seen()))
+    assert scene.life() is Life.UNKNOWN_CANCEL
+    assert scene.cancels == [16.1]
 
 
 def test_an_unanswered_cancel_is_unknown_after_two_seconds() -> None:

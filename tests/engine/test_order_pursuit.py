@@ -188,6 +188,19 @@ def test_the_wait_after_a_terminal_answer_runs_from_that_answer() -> None:
     assert scene.cancels == [1, 1.6]
 
 
+def test_the_read_that_a_terminal_answer_asks_for_tells_at_once_that_the_order_rests() -> None:
+    """Its begin is the moment of the answer; by then the venue had refused long before."""
+    scene = OrderScene()
+    scene.rest()
+    scene.cancel(15)
+    scene.step(15.2, canceled(KEPT, 15, 15.2))
+    assert (scene.life(), scene.reads(ReadOrder)) == (Life.CLOSING, [15.2])
+    scene.step(15.25, asked(15.2, seen()))
+    assert scene.life() is Life.UNKNOWN_CANCEL
+    scene.run(16)
+    assert scene.cancels == [15, 15.7]
+
+
 def test_a_terminal_answer_is_not_asked_for_twice_by_the_maker() -> None:
     scene = OrderScene()
     scene.rest()
