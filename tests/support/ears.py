@@ -24,6 +24,8 @@ from tests.support.fault_matrix import audited
 
 # The first of their windows began five seconds before the exchange did.
 BEGAN_NS = 1_800_000_005 * NS
+# A millisecond before the next price is due: so long it is waited for by real time, too.
+DUE_NS = BEGAN_NS + 199_000_000
 
 
 class Ear:
@@ -112,18 +114,27 @@ def market(*token_ids: str, custom: bool = False, **more: object) -> dict[str, o
 
 @asynccontextmanager
 async def trading(
-    orders_a_second: float = 300.0, *, speed: int = 1, **settings: Any
+    orders_a_second: float = 300.0,
+    *,
+    speed: int = 1,
+    clock_ns: Callable[[], int] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Served]:
-    """Serve an exchange with busy traders, whose time runs so many times as fast as ours."""
+    """Serve an exchange with busy traders, whose time runs so many times as fast as ours.
+
+    Args:
+        clock_ns: Its time instead, where a busy machine must not make it leap.
+    """
     windows = WindowSettings()
     flow = replace(fit_flow(windows), noise_order_rate=orders_a_second)
     started_ns = time.monotonic_ns()
 
-    def clock_ns() -> int:
+    def fast_ns() -> int:
         return BEGAN_NS + (time.monotonic_ns() - started_ns) * speed
 
     given = {"windows": windows, "flow": flow, "seed": 3} | settings
-    async with asyncio.timeout(10), serving(ServerSettings(**given), clock_ns=clock_ns) as served:
+    made = ServerSettings(**given)
+    async with asyncio.timeout(10), serving(made, clock_ns=clock_ns or fast_ns) as served:
         yield served
         audited(served.hall.exchange)
 

@@ -9,7 +9,8 @@ from polymm.domain.market import NS
 from polymm.exchange.faults import Fault
 from polymm.exchange.server.app import Served
 from polymm.exchange.windows import WindowSettings
-from tests.support.ears import Ear, attend, listening
+from tests.support.ears import DUE_NS, Ear, attend, listening
+from tests.support.feeds import Clock
 
 MS = 1_000_000
 ORACLE = "crypto_prices_chainlink"
@@ -28,6 +29,8 @@ async def begun(ear: Ear, fills: int) -> list[Any]:
 
 
 def test_a_back_fill_comes_first_under_the_name_of_another_topic() -> None:
+    clock = Clock(DUE_NS)
+
     async def scene(served: Served) -> None:
         wanted = ask(ORACLE, filters='{"symbol":"eth/usd"}')
         async with listening(served.urls["rtds"], wanted) as ear:
@@ -37,11 +40,28 @@ def test_a_back_fill_comes_first_under_the_name_of_another_topic() -> None:
             times = [point["timestamp"] for point in fill["payload"]["data"]]
             assert times == list(range(times[0], times[0] + 120_000, 1_000))
             for i in range(1, 5):
+                clock.now_ns += NS
                 message = await ear.hear()
                 assert (message["topic"], message["type"]) == (ORACLE, "update")
                 assert message["payload"]["timestamp"] == times[-1] + i * 1_000
 
-    attend(scene, 0.0, speed=20, windows=WINDOWS)
+    attend(scene, 0.0, clock_ns=clock, windows=WINDOWS)
+
+
+def test_what_a_stall_held_up_is_told_after_it_but_not_all_of_a_long_one() -> None:
+    clock = Clock(DUE_NS)
+
+    async def scene(served: Served) -> None:
+        async with listening(served.urls["rtds"], ask(ORACLE)) as ear:
+            (fill,) = await begun(ear, 1)
+            last_ms = fill["payload"]["data"][-1]["timestamp"]
+            for stall_s, told in ((5, range(1, 6)), (12, range(8, 13))):
+                clock.now_ns += stall_s * NS
+                heard = [(await ear.hear())["payload"]["timestamp"] for _ in told]
+                assert heard == [last_ms + second * 1_000 for second in told]
+                last_ms = heard[-1]
+
+    attend(scene, 0.0, clock_ns=clock)
 
 
 def test_exact_values_are_scaled_on_the_oracles_topics_and_plain_on_the_other() -> None:
