@@ -225,10 +225,15 @@ class FillLedger:
         return True
 
     def settle(self, market: str, cash_e6: int) -> None:
-        """Count what a market paid out at its end, before it is forgotten."""
+        """Count what a market paid out at its end, before it is forgotten.
+
+        Shares that are not in the ledger any more were paid before balances were compared: their
+        cash was taken over with them.
+        """
         self.version += 1
         if market not in self._forgotten:
-            self.total.confirmed_e10 += cash_e6 * 10_000
+            held_e6 = max(0, *(position.high_e6 for position in self.positions(market)))
+            self.total.confirmed_e10 += min(cash_e6, held_e6) * 10_000
 
     def is_forgotten(self, market: str) -> bool:
         """Whether a market was known and is over."""

@@ -81,6 +81,19 @@ def test_cash_is_taken_over_at_a_start() -> None:
     assert scene.alarms() == []
 
 
+def test_shares_that_were_redeemed_before_a_start_are_paid_once() -> None:
+    scene = Scene()
+    scene.fills.correct(ev.Correction("earlier", "", None, 0, CASH, scene.now_ns))
+    scene.fills.apply(scene.fill("0xbought"))
+    # An earlier process was paid, and its journal lost that it was.
+    scene.venue.shares.clear()
+    scene.venue.cash_e6 += TEN
+    scene.start_ready()
+    assert scene.fills.total.confirmed_e10 == scene.venue.cash_e6 * 10_000
+    scene.tell(ev.MarketSettled(MARKET, TEN))
+    assert scene.fills.total.confirmed_e10 == scene.venue.cash_e6 * 10_000
+
+
 @pytest.mark.parametrize("came_e6", [0, 7_000_000])
 @pytest.mark.parametrize("is_paid", [False, True])
 def test_proceeds_that_are_not_settled_at_a_start_are_counted_once(
