@@ -109,7 +109,8 @@ class Checker:
         # Whatever was written down of losses binds the next process as well.
         failures = {} if self._lost_tail else self._told.failures
         self._told = Told(now_ns, self._side_of, state.settled, failures)
-        self.sends.losing.began(now_ns, lost_tail=self._lost_tail)
+        left = [market for market in state.markets if market not in state.settled]
+        self.sends.losing.began(now_ns, lost_tail=self._lost_tail, left=left)
         check_limits(now_ns, engine.gate.limits)
         if self._lost_tail:
             known = engine.orders.by_hash

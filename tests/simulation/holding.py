@@ -252,6 +252,9 @@ class BeliefChecks:
                 highs[place.token] += order.reserve_e6
             else:
                 lows[place.token] -= order.reserve_e6
+        self._check_limit(now_ns, market, lows, highs)
+        if _is_redeemed(truth, market):
+            return  # whose journal lost that holds the shares until it compares balances
         true = truth.shares_e6(market)
         merging_e6 = truth.merging_e6[market] + self.untold_e6.get(market, 0)
         for token in _TOKENS:
@@ -260,7 +263,6 @@ class BeliefChecks:
             if not lows[token] - merging_e6 - dust_e6 <= true[token] <= highs[token] + dust_e6:
                 text = f"{token.name} of {market} is {true[token]}"
                 raise Violated("I8", f"{text}, believed {lows[token]}..{highs[token]}", now_ns)
-        self._check_limit(now_ns, market, lows, highs)
 
     def _check_limit(self, now_ns: int, market: str, lows: list[int], highs: list[int]) -> None:
         worst_e6 = max(highs[0] - lows[1], highs[1] - lows[0])
@@ -283,7 +285,7 @@ class BeliefChecks:
         if not self.is_sure:
             return
         for market in self._engine.seats:
-            if truth.pending[market] or truth.merging_e6[market]:
+            if truth.pending[market] or truth.merging_e6[market] or _is_redeemed(truth, market):
                 continue
             if now_ns - truth.settled_ns.get(market, now_ns) < QUIET_NS:
                 continue
@@ -294,6 +296,14 @@ class BeliefChecks:
                     text = f"quiet, {token.name} of {market} is {true[token]}, believed"
                     text = f"{text} {position.low_e6}..{position.high_e6}"
                     raise Violated("I8", text, now_ns)
+
+
+def _is_redeemed(truth: Truth, market: str) -> bool:
+    """Whether all that is held of a market was paid."""
+    listing, wallet = truth.exchange.listings[market], truth.wallet
+    if listing.winner is None or truth.pending[market] or not any(truth.shares_e6(market)):
+        return False
+    return not any(wallet.balances[listing.token_id(token)] for token in _TOKENS)
 
 
 def check_limits(now_ns: int, limits: RiskLimits) -> None:

@@ -69,6 +69,9 @@ class Process(Protocol):
     @property
     def live_n(self) -> int: ...  # orders that may be live
 
+    @property
+    def left(self) -> Sequence[Market]: ...  # those that an earlier process did not settle
+
 
 MakeProcess = Callable[["Life"], Process]
 
@@ -145,6 +148,7 @@ class Life:
         world = self.world
         self.feed.start()
         self.hearing.start(world.now_ns)
+        world.day.take_up(self.process.left)
         for market in world.day.known():
             self.add_market(market)
         self.process.start()

@@ -80,6 +80,7 @@ class Losing:
         self._limits = limits
         self._senses = senses
         self._holdings: dict[str, _Holding] = {}
+        self._over: dict[str, tuple[_Holding, int]] = {}
         self._told: dict[FillKey, ev.Settlement] = {}
         self._won_e10 = 0
         self._under_ns = NEVER
@@ -87,11 +88,12 @@ class Losing:
         self._marked: deque[tuple[int, int]] = deque()
         self._look_ns = NEVER
 
-    def began(self, now_ns: int, *, lost_tail: bool) -> None:
+    def began(self, now_ns: int, *, lost_tail: bool, left: Iterable[str] = ()) -> None:
         """A new process: fills that were not marked yet have no mark-out.
 
         Args:
             lost_tail: Some of what the last one wrote is gone, and with it perhaps what it counted.
+            left: Markets of which its journal tells no end, whatever an earlier one was told.
         """
         self._due.clear()
         self._under_ns = NEVER
@@ -101,6 +103,8 @@ class Losing:
             # What was won may still be known.
             self._marked = deque((at_ns, max(won, 0)) for at_ns, won in self._marked)
             self.broken.clear()
+            for market in left:
+                self._hold_again(market)
 
     # What is told
 
@@ -138,6 +142,15 @@ class Losing:
         holding = self._holdings.pop(market, None)
         if holding is not None:
             self._won_e10 += holding.cash_e10 + paid_e6 * 10_000
+            self._over[market] = holding, paid_e6
+
+    def _hold_again(self, market: str) -> None:
+        """Take back that a market is over: nobody knows it any more until it is told again."""
+        over = self._over.pop(market, None)
+        if over is not None:
+            holding, paid_e6 = over
+            self._won_e10 -= holding.cash_e10 + paid_e6 * 10_000
+            self._holdings[market] = holding
 
     # Time
 

@@ -53,6 +53,9 @@ class EngineProcess:
     Args:
         life: Its venue and its clock.
 
+    Attributes:
+        left: Markets that an earlier process did not settle, as far as the journal tells.
+
     Raises:
         JournalError: The disk takes nothing; the process does not start.
     """
@@ -78,6 +81,11 @@ class EngineProcess:
             budget=self.looks.budget(life.budget),
             first_order_id=read.state.next_order_id,
         )
+        self.left = [
+            known.market
+            for market, known in read.state.markets.items()
+            if market not in read.state.settled
+        ]
         self.engine.restore(world.now_ns, read.state)
         self.driver = Driver(self.engine, life, self.journal, world.clock_ns)
         self.driver.on_step = partial(world.stepped, life)
@@ -105,5 +113,9 @@ class EngineProcess:
         self.engine.add_market(now_ns, market, self.looks.view(view))
 
     def may_forget(self, market: str) -> bool:
-        """Whether the engine is done with a market."""
-        return not any(self.engine.orders.potentially_live(market))
+        """Whether the engine is done with a market.
+
+        What is redeemed before balances were compared would be found as a difference.
+        """
+        is_compared = self.engine.reconciler.ready_ns >= 0
+        return is_compared and not any(self.engine.orders.potentially_live(market))

@@ -22,6 +22,7 @@ class Noter:
 
     next_timer_ns = NEVER_NS
     live_n = 0
+    left = ()
 
     def __init__(self, life: Life) -> None:
         self.life = life

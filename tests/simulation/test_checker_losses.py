@@ -9,7 +9,7 @@ from polymm.engine import evidence as ev
 from polymm.engine.order_life import Life
 from polymm.runtime.journal_codec import encode
 from tests.simulation.losing import SURE_NS
-from tests.simulation.scenes import LIMITS, Moment, beat, fires
+from tests.simulation.scenes import LIMITS, MARKET_ID, Moment, beat, fires
 from tests.support.exchange_scene import SHARE
 
 DOWN = Token.DOWN
@@ -114,6 +114,22 @@ def test_i27_binds_the_next_process_unless_what_was_written_is_lost(lost_tail):
         moment.send(more)
     else:
         fires("I27", lambda: moment.send(more))
+
+
+def test_a_settlement_that_a_journal_lost_is_known_once_it_is_told_again():
+    moment = Moment(limits=LOSS)
+    losing = moment.checker.sends.losing
+    bid = moment.post(50, 15)
+    moment.take_fill(bid, 15)
+    moment.orders.by_hash[bid].life = Life.FILLED
+    settled = ev.MarketSettled(MARKET_ID, 0)
+    moment.tell(settled)
+    losing.began(moment.now_ns, lost_tail=True, left=[MARKET_ID])
+    watch(moment, 3 * SURE_MS)
+    assert not losing.broken
+    moment.tell(settled)
+    watch(moment, 3 * SURE_MS)
+    assert set(losing.broken) == {"loss"}
 
 
 def test_what_was_won_before_a_tail_was_lost_may_still_be_known():

@@ -331,6 +331,21 @@ def test_a_dead_process_hears_nothing_and_another_begins():
     assert len(stage.world.exchange.open_orders(stage.world.wire.owner)) == 1
 
 
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_market_whose_end_a_journal_lost_is_settled_again(monkeypatch, is_lost):
+    trouble = Trouble(ProcessFault.KILLED, draw(1, 3.0).start_ns + 340 * NS, 3 * NS)
+    stage = Stage(troubles=[trouble], seconds=350)
+    first: list[Noter] = []
+    stage.at(339, lambda: first.append(stage.noter))
+    if is_lost:
+        monkeypatch.setattr(Noter, "left", (stage.market,))
+    stage.world.run()
+    again = [event for _, event in stage.noter.of(ev.MarketSettled)]
+    assert len(first[0].of(ev.MarketSettled)) == 1
+    assert again == [event for _, event in first[0].of(ev.MarketSettled)][: int(is_lost)]
+    assert list(stage.noter.views) == [stage.market.condition_id] * is_lost
+
+
 def test_a_loss_of_power_keeps_what_is_safe_and_a_part_of_the_rest():
     kept = set()
     for seed in range(30):

@@ -1,5 +1,6 @@
 """The life of the markets, at the venue and as the engine's side of the house tells of it."""
 
+from collections.abc import Iterable
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ class VenueDay:
         self._world = world
         self._rng = Random(f"{scenario.seed} day")
         self._known: dict[str, Market] = {}
+        self._paid_e6: dict[str, int] = {}
         self._silent_ns = 0
         self._reference_ns = scenario.start_ns
         self._has_reference = True
@@ -67,6 +69,18 @@ class VenueDay:
     def known(self) -> list[Market]:
         """Markets that the engine trades or will trade."""
         return list(self._known.values())
+
+    def take_up(self, markets: Iterable[Market]) -> None:
+        """Lead markets again of whose end a journal does not tell, as each session does.
+
+        A disk that failed may have lost that they were settled; nobody else tells it again.
+        """
+        world = self._world
+        for market in markets:
+            if market.condition_id in self._paid_e6 and market.condition_id not in self._known:
+                self._known[market.condition_id] = market
+                listing = world.exchange.listings[market.condition_id]
+                world.at(world.now_ns + FORGET_NS, partial(self._settle, listing))
 
     def _publish(self, market: str, tokens: Any, frame: bytes) -> None:
         life = self._world.life
@@ -128,9 +142,11 @@ class VenueDay:
         if life is None or listing.trades_open or not life.process.may_forget(market):
             world.at(now_ns + FORGET_NS, partial(self._settle, listing))
             return
-        cash_e6 = world.exchange.redeem(now_ns, world.wire.wallet, listing) or 0
+        paid_e6 = world.exchange.redeem(now_ns, world.wire.wallet, listing) or 0
+        # Whoever comes later finds it paid.
+        paid_e6 = self._paid_e6[market] = self._paid_e6.get(market, 0) + paid_e6
         del self._known[market]
-        life.take(ev.MarketSettled(market, cash_e6))
+        life.take(ev.MarketSettled(market, paid_e6))
         life.feed.remove(market)
 
     # Pairs
