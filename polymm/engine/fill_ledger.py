@@ -224,6 +224,11 @@ class FillLedger:
             position.confirmed_e6 += correction.delta_e6
         return True
 
+    def carry(self, cash_e10: int) -> None:
+        """Take over what markets that were forgotten before did to the cash."""
+        self.version += 1
+        self.total.confirmed_e10 += cash_e10
+
     def settle(self, market: str, cash_e6: int) -> None:
         """Count what a market paid out at its end, before it is forgotten.
 

@@ -115,6 +115,7 @@ class Checkpoint(NamedTuple):
     Args:
         merged: Pairs that became cash, by market.
         asked: Merges of which it is not known what became of them.
+        forgotten_e10: What markets that are in none of these did to the cash, 1e-10 dollars.
         trades_known_ns: Every trade matched before is in here; 0 where that was never proven.
         next_order_id: Above every number used so far.
     """
@@ -128,6 +129,7 @@ class Checkpoint(NamedTuple):
     asked: tuple[MergeAsked, ...]
     corrections: tuple[ev.Correction, ...]
     balances: ev.BalancesRead | None
+    forgotten_e10: int
     trades_known_ns: int
     next_order_id: int
     last_ns: int

@@ -5,7 +5,7 @@ Applying records is idempotent where they have a key of their own: orders by has
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from polymm.engine.actions import (
     ResultKnown,
     TradesKnown,
 )
+from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.kept_losses import KeptLosses, unpack
 from polymm.engine.records import (
     Checkpoint,
@@ -52,6 +53,7 @@ class Recovered:
         asked: The merge of each market of which it is not known what became of it.
         corrections: By id.
         balances: What the venue said last.
+        forgotten_e10: What settled markets that were dropped did to the cash, 1e-10 dollars.
         trades_known_ns: Every trade matched before is in `fills`; 0 where that was never proven.
         next_order_id: Above every number used so far.
         last_ns: Newest time of any record that has one.
@@ -69,6 +71,7 @@ class Recovered:
     asked: dict[str, MergeAsked] = field(default_factory=dict)
     corrections: dict[str, ev.Correction] = field(default_factory=dict)
     balances: ev.BalancesRead | None = None
+    forgotten_e10: int = 0
     trades_known_ns: int = 0
     next_order_id: int = 1
     last_ns: int = 0
@@ -104,6 +107,7 @@ class Recovered:
             tuple(self.asked.values()),
             tuple(self.corrections.values()),
             self.balances,
+            self.forgotten_e10,
             self.trades_known_ns,
             self.next_order_id,
             self.last_ns,
@@ -117,6 +121,7 @@ class Recovered:
         gone -= {kept.plan.market for kept in self.open_orders}
         if not gone:
             return
+        self.forgotten_e10 += self._cash_e10(gone)
         for by_market in (self.markets, self.settled, self.merged_e6, self.asked):
             for market in gone:
                 by_market.pop(market, None)
@@ -125,6 +130,21 @@ class Recovered:
         self.fills = {k: v for k, v in fills.items() if v.market not in gone}
         self.corrections = {k: v for k, v in corrections.items() if v.market not in gone}
         self.losses.forget(gone)
+
+    def _cash_e10(self, settled: Collection[str]) -> int:
+        """What these markets did to the cash: the ledger that is restored lacks them."""
+        ledger = FillLedger()
+        for fill in self.fills.values():
+            if fill.market in settled:
+                ledger.apply(fill)
+        for correction in self.corrections.values():
+            if correction.market in settled:
+                ledger.correct(correction)
+        for market in settled:
+            ledger.merge(market, self.merged_e6.get(market, 0))
+            ledger.settle(market, self.settled[market].cash_e6)
+            ledger.forget(market)
+        return ledger.total.confirmed_e10
 
     def _end_ns(self, market: str) -> int:
         known = self.markets.get(market)
@@ -152,6 +172,7 @@ class Recovered:
         self.asked = {asked.market: asked for asked in record.asked}
         self.corrections = {item.correction: item for item in record.corrections}
         self.balances = record.balances
+        self.forgotten_e10 = record.forgotten_e10
         self.trades_known_ns = record.trades_known_ns
         self.next_order_id = record.next_order_id
         self.last_ns = record.last_ns

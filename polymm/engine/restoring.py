@@ -19,6 +19,7 @@ def restore(now_ns: int, known: Recovered, orders: OrderManager, fills: FillLedg
             how=kept.how,
             matched_e6=kept.matched_e6,
         )
+    fills.carry(known.forgotten_e10)
     for fill in known.fills.values():
         orders.restore_fill(now_ns, fill)
     for market, pairs_e6 in known.merged_e6.items():

@@ -16,7 +16,7 @@ from polymm.domain.framing import measure
 from polymm.errors import JournalError
 
 MAGIC: Final = b"polymm-j"
-VERSION: Final = 2
+VERSION: Final = 3
 # A kind and the first byte of a payload; JSON text has no such pair, so that it finds frames.
 _FRAME_HEAD: Final = re.compile(rb"[\x01-\x1f]\[")
 # What may be checked in search of frames behind a damaged one, beyond the file's own size.

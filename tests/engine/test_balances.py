@@ -8,6 +8,9 @@ from polymm.engine import evidence as ev
 from polymm.engine.fill_ledger import FillLedger
 from polymm.engine.order_life import Life, Order
 from polymm.engine.phases import Phase
+from polymm.engine.records import MarketKnown
+from polymm.engine.recovered import REMEMBER_NS, Recovered
+from polymm.engine.restoring import restore
 from tests.support.proving_scene import START_NS, Scene, make_market
 from tests.support.proving_venue import CASH, MARKET, TEN
 
@@ -91,6 +94,37 @@ def test_shares_that_were_redeemed_before_a_start_are_paid_once() -> None:
     scene.start_ready()
     assert scene.fills.total.confirmed_e10 == scene.venue.cash_e6 * 10_000
     scene.tell(ev.MarketSettled(MARKET, TEN))
+    assert scene.fills.total.confirmed_e10 == scene.venue.cash_e6 * 10_000
+
+
+def test_what_a_forgotten_market_cost_cannot_hide_behind_what_is_not_settled() -> None:
+    scene = Scene()
+    ended = make_market("0xold", start_ns=scene.now_ns - REMEMBER_NS - 400 * NS)
+    lost = scene.fill("0xlost", "0xold")
+    bought = scene.fill("0xbought")
+    sold = bought._replace(trade="sale", side=Side.SELL, status=ev.Settlement.MINED)
+    known = Recovered()
+    for record in (
+        ev.Correction("earlier", "", None, 0, CASH, scene.now_ns),
+        MarketKnown(ended, ended.start_ns),
+        lost,
+        ev.MarketSettled("0xold", 0),
+        MarketKnown(make_market(), scene.now_ns),
+        bought,
+        sold,
+    ):
+        known.apply(record)
+    known.apply(known.checkpoint())
+    assert list(known.markets) == [MARKET]
+    restore(scene.now_ns, known, scene.orders, scene.fills)
+    # The sale is in the balances, and told as settled later.
+    scene.venue.fills.clear()
+    scene.venue.shares.clear()
+    scene.venue.cash_e6 = CASH - TEN // 2
+    scene.later(10 * NS, sold._replace(status=ev.Settlement.CONFIRMED))
+    scene.start_ready()
+    scene.run(120)
+    assert scene.alarms() == []
     assert scene.fills.total.confirmed_e10 == scene.venue.cash_e6 * 10_000
 
 

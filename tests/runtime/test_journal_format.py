@@ -106,7 +106,7 @@ def test_a_search_that_would_take_too_long_is_no_tail(monkeypatch: pytest.Monkey
         (b"not a journal of ours", "not a journal: begins with b'not a jo'"),
         (b"{", "not a journal"),
         (b"polymm-j" + b"\xff" * 8, "header is damaged"),
-        (make_header(1), "version must be 2, was 1"),
+        (make_header(1), "version must be 3, was 1"),
         (
             make_header() + make_frame(200, b"[]"),
             rf"kind must be one of 1..{max(Kind)}, was 200 \(offset 16\)",

@@ -8,8 +8,11 @@ import pytest
 from polymm.domain.market import NS
 from polymm.engine import evidence as ev
 from polymm.engine.actions import MergeFound, OrderEnded, TradesKnown
+from polymm.engine.fill_ledger import FillLedger
+from polymm.engine.order_manager import OrderManager
 from polymm.engine.records import MergeAsked
 from polymm.engine.recovered import REMEMBER_NS, Recovered
+from polymm.engine.restoring import restore
 from polymm.errors import JournalError
 from polymm.runtime.journal_codec import decode, encode
 from polymm.runtime.journal_format import make_header, read_frames
@@ -260,6 +263,16 @@ def test_a_settled_market_is_forgotten_half_an_hour_after_its_end() -> None:
     assert state.orders.keys() == {"0xb"}
     assert state.fills == state.corrections == state.merged_e6 == {}
     assert state.markets.keys() == state.settled.keys() == {"0xc2"}
+
+
+def test_what_a_forgotten_market_did_to_the_cash_is_kept() -> None:
+    totals = []
+    for known in (settled(0, REMEMBER_NS), settled(0, REMEMBER_NS + 1)):
+        ledger = FillLedger()
+        restore(T0, known, OrderManager(ledger), ledger)
+        totals.append(ledger.total.confirmed_e10)
+    # A share for 49 cents, and a pair merged.
+    assert totals == [51 * SHARE * 100] * 2
 
 
 def test_a_settled_market_with_an_order_that_may_live_is_not_forgotten() -> None:
