@@ -280,7 +280,9 @@ def test_both_buys_share_one_purse():
 
 def test_held_shares_can_be_sold():
     frames = [trade(200, "SELL", 0.47, 50), trade(900, "BUY", 0.54, 30)]
-    scene = Scene(*frames).send(10, buy(1, 4_800, 50)).send(400, sell(2, 5_300, 50)).end()
+    scene = (
+        Scene(*frames, outcome=None).send(10, buy(1, 4_800, 50)).send(400, sell(2, 5_300, 50)).end()
+    )
     assert scene.filled == [50, 30]
     assert scene.account.shares_e6 == [20 * SHARE, 0]
     assert scene.account.cash_e6 == 1_000 * DOLLAR - 24 * DOLLAR + 15_900_000

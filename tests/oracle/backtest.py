@@ -23,7 +23,7 @@ from polymm.research.backtest import add_tape, backtest_tape, sound_rows
 from polymm.research.run_settings import RunSettings
 from polymm.research.tape_pack import pack
 from polymm.strategy.base import BaseParameters
-from tests.oracle.tape_loop import run_tape
+from tests.oracle.tape_group import run_tape
 from tests.oracle.tape_venue import TapeVenue
 from tests.support.tapes import (
     DOWN_TOKEN,

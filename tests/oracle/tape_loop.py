@@ -1,10 +1,10 @@
-"""One maker driven through one tape: frames, replies and timers in order of our own time.
+"""One maker on one tape: what happens next, at the venue or on our side, and doing it.
 
-The slow twin of `polymm.research.backtest`: the live `Maker`, a `TapeVenue` and the recorder that
-paper runs use, one event at a time.
+The live `Maker`, a `TapeVenue` and the recorder that paper runs use, one event at a time. Who lets
+time pass, for one market or several, stands in `tests.oracle.tape_group`.
 """
 
-from dataclasses import replace
+from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
 
@@ -14,67 +14,11 @@ from polymm._core.layout import REQUOTE, RESOLVED
 from polymm.engine.events import NEVER_NS, BookChanged, Closing, Timer
 from polymm.engine.maker import Maker
 from polymm.errors import LedgerError
-from polymm.exchange.accounts import Account
-from polymm.exchange.tape import Latency
-from polymm.research.records import MarketRun, OrderTotals
+from polymm.research.records import OrderTotals
 from polymm.research.run_settings import raised
 from polymm.research.tape_money import check_money, marked_e6, pnl_of_fills_e6
-from polymm.research.tape_recorder import GAP_NS, NS, Recorder
+from polymm.research.tape_recorder import Recorder
 from tests.oracle.tape_venue import TapeVenue
-
-
-def run_tape(tape, settings, *, queue="risk_averse", latency=None, fill_form="none"):
-    """Run a maker on one tape; as `polymm.research.tape_run.run_tape`."""
-    latency = latency or Latency()
-    run = MarketRun(
-        market=tape.market,
-        source=tape.source,
-        status="unsettled",
-        fill_form="trades" if tape.has_trades else fill_form,
-        defects=dict(tape.defects),
-    )
-    tape = replace(tape, frames=list(tape.frames))
-    frames = received(tape, latency)
-    gaps = gaps_n(tape)
-    if gaps:
-        run.defects[f"gaps_over_{GAP_NS // NS}_s"] = gaps
-    run.exclusion = _exclusion(tape.market, frames)
-    if run.exclusion:
-        run.status = "excluded"
-        run.cash_start_e6 = run.cash_end_e6 = settings.cash_e6
-        return run
-    loop = TapeLoop(tape, run, frames, settings, queue, latency)
-    loop.run()
-    loop.settle()
-    return run
-
-
-def _exclusion(market, frames):
-    """Why a market is not run, "" where it is."""
-    if market.fees.exponent != 1:
-        return "fees_unknown"
-    known = any(market.start_ns <= ns < market.end_ns for ns, _ in frames)
-    return "" if known else "outside_window"
-
-
-def received(tape, latency):
-    """Frames in order of our receipt, those without a usable time after the feed's latency."""
-    feed_ns = latency.feed_ns
-    frames = [(recv_ns or exch_ns + feed_ns, frame) for exch_ns, recv_ns, frame in tape.frames]
-    frames.sort(key=lambda frame: frame[0])
-    return frames
-
-
-def gaps_n(tape):
-    """Count the silences inside the window, its ends included."""
-    last_ns = tape.market.start_ns
-    gaps = 0
-    for frame in tape.frames:
-        at_ns = min(frame.exch_ns, tape.market.end_ns)
-        if at_ns > last_ns:
-            gaps += at_ns - last_ns > GAP_NS
-            last_ns = at_ns
-    return gaps + (tape.market.end_ns - last_ns > GAP_NS)
 
 
 class TapeStanding:
@@ -100,110 +44,116 @@ class TapeStanding:
         return price_e4, sum(order.open_e6 for order in orders if order.price_e4 == price_e4)
 
 
-class TapeLoop:
-    """One market's run. Ties of our own time: replies, then frames, then timers."""
+class Turn(IntEnum):
+    """What may be next on our side, in order of coming where all are in one ns."""
 
-    def __init__(self, tape, run, frames, settings, queue, latency):
+    CLOSING = 0
+    REPLY = 1
+    FRAME = 2
+    TIMER = 3
+
+
+class TapeLoop:
+    """One market's run, event by event.
+
+    Args:
+        run: Record that is filled.
+        frames: (our time, frame) in order, what our side reads.
+        account: Our ledger at its venue.
+        portfolio: Marked value of all positions, shared by the markets of one account.
+    """
+
+    def __init__(self, tape, run, frames, settings, *, account, portfolio, queue, latency):
         market = tape.market
         self.tape, self.run_record, self.frames, self.market = tape, run, frames, market
-        self.close_ns = market.end_ns - settings.close_margin_ns
+        self.account, self.portfolio = account, portfolio
         parameters = raised(settings.parameters, market.order_min_e6)
         self.decoder = Decoder()
         slot = self.decoder.add_market(market.up_token, market.down_token, tick_e4=market.tick_e4)
         book = self.decoder.book(slot)
         lane = _lane(book, parameters, market, settings.quoter)
         self.decoder.attach(slot, lane)
-        self.maker = Maker(market, book, lane, settings.maker)
-        self.venue = self._make_venue(tape, run, settings, parameters, queue, latency)
+        self.maker = Maker(market, book, lane, settings.maker, portfolio=portfolio)
+        self.venue = self._make_venue(settings, parameters, queue, latency)
+        self.first_ns = min(market.start_ns, self.venue.next_ns)
+        self.frame_n = 0
         self.replies = []
         self.reply_numbers = count()
+        self.timer_ns = market.start_ns
+        self.close_ns = market.end_ns - settings.close_margin_ns
+        self.is_over = False
 
-    def _make_venue(self, tape, run, settings, parameters, queue, latency):
-        form = "trades"
-        if run.fill_form != "trades":
-            form = "through" if run.fill_form == "through" else "none"
-        run.cash_start_e6 = settings.cash_e6
+    def _make_venue(self, settings, parameters, queue, latency):
+        form = self.run_record.fill_form
         venue = TapeVenue(
-            tape,
-            Account(settings.cash_e6),
+            self.tape,
+            self.account,
             queue=queue,
             latency=latency,
-            fill_form=form,
+            fill_form=form if form in ("trades", "through") else "none",
             merge_delay_ns=settings.merge_delay_ns,
         )
-        witness = _lane(venue.book, parameters, tape.market, 0)
+        witness = _lane(venue.book, parameters, self.market, 0)
         venue.decoder.attach(venue.slot, witness)
-        self.recorder = Recorder(run, witness)
+        self.recorder = Recorder(self.run_record, witness)
         self.recorder.watch(TapeStanding(venue))
         venue.observe(self.recorder)
         return venue
 
-    def run(self):
-        """Let time pass to the market's end."""
-        start_ns, end_ns = self.market.start_ns, self.market.end_ns
-        feed, advance = self.decoder.feed, self.venue.advance
-        frames, frames_n, replies = self.frames, len(self.frames), self.replies
-        i = 0
-        timer_ns = start_ns
-        close_ns = self.close_ns
-        while True:
-            now_ns = frames[i][0] if i < frames_n else NEVER_NS
-            is_timer = timer_ns < now_ns
-            if is_timer:
-                now_ns = timer_ns
-            is_reply = bool(replies) and replies[0][0] <= now_ns
-            if is_reply:
-                now_ns = replies[0][0]
-            is_closing = now_ns >= close_ns
-            if is_closing:
-                now_ns = close_ns
-            if news := advance(now_ns):
-                self._take(news)  # some of it may be known before this
-                continue
-            if is_closing:
-                if close_ns >= end_ns:
-                    return
-                self._step(close_ns, Closing())
-                timer_ns, close_ns = self.maker.next_timer_ns, end_ns
-                continue
-            if is_reply:
-                self._step(now_ns, heappop(replies)[2])
-            elif is_timer:
-                self._step(now_ns, Timer())
-            else:
-                flags = feed(frames[i][1], now_ns)
-                i += 1
-                # Before the window the book is kept and nothing is quoted.
-                if not flags & (REQUOTE | RESOLVED) or now_ns < start_ns:
-                    continue
-                self._step(now_ns, BookChanged(flags))
-            timer_ns = self.maker.next_timer_ns
-            if timer_ns <= now_ns:
-                timer_ns = now_ns + 1
+    @property
+    def next(self):
+        """(ns, whether on our side) of what happens next; at one ns the venue comes first."""
+        return min((self.venue.next_ns, False), (self._turn[0], True))
 
-    def settle(self):
-        """Bring every order to its end, pay out or mark, and check that all adds up."""
-        end_ns = self.market.end_ns
-        if not self.venue.is_closed:
-            self.venue.close(end_ns)
-        # What is on its way arrives, in order of time, and so do the answers to it.
-        while True:
-            if news := self.venue.drain(self.replies[0][0] if self.replies else NEVER_NS - 1):
-                self._take(news)
-            elif self.replies:
-                at_ns, _, reply = heappop(self.replies)
-                self._step(at_ns, reply)
-            else:
-                break
-        self.recorder.finish(end_ns)
-        self._write_outcome()
-        self._write_orders()
-        self.venue.account.audit()
-        check_money(self.run_record)
+    def do_next(self):
+        """Let it happen."""
+        at_ns, is_ours = self.next
+        if is_ours:
+            self._take_turn(at_ns, self._turn[1])
+        else:
+            for known_ns, reply in self.venue.step():
+                heappush(self.replies, (known_ns, next(self.reply_numbers), reply))
 
-    def _take(self, news):
-        for at_ns, reply in news:
-            heappush(self.replies, (at_ns, next(self.reply_numbers), reply))
+    @property
+    def _turn(self):
+        """(ns, Turn) of what is next on our side."""
+        reply_ns = self.replies[0][0] if self.replies else NEVER_NS
+        if self.is_over:
+            return reply_ns, Turn.REPLY
+        frame_ns = self.frames[self.frame_n][0] if self.frame_n < len(self.frames) else NEVER_NS
+        return min(
+            (self.close_ns, Turn.CLOSING),
+            (reply_ns, Turn.REPLY),
+            (frame_ns, Turn.FRAME),
+            (self.timer_ns, Turn.TIMER),
+        )
+
+    def _take_turn(self, now_ns, turn):
+        if turn == Turn.CLOSING:
+            self._close(now_ns)
+            return
+        if turn == Turn.REPLY:
+            self._step(now_ns, heappop(self.replies)[2])
+        elif turn == Turn.TIMER:
+            self._step(now_ns, Timer())
+        else:
+            flags = self.decoder.feed(self.frames[self.frame_n][1], now_ns)
+            self.frame_n += 1
+            # Before the window the book is kept and nothing is quoted.
+            if not flags & (REQUOTE | RESOLVED) or now_ns < self.market.start_ns:
+                return
+            self._step(now_ns, BookChanged(flags))
+        self.timer_ns = max(self.maker.next_timer_ns, now_ns + 1)
+
+    def _close(self, now_ns):
+        """Close where there is a margin before the end; at the end only replies are left."""
+        if now_ns < self.market.end_ns:
+            self._step(now_ns, Closing())
+            self.timer_ns, self.close_ns = self.maker.next_timer_ns, self.market.end_ns
+            return
+        self.is_over = True
+        self.venue.stop_tape()
+        self.portfolio.drop(self.market.slug)
 
     def _step(self, now_ns, event):
         actions = self.maker.step(now_ns, event)
@@ -211,19 +161,24 @@ class TapeLoop:
             self.venue.send(now_ns, action)
         self.recorder.explain(now_ns, self.maker.no_quote_reasons)
 
+    def conclude(self):
+        """Once nothing more happens: write the record, and check that all adds up."""
+        self.recorder.finish(self.market.end_ns)
+        self._write_outcome()
+        self._write_orders()
+        self.account.audit()
+        check_money(self.run_record)
+
     def _write_outcome(self):
-        run, account = self.run_record, self.venue.account
-        if self.tape.outcome is None:
-            run.exclusion = "no_outcome"
-        else:
+        run, account = self.run_record, self.account
+        if self.tape.outcome is not None:
             run.status = "settled"
             run.payout_up = 1.0 if self.tape.outcome == "up" else 0.0
-        if run.status == "settled":
-            account.settle(up_wins=self.tape.outcome == "up")
         else:
+            run.exclusion = "no_outcome"
             up_e6, down_e6 = account.shares_e6
             run.unsettled_value_e6 = marked_e6(up_e6, down_e6, self.recorder.fair)
-        run.cash_end_e6 = account.cash_e6
+        run.cash_start_e6, run.cash_end_e6 = account.cash_start_e6, account.cash_e6
         fills = [record.fill for record in run.fills]
         run.pnl_fills_e6 = pnl_of_fills_e6(
             fills, run.merges, payout_up=run.payout_up, fair=self.recorder.fair

@@ -91,6 +91,7 @@ class TapeVenue:
         self.merges_refused_n = 0
         self.traded_e6 = 0
         self.is_closed = False
+        self._is_settling = False
         self._now_ns = 0
         self._merge_delay_ns = merge_delay_ns
         self._observer: Observer | None = None
@@ -120,42 +121,46 @@ class TapeVenue:
 
     # Time
 
-    def advance(self, to_ns: int) -> list[tuple[int, Reply]]:
-        """Let venue time pass, up to and with ``to_ns`` or to the first event we will hear of.
+    @property
+    def next_ns(self) -> int:
+        """When the next thing happens here, NEVER_NS where nothing more does."""
+        next_ns = min(self._frame_ns, self._arrivals[0][0] if self._arrivals else NEVER_NS)
+        return next_ns if self.is_closed else min(next_ns, self.market.end_ns)
 
-        It stops there because what we send in answer may arrive before the next event: call it
-        again until it answers nothing. Of what happens in one ns the market's end comes first,
-        then the tape, then our arrivals.
+    def step(self) -> list[tuple[int, Reply]]:
+        """Let the next thing happen: of one ns the market's end, then the tape, then arrivals.
 
         Returns:
-            (our time of knowing, reply), in order of both; empty once ``to_ns`` is reached.
+            (our time of knowing, reply), in order of both.
 
         Raises:
             RecordingError: A frame of the tape is malformed.
         """
-        while not self._replies:
-            arrival_ns = self._arrivals[0][0] if self._arrivals else NEVER_NS
-            now_ns = self._frame_ns if self._frame_ns <= arrival_ns else arrival_ns
-            if not self.is_closed and now_ns >= self.market.end_ns:
-                if self.market.end_ns > to_ns:
-                    break
-                self.close(self.market.end_ns)
-                continue
-            if now_ns > to_ns:
-                break
-            self._now_ns = now_ns
-            if self._frame_ns <= arrival_ns:
-                self._take_frame(now_ns)
-            else:
-                _, _, arrive = heappop(self._arrivals)
-                arrive(now_ns)
+        self._now_ns = now_ns = self.next_ns
+        if not self.is_closed and now_ns == self.market.end_ns:
+            self._close(now_ns)
+        elif now_ns == self._frame_ns:
+            self._take_frame(now_ns)
+        else:
+            _, _, arrive = heappop(self._arrivals)
+            arrive(now_ns)
         replies, self._replies = self._replies, []
         return replies
 
-    def drain(self, to_ns: int = NEVER_NS - 1) -> list[tuple[int, Reply]]:
-        """Let what is on its way arrive, with no more of the tape; call as ``advance``."""
+    def advance(self, to_ns: int) -> list[tuple[int, Reply]]:
+        """Step up to and with ``to_ns`` or to the first event that we will hear of.
+
+        It stops there because what we send in answer may arrive before the next event: call it
+        again until it answers nothing.
+        """
+        while self.next_ns <= to_ns:
+            if replies := self.step():
+                return replies
+        return []
+
+    def stop_tape(self) -> None:
+        """Read no more of the tape; what is on its way still arrives."""
         self._frame_ns = NEVER_NS
-        return self.advance(to_ns)
 
     def send(self, now_ns: int, action: Action) -> None:
         """Take an action that we send now; it arrives after its latency."""
@@ -176,15 +181,6 @@ class TapeVenue:
             case Merge():
                 arrives_ns = now_ns + self.latency.order_ns
                 self._arrive(arrives_ns, lambda ns: self._merge(ns, action.pairs_e6))
-
-    def close(self, now_ns: int) -> None:
-        """End the market: every resting order expires, later ones are rejected."""
-        self.is_closed = True
-        for side in (BID, ASK):
-            for order in tuple(self._resting.on_side(side)):
-                order.expired_e6, order.open_e6 = order.open_e6, 0
-                proof = Cancelled(order.place.order_id, order.filled_e6, "expired")
-                self._leave(now_ns, order, proof)
 
     def resting(self, side: int) -> Sequence[VenueOrder]:
         """Our orders that rest on one side, best price first."""
@@ -219,6 +215,23 @@ class TapeVenue:
                     self.traded_e6 += trade.size_e6
         if self._resting.is_watched and flags & CHANGED and self.book.has_epoch:
             self._resting.take_book(now_ns)
+
+    def _close(self, now_ns: int) -> None:
+        """End the market: every resting order expires, later ones are rejected, shares are paid."""
+        self.is_closed = True
+        for side in (BID, ASK):
+            for order in tuple(self._resting.on_side(side)):
+                order.expired_e6, order.open_e6 = order.open_e6, 0
+                proof = Cancelled(order.place.order_id, order.filled_e6, "expired")
+                self._leave(now_ns, order, proof)
+        if self.tape.outcome is not None:
+            self._arrive(now_ns, self._settle)
+
+    def _settle(self, now_ns: int) -> None:
+        """Pay out, once nothing is merging any more."""
+        self._is_settling = bool(self.account.merging_e6)
+        if not self._is_settling:
+            self.account.settle(up_wins=self.tape.outcome == "up")
 
     # Our orders
 
@@ -330,6 +343,8 @@ class TapeVenue:
         self._reply(now_ns, Merged(self.market.slug, pairs_e6))
         if self._observer is not None:
             self._observer.on_merge(now_ns, pairs_e6)
+        if self._is_settling:
+            self._settle(now_ns)
 
 
 def _frames_in_match_order(tape: Tape) -> list[tuple[int, bytes]]:

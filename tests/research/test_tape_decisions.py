@@ -20,7 +20,7 @@ from polymm.research.records import MarketRun
 from polymm.research.run_settings import RunSettings
 from polymm.research.tape_file import open_tape, write_tape
 from polymm.strategy.base import BaseParameters
-from tests.oracle.tape_loop import run_tape
+from tests.oracle.tape_group import run_tape
 from tests.support.recorded_runs import heard, market_note, record
 from tests.support.recordings import data_dir, recordings
 from tests.support.tapes import SHARE
