@@ -14,7 +14,7 @@ from polymm._core.book cimport check_tick
 from polymm._core.layout cimport ASK, BID, whole_t
 from polymm._core.quoting cimport params_of, quoter_at
 from polymm._core.sim_group cimport Group, put_to_sleep, run_group
-from polymm._core.sim_loop cimport end_local
+from polymm._core.sim_loop cimport end_local, seek_venue
 from polymm._core.sim_maker cimport step_closing
 from polymm._core.sim_names cimport WHY_STARTING
 from polymm._core.sim_notes cimport best_ours, open_notes
@@ -208,9 +208,8 @@ cdef class Backtest:
         sim.close_ns = end_ns - close_margin_ns
         sim.timer_ns = start_ns
         sim.arrival_ns = sim.reply_ns = NEVER
-        sim.first_ns = start_ns
-        if rows.n:
-            sim.first_ns = min(start_ns, rows.rows[0].exch_ns - trade_lag_ns)
+        seek_venue(sim)
+        sim.first_ns = min(start_ns, sim.venue_ns)
         sim.tick_e4 = tick_e4
         sim.lot_e6 = lot_e6
         sim.order_min_e6 = order_min_e6

@@ -1,4 +1,6 @@
 # The loop over all markets of one account, merged in time: each takes memory only while it runs.
+# Of one ns the venues come before our sides, and of those the markets in the order in which they
+# begin: at their venue's first frame or their window's start, of one moment as they were added.
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
@@ -84,7 +86,11 @@ cdef struct Group:
 
 
 cdef inline void run_venues(Group* group, int64_t local_ns, int64_t until_ns) noexcept nogil:
-    """Let all venues' events happen, in order of time, as far as our side cannot reach."""
+    """Let all venues' events happen, in order of time, before the first that our side can reach.
+
+    In that ns another market may come first, or what we send before what began later at a venue.
+    Where a message of ours takes no time, all that is due comes before the next of our side.
+    """
     cdef int64_t first_ns, second_ns, at_ns, limit_ns, sent_ns
     cdef Sim* sim
     cdef Py_ssize_t i, first
@@ -102,7 +108,7 @@ cdef inline void run_venues(Group* group, int64_t local_ns, int64_t until_ns) no
                 first = i
             elif at_ns < second_ns:
                 second_ns = at_ns
-        limit_ns = min(local_ns + sent_ns, until_ns)
+        limit_ns = min(local_ns + max(sent_ns - 1, 0), until_ns)
         if first_ns > limit_ns or first_ns == NEVER:
             return
         sim = group.awake[first]
