@@ -1,56 +1,38 @@
 """The compiled loop against its slow twins: `TapeVenue`, `Maker`, `TapeLoop` and their recorder.
 
-Both run the same tape; every action with its time, and every field of the record, must be equal.
-By command: ``python -m tests.oracle.backtest 10000 [first seed]``.
+Both run the same tapes; every action with its time, and every field of the record, must be equal.
+By command: ``python -m tests.oracle.backtest 10000 [first seed]``; every fourth case is a group of
+tapes that share cash and positions.
 """
 
 import logging
 import sys
+from collections import defaultdict
 from contextlib import contextmanager
-from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_void_p, cast
 from dataclasses import fields, replace
-from functools import cache
-from random import Random
 from unittest.mock import patch
 
-from polymm._core import layout
+import numpy as np
+
 from polymm._core.backtest import Backtest
 from polymm._core.backtest_names import ACTIONS
 from polymm.domain.order import Cancel, Merge, Place
-from polymm.engine.settings import MakerSettings
 from polymm.exchange.tape import Latency
-from polymm.research.backtest import add_tape, backtest_tape, sound_rows
-from polymm.research.run_settings import RunSettings
+from polymm.research.backtest import add_tape, backtest_tape, exclusion, sound_rows, write_run
+from polymm.research.records import MarketRun
 from polymm.research.tape_pack import pack
-from polymm.strategy.base import BaseParameters
-from tests.oracle.tape_group import run_tape
+from tests.oracle.backtest_cases import Group, random_case, random_group
+from tests.oracle.tape_group import run_tape, run_tapes
 from tests.oracle.tape_venue import TapeVenue
-from tests.support.tapes import (
-    DOWN_TOKEN,
-    MS,
-    SHARE,
-    UP_TOKEN,
-    at,
-    book,
-    change,
-    frame,
-    tape,
-    tick,
-    trade,
-)
 
-# Words of a quoter's records, by name.
-STATE, PARAMS, QUOTE = (
-    {name: i for i, name in enumerate(record.names)}
-    for record in (layout.STATE, layout.PARAMS, layout.QUOTE)
-)
-QUEUES = ("risk_averse", "prob", "prob(1.5)")
+# One case in so many is a group.
+GROUP_EVERY = 4
 
 
 @contextmanager
 def sent_by_the_twin():
-    """What goes to a TapeVenue, as the compiled loop notes it."""
-    actions = []
+    """What goes to each TapeVenue, as the compiled loop notes it, by slug."""
+    actions = defaultdict(list)
     send = TapeVenue.send
 
     def noted(venue, now_ns, action):
@@ -62,20 +44,12 @@ def sent_by_the_twin():
                 row = (order.order_id, order.token, order.side, order.price_e4, order.size_e6)
             case Merge():
                 row = (0, 0, 0, 0, action.pairs_e6)
-        actions.append((now_ns, ACTIONS.index(type(action).__name__.lower()), *map(int, row)))
+        kind = ACTIONS.index(type(action).__name__.lower())
+        actions[venue.market.slug].append((now_ns, kind, *map(int, row)))
         send(venue, now_ns, action)
 
     with patch.object(TapeVenue, "send", noted):
         yield actions
-
-
-def sent_by_the_loop(found, settings, queue, latency, form):
-    loop = Backtest()
-    packed = pack(found, feed_ns=latency.feed_ns)
-    rows = sound_rows(packed, feed_ns=latency.feed_ns)
-    add_tape(loop, packed, rows, settings, queue=queue, latency=latency, form=form, keep="actions")
-    loop.run()
-    return loop.notes("actions").tolist()
 
 
 def told(run):
@@ -88,247 +62,145 @@ def told(run):
     return values
 
 
+def unequal(twin, loop, *, where=""):
+    """Names of what differs between two records, with both values."""
+    twin, loop = told(twin), told(loop)
+    return {where + name: (twin[name], loop[name]) for name in twin if twin[name] != loop[name]}
+
+
 def differences(found, settings, *, queue="risk_averse", latency=None, form="none"):
     """Names of what differs between the compiled loop and its twins, with both values."""
     latency = latency or Latency()
     found = replace(found, frames=list(found.frames))
     with sent_by_the_twin() as expected:
-        twin = told(run_tape(found, settings, queue=queue, latency=latency, fill_form=form))
-    loop = told(
-        backtest_tape(
-            pack(found, feed_ns=latency.feed_ns),
-            settings,
-            queue=queue,
-            latency=latency,
-            fill_form=form,
-        )
-    )
-    differing = {name: (twin[name], loop[name]) for name in twin if twin[name] != loop[name]}
-    if twin["status"] != "excluded":
-        actions = sent_by_the_loop(found, settings, queue, latency, twin["fill_form"])
-        if actions != expected:
-            differing["actions"] = (expected, actions)
+        twin = run_tape(found, settings, queue=queue, latency=latency, fill_form=form)
+    packed = pack(found, feed_ns=latency.feed_ns)
+    run = backtest_tape(packed, settings, queue=queue, latency=latency, fill_form=form)
+    differing = unequal(twin, run)
+    group = Group([found], [latency], settings, settings.cash_e6, queue, form)
+    _, actions = compiled(group, [packed])
+    if actions != [expected[found.market.slug]]:
+        differing["actions"] = (expected[found.market.slug], *actions)
     return differing
 
 
-# Short random tapes, on a coarse grid of times and prices, so that things meet
+def compiled(group, packed):
+    """Run the packed tapes of a group; their records, and what was sent in each."""
+    settings = group.settings
+    loop = Backtest(cash_e6=group.cash_e6)
+    runs, numbers = [], []
+    for tape, latency in zip(packed, group.latencies, strict=True):
+        run = MarketRun(
+            market=tape.market,
+            source=tape.source,
+            status="unsettled",
+            fill_form="trades" if tape.has_trades else group.form,
+            cash_start_e6=settings.cash_e6,
+            cash_end_e6=settings.cash_e6,
+            exclusion=exclusion(tape, latency),
+        )
+        runs.append(run)
+        if run.exclusion:
+            run.status = "excluded"
+            numbers.append(None)
+            continue
+        rows = sound_rows(tape, feed_ns=latency.feed_ns)
+        number = add_tape(loop, tape, rows, settings, queue=group.queue, latency=latency,
+                          form=run.fill_form, keep="actions")  # fmt: skip
+        numbers.append(number)
+    loop.run()
+    actions = [[] for _ in runs]
+    for i, number in enumerate(numbers):
+        if number is not None:
+            write_run(runs[i], loop, number, packed[i])
+            actions[i] = loop.notes("actions", number).tolist()
+    return runs, actions
 
 
-def random_settings(rng):
-    cycle = rng.choice(("timer", "event"))
-    cycle_ns = rng.choice((100, 300, 1000)) * MS
-    interval_ns = rng.choice((0, 20, 50, 250)) * MS
-    maker = MakerSettings(
-        cycle=cycle,
-        cycle_ns=cycle_ns,
-        requote_interval_min_ns=interval_ns,
-        requote=rng.choice(("cancel_replace", "diff")),
-        requote_ticks=rng.choice((1, 2)),
-        requote_size_ratio=rng.choice((0.0, 0.2, 1.0)),
-        early_exit=rng.choice(("pull", "leave")),
-        max_total_position_e6=rng.choice((0, 20, 1000, 1000)) * SHARE,
-        price_min_e4=rng.choice((10, 3000)),
-        safe_low_e4=rng.choice((100, 4000)),
-        merge_enabled=rng.random() < 0.6,
-        book_age_ns_max=rng.choice((0, 500 * MS, 10_000 * MS)),
-        proof_wait_ns=rng.choice((50, 90, 1000)) * MS,
-        cancels_max=rng.choice((1, 2, 5)),
-        rejects_max=rng.choice((1, 3)),
-    )
-    parameters = BaseParameters(
-        cycle=cycle,
-        cycle_ns=cycle_ns,
-        requote_interval_min_ns=interval_ns,
-        order_size_e6=rng.choice((1, 5, 20)) * SHARE,
-        max_position_e6=rng.choice((20, 60, 200)) * SHARE,
-        merge_threshold_e6=rng.choice((1, 5)) * SHARE,
-        min_size_e6=rng.choice((0, 5)) * SHARE,
-        depth_lookback=rng.choice((1, 2, 5)),
-        ask_mode=rng.choice(("buy_complement", "sell_first")),
-        thin_book=rng.choice(("fixed_spread", "pull")),
-        skew_mode=rng.choice(("value", "shares", "net_limit")),
-        k_inv=rng.choice((0.0, 0.01, 0.05)),
-    )
-    return RunSettings(
-        parameters=parameters,
-        maker=maker,
-        cash_e6=rng.choice((10, 40, 1000)) * SHARE,
-        merge_delay_ns=rng.choice((0, 30, 500)) * MS,
-        close_margin_ns=rng.choice((0, 0, 500)) * MS,
-    )
+def group_differences(group):
+    """As `differences` for each market of a group; and what `compiled` answered."""
+    with sent_by_the_twin() as expected:
+        twins = run_tapes(
+            group.tapes,
+            group.settings,
+            cash_e6=group.cash_e6,
+            latencies=group.latencies,
+            queue=group.queue,
+            fill_form=group.form,
+        )
+    packed = packed_tapes(group)
+    runs, actions = compiled(group, packed)
+    differing = {}
+    for i, run in enumerate(runs):
+        slug = run.market.slug
+        differing |= unequal(twins[i], run, where=f"market {i}: ")
+        if actions[i] != expected[slug]:
+            differing[f"market {i}: actions"] = (expected[slug], actions[i])
+    return differing, (runs, actions)
 
 
-def random_latency(rng):
-    steps = (0, 10, 20, 50, 100)
-    return Latency(
-        feed_ns=rng.choice(steps) * MS,
-        order_ns=rng.choice(steps) * MS,
-        cancel_ns=rng.choice(steps) * MS,
-        reply_ns=rng.choice(steps) * MS,
-    )
+def packed_tapes(group):
+    """Pack each for its own feed."""
+    both = zip(group.tapes, group.latencies, strict=True)
+    return [pack(tape, feed_ns=latency.feed_ns) for tape, latency in both]
 
 
-class Flow:
-    """A small book that moves at random and is sometimes told late, twice or not at all."""
+def beside_alone(group, runs, actions):
+    """Compare what a group did with each alone that has all the cash.
 
-    def __init__(self, rng, *, is_steady=False):
-        self.rng = rng
-        self.is_steady = is_steady  # nothing is told late
-        self.mid = rng.randrange(30, 70)
-        self.tick = 1  # cents
-
-    def levels(self):
-        rng = self.rng
-        depth = rng.choice((0, 1, 3, 4, 4))
-        sizes = [rng.choice((1, 4, 10, 40)) for _ in range(2 * depth)]
-        bids = [((self.mid - 1 - i) / 100, sizes[i]) for i in range(depth)]
-        asks = [((self.mid + 1 + i) / 100, sizes[depth + i]) for i in range(depth)]
-        return bids, asks
-
-    def next(self, ms):
-        rng = self.rng
-        # The fourth level of a book stands a cent inside 0 and 1.
-        self.mid = min(max(self.mid + rng.choice((-1, 0, 0, 0, 1)), 5), 95)
-        kind = rng.random()
-        if kind < 0.08:
-            return book(ms - self.late(rng.choice((0, 0, 0, 30))), *self.levels())
-        if kind < 0.35:
-            side = rng.choice(("BUY", "SELL"))
-            away = rng.choice((-1, 0, 0, 1, 1, 2))
-            price = self.mid + (away if side == "BUY" else -away)
-            size = rng.choice((0.5, 3, 12, 12, 30.25))
-            return trade(ms, side, price / 100, size)
-        if kind < 0.40:
-            return self.other(ms)
-        side = rng.choice(("BUY", "SELL"))
-        away = rng.choice((0, 1, 1, 1, 2, 2, 3))
-        price = self.mid - away if side == "BUY" else self.mid + away
-        size = rng.choice((0, 0, 2, 6, 20, 50))
-        return change(ms - self.late(rng.choice((0,) * 9 + (40,))), side, price / 100, size)
-
-    def late(self, ms):
-        return 0 if self.is_steady else ms
-
-    def other(self, ms):
-        rng = self.rng
-        kind = rng.randrange(4)
-        if kind == 0:
-            return tick(ms, "0.01", rng.choice(("0.001", "0.01")))
-        if kind == 1:
-            message = {"event_type": "market_resolved", "assets_ids": []}
-            return frame(ms, message | {"winning_asset_id": UP_TOKEN})
-        if kind == 2:
-            return frame(ms, {"event_type": "best_bid_ask", "asset_id": UP_TOKEN})
-        return book(ms, *self.levels(), token="down")
-
-
-def mirrored(found, rng):
-    """The same trade as the other token tells it, somewhat later."""
-    text = found.frame.decode()
-    price = text.split('"price":"')[1].split('"')[0]
-    other = str(round(1 - float(price), 4))
-    text = text.replace(f'"price":"{price}"', f'"price":"{other}"')
-    sides = {'"side":"BUY"': '"side":"SELL"', '"side":"SELL"': '"side":"BUY"'}
-    side = next(side for side in sides if side in text)
-    text = text.replace(side, sides[side]).replace(UP_TOKEN, DOWN_TOKEN)
-    later = found.exch_ns + rng.choice((0, 10, 400, 1200)) * MS
-    return found._replace(exch_ns=later, frame=text.encode())
-
-
-def random_tape(rng, *, is_steady=False, mirrors=0.5):
-    flow = Flow(rng, is_steady=is_steady)
-    frames = [book(-200, *flow.levels())]
-    ms = -200
-    while ms < 4200:
-        ms += rng.choice((0, 10, 10, 20, 30, 50, 400 if rng.random() < 0.1 else 10))
-        found = flow.next(ms)._replace(exch_ns=at(ms))
-        frames.append(found)
-        if b"last_trade_price" in found.frame and rng.random() < mirrors:
-            frames.append(mirrored(found, rng))
-    receipts = rng.choice(("none", "all", "some"))
-    if receipts != "none":
-        frames = [
-            found._replace(recv_ns=found.exch_ns + rng.choice((10, 40, 40, 90)) * MS)
-            if receipts == "all" or rng.random() < 0.5
-            else found
-            for found in frames
-        ]
-    has_trades = rng.random() < 0.7
-    return tape(
-        *frames,
-        has_trades=has_trades,
-        outcome=rng.choice(("up", "down", None)),
-        trade_lag_ns=rng.choice((0, 0, 20, 190)) * MS if has_trades else 0,
-        end_ns=at(4000),
+    Returns:
+        Whether it acts otherwise, is refused more orders for cash, and stops more often at its
+        positions.
+    """
+    alone = [
+        compiled(group._replace(latencies=[latency]), [tape])
+        for tape, latency in zip(packed_tapes(group), group.latencies, strict=True)
+    ]
+    lone_runs = [run for found, _ in alone for run in found]
+    return (
+        actions != [sent for _, found in alone for sent in found],
+        refused_n(runs) > refused_n(lone_runs),
+        stopped_n(runs) > stopped_n(lone_runs),
     )
 
 
-def random_case(seed):
-    """Tape, settings and the rest of a run; the same for a seed."""
-    rng = Random(seed)
-    also = Random(f"{seed}, drawn beside it")
-    found = random_tape(rng, is_steady=also.random() < 0.5, mirrors=also.choice((0, 0.5, 0.5)))
-    more = {
-        "queue": rng.choice(QUEUES),
-        "latency": replace(random_latency(rng), match_ns=also.choice((0, 30, 1000, 1000)) * MS),
-        "form": rng.choice(("none", "through")),
-    }
-    settings = random_settings(rng)
-    # A base strategy that leans on no imbalance looks at less of the book than a user's may.
-    parameters = replace(settings.parameters, k_imb=also.choice((0.0, 0.005, 0.05)))
-    quoter = also.choice((0, 0, 0, own_quoter()))
-    return found, replace(settings, parameters=parameters, quoter=quoter), more
+def refused_n(runs):
+    """Orders for which there was no cash."""
+    return sum(run.orders.reject_reasons.get("balance", 0) for run in runs)
 
 
-# A user's quoter without a compiler: a Python function that C calls with three records.
-
-
-class OwnQuoter:
-    """Quotes a tick inside a touch that is wide, else at it; silent at some prices."""
-
-    def __init__(self):
-        words = POINTER(c_int64)
-        self._called = CFUNCTYPE(c_int64, words, words, POINTER(c_double))(self._quote)
-        self.address = cast(self._called, c_void_p).value
-
-    def __index__(self):
-        return self.address
-
-    @staticmethod
-    def _quote(state, params, quote):
-        bid_e4, ask_e4 = state[STATE["best_bid_e4"]], state[STATE["best_ask_e4"]]
-        tick_e4, size_e6 = state[STATE["tick_e4"]], params[PARAMS["order_size_e6"]]
-        whole = cast(quote, POINTER(c_int64))
-        if not state[STATE["usable"]] or bid_e4 % 700 == 0:
-            return 0
-        inside_e4 = tick_e4 if ask_e4 - bid_e4 > 2 * tick_e4 else 0
-        if state[STATE["bid_depth_e6"]] > state[STATE["ask_depth_e6"]]:
-            inside_e4 = 0
-        whole[QUOTE["bid_e4"]], whole[QUOTE["ask_e4"]] = bid_e4 + inside_e4, ask_e4 - inside_e4
-        quote[QUOTE["bid"]], quote[QUOTE["ask"]] = bid_e4 / 10_000, ask_e4 / 10_000
-        whole[QUOTE["bid_e6"]] = whole[QUOTE["ask_buy_e6"]] = size_e6
-        return 1
-
-
-own_quoter = cache(OwnQuoter)
+def stopped_n(runs):
+    """Cycles that ended because all positions together were too large."""
+    return sum(run.cycles.get("max_total_position", 0) for run in runs)
 
 
 def main(n, first):
     # That tapes have a minimum is told once for each of them.
     logging.getLogger("polymm").setLevel(logging.ERROR)
-    fills = orders = 0
+    fills = orders = groups = 0
+    effects = np.zeros(3, dtype=int)
     for seed in range(first, first + n):
-        found, settings, more = random_case(seed)
-        differing = differences(found, settings, **more)
+        if seed % GROUP_EVERY == GROUP_EVERY - 1:
+            group = random_group(seed)
+            differing, (runs, actions) = group_differences(group)
+            groups += 1
+            effects = np.add(effects, beside_alone(group, runs, actions))
+        else:
+            found, settings, more = random_case(seed)
+            differing = differences(found, settings, **more)
+            more["fill_form"] = more.pop("form")
+            runs = [backtest_tape(pack(found), settings, **more)]
         for name, (twin, loop) in differing.items():
             print(f"seed {seed}: {name}\n  twin {twin}\n  loop {loop}")
         if differing:
             return 1
-        run = backtest_tape(pack(found), settings, queue=more["queue"], latency=more["latency"],
-                            fill_form=more["form"])  # fmt: skip
-        fills += len(run.fills)
-        orders += run.orders.placed_n
-    print(f"{n} tapes from seed {first}: {orders} orders, {fills} fills, no difference")
+        fills += sum(len(run.fills) for run in runs)
+        orders += sum(run.orders.placed_n for run in runs)
+    print(f"{n} cases from seed {first}: {orders} orders, {fills} fills, no difference")
+    print(
+        f"{groups} of them groups on one account: {effects[0]} act otherwise than each alone,"
+        f" {effects[1]} are refused more for cash, {effects[2]} stop more at max_total_position"
+    )
     return 0
 
 

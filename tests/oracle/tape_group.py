@@ -47,18 +47,23 @@ class PurseAccount(Account):
         return self._purse.free_cash_e6
 
 
-def run_tape(tape, settings, **more):
+def run_tape(tape, settings, *, latency=None, **more):
     """Run a maker on one tape; as `polymm.research.tape_run.run_tape`."""
-    (run,) = run_tapes([tape], settings, cash_e6=settings.cash_e6, **more)
+    latencies = [latency or Latency()]
+    (run,) = run_tapes([tape], settings, cash_e6=settings.cash_e6, latencies=latencies, **more)
     return run
 
 
-def run_tapes(tapes, settings, *, cash_e6, queue="risk_averse", latency=None, fill_form="none"):
-    """Run a maker on each of several tapes with one purse and one sum of marked positions."""
-    latency = latency or Latency()
+def run_tapes(tapes, settings, *, cash_e6, latencies, queue="risk_averse", fill_form="none"):
+    """Run a maker on each of several tapes with one purse and one sum of marked positions.
+
+    Args:
+        cash_e6: The purse; `settings.cash_e6` is what the result of each market counts from.
+        latencies: Of each market.
+    """
     purse, portfolio = Purse(cash_e6), Portfolio()
     runs, loops = [], []
-    for tape in tapes:
+    for tape, latency in zip(tapes, latencies, strict=True):
         tape = replace(tape, frames=list(tape.frames))
         frames = received(tape, latency)
         run = _record(tape, frames, settings, fill_form)

@@ -39,7 +39,7 @@ from polymm.research.own_orders import Delays, OwnOrder, measured, without_own
 from polymm.research.tape_pack import pack
 from polymm.runtime.config_source import load_config
 from polymm.runtime.tape_settings import latency, queues
-from tests.oracle.backtest import random_case
+from tests.oracle.backtest_cases import random_case
 from tests.support.tapes import MS, SHARE, at, book, change, tape, trade
 
 BOOK = book(-50, [(0.49, 100), (0.48, 50)], [(0.52, 100), (0.53, 50)])
