@@ -55,11 +55,14 @@ cdef inline void look_again(Maker* maker) noexcept nogil:
 
 
 cdef inline bint is_quoted_as_idle(const Maker* maker) noexcept nogil:
-    """Whether quote and touch are those of the last cycle that sent nothing."""
+    """Whether quote and touch are those of the last cycle that sent nothing.
+
+    Of a book that is thin now they follow from the next trade too, and are not the same for long.
+    """
     cdef const Quote* quote = &maker.lane.quote
     cdef const Quote* idle = &maker.idle_quote
     return (
-        quote.bid_e4 == idle.bid_e4 and quote.bid_e6 == idle.bid_e6
+        maker.lane.state.usable and quote.bid_e4 == idle.bid_e4 and quote.bid_e6 == idle.bid_e6
         and quote.ask_e4 == idle.ask_e4 and quote.ask_sell_e6 == idle.ask_sell_e6
         and quote.ask_buy_e6 == idle.ask_buy_e6 and quote.merge_e6 == idle.merge_e6
         and quote.reasons == idle.reasons

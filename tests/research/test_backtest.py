@@ -9,10 +9,11 @@ from polymm.exchange.tape import Latency
 from polymm.research.backtest import backtest_tape
 from polymm.research.recordings import open_tapes
 from polymm.research.tape_pack import pack
-from tests.oracle.backtest import differences, random_case
+from tests.oracle.backtest import differences
+from tests.oracle.backtest_cases import random_case
 from tests.research.test_tape_causality import SETTINGS
 from tests.support.recordings import recording
-from tests.support.tapes import MS, book, change, tape
+from tests.support.tapes import MS, book, change, tape, trade
 
 CASES = 160
 SHARES = 8
@@ -38,6 +39,18 @@ def test_a_book_that_was_silent_for_long_is_no_book_meanwhile(cycle):
     seconds = (1, 2, 14, 15, 25, 40, 41)  # silences of 10 s, and of more
     changes = [change(1000 * s, "BUY", 0.50, 50 + s) for s in seconds]
     found = tape(book(0, *levels), *changes)
+
+    assert not differences(found, SETTINGS[cycle])
+
+
+@pytest.mark.parametrize("cycle", SETTINGS)
+def test_a_book_that_grew_thin_under_the_same_quote_is_quoted_around_the_next_trade(cycle):
+    levels = [(0.50, 40), (0.49, 40)], [(0.52, 40), (0.53, 40)]
+    thin = change(2000, "BUY", 0.49, 0)
+    behind = [change(3100 + 300 * n, "BUY", 0.20, 50 + n) for n in range(4)]
+    found = tape(
+        book(0, *levels), trade(10, "BUY", 0.51, 10), thin, trade(3000, "SELL", 0.54, 10), *behind
+    )
 
     assert not differences(found, SETTINGS[cycle])
 
