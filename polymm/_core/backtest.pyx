@@ -78,7 +78,9 @@ cdef class Backtest:
     """Markets of one account, run together in order of time.
 
     Markets are added first; then `run` goes as far as it is told, and `result` says what became
-    of one market. Same rows, settings and seeds give the same result, however a run is cut.
+    of one market. Same rows, settings and seeds give the same result, however a run is cut. Of
+    what happens in one ns the venues come before our sides, and of those the market that began
+    first: with its venue's first frame, at the latest with its window.
 
     Args:
         cash_e6: Cash that all markets share, 1e-6 dollars; None: each has its own.

@@ -10,9 +10,9 @@ from tests.oracle.backtest_cases import Group, moved, random_group
 from tests.research.test_tape_causality import SETTINGS
 from tests.support.tapes import MS, at, book, change, tape
 
-SEEDS = range(24)
-# Once found: an order and an event of another market in one ns, a book that grew thin.
-MEETINGS = (388, 1258, 1338, 1365)
+SEEDS = range(20)
+# Where an order, or the end of a merge, and an event of another market meet in one ns.
+MEETINGS = (1258, 2304, 3840)
 DOLLAR = 1_000_000
 DELAYS = Latency(order_ns=50 * MS, cancel_ns=50 * MS)
 LEVELS = [(0.50, 40), (0.49, 40)], [(0.52, 40), (0.53, 40)]
