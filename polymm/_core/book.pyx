@@ -7,8 +7,8 @@ so that messages that arrive late cannot undo newer ones.
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
 
 from polymm._core.layout cimport (
     ASK, BID, DOWN, GRID, PRICE_E4_MAX, PRICE_E4_MIN, PRICE_SCALE, UP, WORDS, whole_t,
@@ -17,6 +17,8 @@ from polymm._core.layout cimport (
 from polymm.errors import InputError
 
 cdef int64_t SIZE_E6_MAX = 10 ** 14
+# {"price":"0.1234","size":"1234567890123.123456"}, takes 49 bytes at most: 64 bits end there.
+cdef Py_ssize_t LEVEL_TEXT_MAX = 64
 
 
 cdef void clear_grid(Grid* grid) noexcept nogil:
@@ -104,12 +106,64 @@ cdef inline bint is_side(whole_t side) noexcept:
     return side == BID or side == ASK
 
 
-cdef str decimal_text(int64_t value, int places):
+cdef char* put_text(char* at, const char* text, Py_ssize_t n) noexcept nogil:
+    memcpy(at, text, n)
+    return at + n
+
+
+cdef char* put_whole(char* at, int64_t value, int places) noexcept nogil:
+    """Write at least so many digits; answer what is behind them."""
+    cdef char[20] digits
+    cdef int n = 0
+    while value or n < places:
+        digits[n] = <char>(48 + value % 10)
+        value //= 10
+        n += 1
+    while n:
+        n -= 1
+        at[0] = digits[n]
+        at += 1
+    return at
+
+
+cdef char* put_decimal(char* at, int64_t value, int places) noexcept nogil:
     """Write an integer of 10**-places as the venue writes it: no trailing zeros, no exponent."""
     cdef int64_t scale = 10000 if places == 4 else 1000000
-    if value % scale == 0:
-        return str(value // scale)
-    return f"{value // scale}.{str(value % scale).rjust(places, '0').rstrip('0')}"
+    cdef int64_t rest = value % scale
+    at = put_whole(at, value // scale, 1)
+    if rest:
+        at[0] = 46  # "."
+        at = put_whole(at + 1, rest, places)
+        while at[-1] == 48:  # "0"
+            at -= 1
+    return at
+
+
+cdef char* put_levels(char* at, const Grid* grid, bint is_bid, bint is_mirrored) noexcept nogil:
+    """Write a side, given in Up terms, worst level first: of either token the same way along."""
+    cdef int price = next_above(grid, 0) if is_bid else next_below(grid, GRID - 1)
+    cdef bint is_first = True
+    while 0 < price < GRID - 1:
+        if not is_first:
+            at[0] = 44  # ","
+            at += 1
+        is_first = False
+        at = put_text(at, b'{"price":"', 10)
+        at = put_decimal(at, GRID - 1 - price if is_mirrored else price, 4)
+        at = put_text(at, b'","size":"', 10)
+        at = put_decimal(at, grid.size_e6[price], 6)
+        at = put_text(at, b'"}', 2)
+        price = next_above(grid, price) if is_bid else next_below(grid, price)
+    return at
+
+
+cdef Py_ssize_t levels_n(const Grid* grid) noexcept nogil:
+    cdef Py_ssize_t n = 0
+    cdef int price = next_above(grid, 0)
+    while price < GRID - 1:
+        n += 1
+        price = next_above(grid, price)
+    return n
 
 
 cdef class Book:
@@ -256,14 +310,24 @@ cdef class Book:
         Returns:
             ``"bids":[...],"asks":[...]`` of the token, worst level first, best last.
         """
-        parts = []
-        for name, side in (("bids", BID), ("asks", ASK)):
-            levels = ",".join(
-                f'{{"price":"{decimal_text(price, 4)}","size":"{decimal_text(size, 6)}"}}'
-                for price, size in reversed(self.levels(side, GRID, token))
-            )
-            parts.append(f'"{name}":[{levels}]')
-        return ",".join(parts)
+        if token not in (UP, DOWN):
+            raise InputError(f"token must be 0 or 1, was {token}")
+        cdef bint is_down = token == DOWN
+        cdef Grid* bids = &self.s.side[ASK if is_down else BID]
+        cdef Grid* asks = &self.s.side[BID if is_down else ASK]
+        cdef Py_ssize_t most = LEVEL_TEXT_MAX * (levels_n(bids) + levels_n(asks) + 1)
+        cdef char* text = <char*>malloc(most)
+        if text == NULL:
+            raise MemoryError("no memory for the text of a book")
+        cdef char* at = put_text(text, b'"bids":[', 8)
+        at = put_levels(at, bids, not is_down, is_down)
+        at = put_text(at, b'],"asks":[', 10)
+        at = put_levels(at, asks, is_down, is_down)
+        at[0] = 93  # "]"
+        try:
+            return text[:at - text + 1].decode("ascii")
+        finally:
+            free(text)
 
 
 cdef int check_tick(int64_t tick_e4) except -1:

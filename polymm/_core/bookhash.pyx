@@ -13,6 +13,9 @@ from polymm.errors import DecodeError
 
 HEAD_KEYS = ("market", "asset_id", "timestamp", "hash")
 TAIL_KEYS = ("min_order_size", "tick_size", "last_trade_price", "version")
+# Each key with the text that its value stands behind.
+cdef tuple HEAD_TEXTS = tuple((key, f'"{key}":"'.encode()) for key in HEAD_KEYS)
+cdef tuple TAIL_TEXTS = tuple((key, f'"{key}":"'.encode()) for key in TAIL_KEYS)
 
 
 cdef bytes text_behind(bytes message, bytes key):
@@ -71,15 +74,20 @@ cdef class BookText:
 
     def __init__(self, bytes message not None):
         cdef bytes levels = level_slice(message)
+        cdef bytes beside = message
+        cdef Py_ssize_t start
         head = {}
         self.own = {}
-        self.neg_risk = "true" if b'"neg_risk":true' in message else "false"
         if levels is not None:
-            for texts, keys in ((head, HEAD_KEYS), (self.own, TAIL_KEYS)):
-                for key in keys:
-                    text = text_behind(message, f'"{key}":"'.encode())
+            # Nine tenths of a book are its levels: no key is looked for among them.
+            start = message.find(b'"bids":[')
+            beside = message[:start] + message[start + len(levels):]
+            for texts, keys in ((head, HEAD_TEXTS), (self.own, TAIL_TEXTS)):
+                for key, mark in keys:
+                    text = text_behind(beside, mark)
                     if text is not None:
                         texts[key] = text.decode("utf-8", "replace")
+        self.neg_risk = "true" if b'"neg_risk":true' in beside else "false"
         if len(head) < len(HEAD_KEYS):
             head = self._read(message)
             levels = rebuilt_levels(head)
@@ -124,11 +132,12 @@ cdef class BookText:
         state.update(tail.encode())
         return state.hexdigest()
 
-    def find_last_trade(self, str guess=""):
+    def find_last_trade(self, str guess="", *, bint is_alone=False):
         """Find the last trade price with which the hash reproduces.
 
         Args:
             guess: Text to try first, such as the one found for the market's previous book.
+            is_alone: Try no other: whoever knows that there was no trade since.
 
         Returns:
             The price's text, "" for a market without trades, or None where nothing fits.
@@ -137,8 +146,10 @@ cdef class BookText:
             for text in _candidates(guess):
                 if self.digest(last_trade_price=text, tick_size=tick_size) == self.claimed:
                     return text
-                if "last_trade_price" in self.own:
+                if is_alone or "last_trade_price" in self.own:
                     break
+            if "tick_size" in self.own:
+                break
         return None
 
 

@@ -49,6 +49,8 @@ class HashCheck:
         # Time, hash and market text by token: to be judged when the next message has another.
         self._pending: dict[str, tuple[str, str, str]] = {}
         self._guess = ""
+        # Whether no last trade price fitted: until another trade is told, none is looked for again.
+        self._is_lost = False
         self._books = [0, 0]
         self._changes = [0, 0]
         self._unchecked = 0
@@ -83,6 +85,8 @@ class HashCheck:
 
     def _take(self, message: dict[str, Any], frame: bytes, *, is_alone: bool) -> None:
         kind = message.get("event_type", "book" if "bids" in message else "")
+        if kind in ("book", "last_trade_price"):
+            self._is_lost = False
         if kind == "book":
             for token in tuple(self._pending):
                 self._judge(token)
@@ -121,8 +125,9 @@ class HashCheck:
         self._count(self._changes, text)
 
     def _count(self, counts: list[int], text: BookText) -> None:
-        found = text.find_last_trade(self._guess)
+        found = text.find_last_trade(self._guess, is_alone=self._is_lost)
         if found is None:
+            self._is_lost = True
             counts[1] += 1
         else:
             self._guess = found

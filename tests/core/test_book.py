@@ -127,3 +127,39 @@ def test_level_texts_are_the_venues() -> None:
         '"bids":[{"price":"0.48","size":"362.17"}],'
         '"asks":[{"price":"0.99","size":"1"},{"price":"0.52","size":"12.5"}]'
     )
+
+
+def decimal(value: int, places: int) -> str:
+    """The shortest text of an integer of 10**-places."""
+    whole, rest = divmod(value, 10**places)
+    return f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")
+
+
+def test_level_texts_spell_whatever_the_levels_are() -> None:
+    seed = 11
+    draw = random.Random(seed)
+    sizes = (1, 10, 1_000_000, 1_000_001, 10**14 - 1, 10**14 - 10, 70_000_000)
+    for _ in range(20):
+        book = Book()
+        sides: list[list[tuple[int, int]]] = [
+            [
+                (draw.randrange(1, 10_000), draw.choice(sizes))
+                for _ in range(draw.choice((0, 1, 300)))
+            ]
+            for _ in range(2)
+        ]
+        book.replace(*sides)
+        for token in (UP, DOWN):
+            texts = []
+            for name, side in (("bids", BID), ("asks", ASK)):
+                levels = ",".join(
+                    f'{{"price":"{decimal(price, 4)}","size":"{decimal(size, 6)}"}}'
+                    for price, size in reversed(book.levels(side, token=token))
+                )
+                texts.append(f'"{name}":[{levels}]')
+            assert book.level_texts(token) == ",".join(texts), seed
+
+
+def test_level_texts_of_no_token_are_refused() -> None:
+    with pytest.raises(InputError, match="token must be 0 or 1, was 2"):
+        Book().level_texts(2)

@@ -61,6 +61,12 @@ def test_hidden_last_trade_price_is_found_or_refused() -> None:
     assert BookText(hidden.replace(b'"0.4"', b'"0.5"')).find_last_trade() is None
 
 
+def test_who_knows_the_last_trade_price_tries_no_other() -> None:
+    hidden = BookText(composed().replace(b'"last_trade_price":"",', b""))
+    assert hidden.find_last_trade("0.500", is_alone=True) is None
+    assert hidden.find_last_trade("", is_alone=True) == ""
+
+
 def test_a_guess_that_is_no_price_is_passed_over() -> None:
     assert BookText(composed()).find_last_trade("0.abc") == "0.abc"
 
