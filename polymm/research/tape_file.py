@@ -14,7 +14,7 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -84,11 +84,7 @@ def write_tape(path: str | Path, tape: Tape, checks: HashChecks = "all") -> Tape
         RecordingError: A frame is malformed, or the file cannot be written.
     """
     hashes = HashCheck(tape.market, checks)
-    packed = pack(tape, hashes)
-    failed = hashes.counts.books_failed + hashes.counts.changes_failed
-    if failed:
-        packed = replace(packed, defects={**packed.defects, "hashes_failed": failed})
-    return write_packed(path, packed, hashes.counts)
+    return write_packed(path, pack(tape, hashes), hashes.counts)
 
 
 def write_packed(

@@ -76,7 +76,7 @@ def pack(tape: Tape, hashes: HashCheck | None = None, *, feed_ns: int = FEED_NS)
     """Decode a tape once, for any number of runs.
 
     Args:
-        hashes: Checks those that its frames carry, on the way.
+        hashes: Checks those that its frames carry, on the way; none is checked without.
         feed_ns: From venue time to receipt, where only some receipts were recorded: the order of
             the rows depends on it.
 
@@ -113,7 +113,7 @@ def pack(tape: Tape, hashes: HashCheck | None = None, *, feed_ns: int = FEED_NS)
         backward += 0 < recv_ns < last_recv_ns
         late += recv_ns > exch_ns + LATE_NS and exch_ns >= market.start_ns
         last_recv_ns = recv_ns or last_recv_ns
-    hashes.finish()
+    checked = hashes.finish()
     counters = decoder.counters()
     found = {name: counters[name] for name in _DEFECTS}
     found |= {
@@ -121,6 +121,7 @@ def pack(tape: Tape, hashes: HashCheck | None = None, *, feed_ns: int = FEED_NS)
         "duplicate_trades_left_out": repeated_trades,
         "receipts_backwards": backward,
         f"receipts_over_{LATE_NS // NS}_s_late": late,
+        "hashes_failed": checked.books_failed + checked.changes_failed,
     }
     return PackedTape(
         market=market,

@@ -5,7 +5,7 @@ used; of a tape and a recording the one that is named first. What is left out is
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from polymm.domain.tape import Tape
 from polymm.errors import RecordingError
 from polymm.research.recordings import TokenAs, open_tapes
 from polymm.research.tape_file import SUFFIX, Unused, open_tape, read_facts, tapes_in
-from polymm.research.tape_pack import PackedTape
+from polymm.research.tape_hashes import HashCheck
+from polymm.research.tape_pack import PackedTape, pack
 
 
 @dataclass(frozen=True, slots=True)
 class TapeSource:
-    """One market's tape, opened when it is its turn.
+    """One market's tape, opened when it is its turn; a recording is checked and packed then.
 
     Args:
         name: File or recording, as it is told to people.
@@ -31,7 +32,7 @@ class TapeSource:
     has_trades: bool
     is_packed: bool
     n: int
-    open: Callable[[], Tape | PackedTape]
+    open: Callable[[], PackedTape]
 
 
 def gather(
@@ -82,9 +83,9 @@ def _packed(path: Path) -> TapeSource:
 
 
 def _recorded(tape: Tape) -> TapeSource:
-    def opened() -> Tape:
-        # Kept while it runs: frames are read again whenever they are asked for.
-        return replace(tape, frames=list(tape.frames))
+    def opened() -> PackedTape:
+        # As `tape make` does: what a recording lacks is told of it either way.
+        return pack(tape, HashCheck(tape.market))
 
     source = Path(tape.source).name
     return TapeSource(tape.market, source, tape.has_trades, False, len(tape.frames), opened)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from polymm.research.tape_file import open_tape, write_packed
+from polymm.runtime.tape_runs import synthetic_tapes
+from tests.support.recorded_runs import heard, market_note, record
 
 Polymm = Callable[..., tuple[int, str, str]]
 MS = 1_000_000
@@ -95,3 +97,24 @@ def test_tapes_are_told_by_what_is_in_them_wherever_they_are(
     flipped = "down" if tape.outcome == "up" else "up"
     write_packed(moved / "1.tape", replace(tape, outcome=flipped))
     assert content(moved) != first
+
+
+def test_a_recording_that_lacks_frames_tells_of_them_with_and_without_a_tape(
+    polymm: Polymm, tmp_path: Path
+) -> None:
+    """Hashes are checked on the way whether `tape make` came before or not."""
+    (window,) = synthetic_tapes(1, 1, 15)
+    frames = list(window.frames)
+    lost = next(n for n in range(len(frames) // 2, len(frames)) if b"_change" in frames[n].frame)
+    for name, kept in (("whole", frames), ("lacking", frames[:lost] + frames[lost + 20 :])):
+        told = [market_note(window.market, frames[0].exch_ns)]
+        record(tmp_path / name, [*told, *(heard(one.frame, one.exch_ns + MS) for one in kept)])
+        assert polymm("tape", "make", name, "--out", f"{name}-tapes")[0] == 0
+    found = {}
+    for name in ("whole", "whole-tapes", "lacking", "lacking-tapes"):
+        run = runs(polymm, name, "[venue]\nfeed_latency_ms = 40\n", "--stress", "1")[0]
+        found[name] = run["quoting"]["defects"], run["facts"]["content of tapes"]
+    assert "hashes_failed" not in found["whole"][0]
+    assert found["lacking"][0]["hashes_failed"] > 0
+    assert found["whole"] == found["whole-tapes"]
+    assert found["lacking"] == found["lacking-tapes"]
