@@ -6,6 +6,7 @@ PolymmError
 │   ├── MarketError       a market's record; names the facts that are missing or contradict
 │   └── RecordingError    a recording or tape that is missing, wrong, empty or damaged
 ├── ConfigError           a configuration file or value
+│   └── UsageError        a flag's value that cannot be
 ├── DialError             a connection that could not be made; carries its kind
 │   └── HandshakeError    the peer answered a websocket's opening with something else
 ├── VenueError            a venue's answer, or its absence, where a value was asked for
@@ -15,6 +16,7 @@ PolymmError
 ├── JournalError          a journal that cannot be written, read or locked; carries the offset
 │   ├── LockedError       another engine runs this account; carries its process id
 │   └── ReplayError       a run that is repeated asks for what was not noted
+├── ReportError           a page or result that cannot be written
 ├── StoreError            the store of a sweep that cannot be written, read or locked
 ├── WorkerError           workers of a sweep, or their scheduler, that went away for good
 └── LedgerError           money or shares that do not add up; never expected, never hidden
@@ -68,6 +70,10 @@ class RecordingError(InputError):
 
 class ConfigError(PolymmError, ValueError):
     """A configuration file or value is wrong; the message names key, value and allowed range."""
+
+
+class UsageError(ConfigError):
+    """A flag or argument has a value that cannot be; the message names it and what is allowed."""
 
 
 class DialError(PolymmError):
@@ -169,6 +175,10 @@ class LockedError(JournalError):
 
 class ReplayError(JournalError):
     """A run that is repeated asks for what was not noted: it is not the same run."""
+
+
+class ReportError(PolymmError):
+    """A page, or the result beside it, cannot be written: a full disk, or no right to."""
 
 
 class StoreError(PolymmError):

@@ -1,5 +1,6 @@
 """The command line: parsing only. A verb imports what it needs when it runs."""
 
+import errno
 import gc
 import os
 import sys
@@ -11,6 +12,8 @@ from polymm.errors import NOT_BUILT, PolymmError
 
 # What is loaded stays: the collector would look through it again and again meanwhile.
 OBJECTS_BEFORE_GC = 50_000
+# What a full disk says, to whoever writes standard output to a file on it.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def begin_fast() -> None:
@@ -47,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         for line in str(error).splitlines():
             print(f"polymm: {line}", file=sys.stderr)  # noqa: T201
         sys.exit(exit_code(error))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        print(f"polymm: cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+        sys.exit(FAILED)
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("polymm._core."):
             raise

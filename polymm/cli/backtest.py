@@ -9,7 +9,7 @@ from polymm.cli.config import load
 from polymm.cli.options import ConfigOption, JsonOption, NoReportOption, QuietOption, ReportOption
 from polymm.cli.run import Shows, carry_out
 from polymm.cli.showing import console, name_of, page_path, report_path
-from polymm.errors import ConfigError, InputError
+from polymm.errors import InputError, ReportError
 
 if TYPE_CHECKING:
     from polymm.research.results import Json
@@ -109,7 +109,7 @@ def show_again(result: "Json", page: Path | None, *, as_json: bool) -> None:
     """Print one result, and write its page.
 
     Raises:
-        ConfigError: The page cannot be written.
+        ReportError: The page cannot be written.
     """
     from polymm.research.report import json_of, print_result
     from polymm.research.report_html import page_of
@@ -128,7 +128,7 @@ def show_comparison(a: "Json", b: "Json", page: Path | None, *, as_json: bool) -
     """Print the difference of two results, and write its page.
 
     Raises:
-        ConfigError: The page cannot be written.
+        ReportError: The page cannot be written.
         InputError: No market is settled in both.
     """
     from polymm.research.report import json_of, print_comparison
@@ -159,14 +159,14 @@ def write(page: Path, text: str) -> None:
     """Write a page whole.
 
     Raises:
-        ConfigError: It cannot be written.
+        ReportError: It cannot be written.
     """
     from polymm.research.results import write_whole
 
     try:
         write_whole(page, text.encode())
     except OSError as error:
-        raise ConfigError(f"report {page}: cannot be written: {error.strerror}") from None
+        raise ReportError(f"report {page}: cannot be written: {error.strerror}") from None
 
 
 def read(path: Path) -> "Json":

@@ -87,9 +87,9 @@ def settings_of(flags: Mapping[str, object], assigned: list[str]) -> "ServerSett
     """Build settings from flags and ``--set``.
 
     Raises:
-        ConfigError: A name or value is wrong.
+        UsageError: A name or value is wrong.
     """
-    from polymm.errors import ConfigError, InputError
+    from polymm.errors import InputError, UsageError
     from polymm.exchange.server.settings import ServerSettings
     from polymm.runtime.assigning import assign, parse
 
@@ -101,7 +101,7 @@ def settings_of(flags: Mapping[str, object], assigned: list[str]) -> "ServerSett
             name, value_text = pair_of(text)
             settings = assign(settings, name, parse(settings, name, value_text))
     except InputError as error:
-        raise ConfigError(str(error)) from None
+        raise UsageError(str(error)) from None
     return settings
 
 

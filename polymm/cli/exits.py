@@ -9,6 +9,7 @@ from polymm.errors import (
     LedgerError,
     PolymmError,
     QuoterError,
+    UsageError,
     VenueError,
 )
 
@@ -35,6 +36,8 @@ MEANINGS = {
 
 def exit_code(error: PolymmError) -> int:
     """The code that a documented error ends the program with."""
+    if isinstance(error, UsageError):
+        return USAGE
     if isinstance(error, ConfigError | QuoterError):
         return CONFIGURATION
     if isinstance(error, VenueError | CredentialError | DialError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from polymm.errors import ConfigError
+from polymm.errors import ReportError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +28,7 @@ def report_path(config: "Config", name: str, given: Path | None) -> Path | None:
         name: Of what is run.
 
     Raises:
-        ConfigError: The folder cannot be made.
+        UsageError, ReportError: As of `page_path`.
     """
     if given is None and not config.report.html:
         return None
@@ -51,14 +51,15 @@ def page_path(path: Path) -> Path:
     """A path that a page can be written to, its folder made.
 
     Raises:
-        ConfigError: It is a folder, or its own cannot be made.
+        UsageError: It is a folder.
+        ReportError: Its own folder cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"report {path}: its folder cannot be made: {error.strerror}") from None
+        raise ReportError(f"report {path}: its folder cannot be made: {error.strerror}") from None
     if path.is_dir():
-        raise ConfigError(f"report {path}: must be a file, is a folder")
+        raise UsageError(f"report {path}: must be a file, is a folder")
     return path
 
 
@@ -87,7 +88,7 @@ def show(
         other: A result to compare with.
 
     Raises:
-        ConfigError: The page or the result cannot be written.
+        ReportError: The page or the result cannot be written.
     """
     from polymm.research.report import json_of, make_result, print_comparison, print_result
     from polymm.research.results import compare_results
@@ -109,7 +110,7 @@ def show(
         typer.echo(str(page) if quiet else f"report  {page}", err=as_json)
 
 
-def written(result: "Json", page: Path) -> tuple[ConfigError | None, Path | None]:
+def written(result: "Json", page: Path) -> tuple[ReportError | None, Path | None]:
     """Write the page, and the result beside it unless the page is a pipe or a device.
 
     Returns:
@@ -122,5 +123,5 @@ def written(result: "Json", page: Path) -> tuple[ConfigError | None, Path | None
         write_page(result, page)
         saved = save_result(result, result_path(page)) if page.is_file() else None
     except OSError as error:
-        return ConfigError(f"report {page}: cannot be written: {error.strerror}"), None
+        return ReportError(f"report {page}: cannot be written: {error.strerror}"), None
     return None, saved

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from polymm.errors import ConfigError, InputError
+from polymm.errors import InputError, UsageError
 from polymm.runtime.secrets import load_credentials
 from polymm.runtime.state_folder import StateFolder
 from polymm.venues.polymarket.credentials import ApiCredentials
@@ -51,12 +51,12 @@ def local_hosts(url: str) -> Hosts:
     """The services of a local exchange.
 
     Raises:
-        ConfigError: No address of this machine.
+        UsageError: No address of this machine.
     """
     try:
         return Hosts.at(url)
     except InputError as error:
-        raise ConfigError(f"--exchange: {error}") from None
+        raise UsageError(f"--exchange: {error}") from None
 
 
 def local_account(url: str, folder: Path, wallet: str) -> Account:
@@ -66,10 +66,10 @@ def local_account(url: str, folder: Path, wallet: str) -> Account:
         wallet: One of `WALLETS`.
 
     Raises:
-        ConfigError: No address of this machine, or no such kind of wallet.
+        UsageError: No address of this machine, or no such kind of wallet.
         CredentialError: No key is there.
     """
     if wallet not in WALLETS:
-        raise ConfigError(f"--wallet must be one of {', '.join(WALLETS)}, was {wallet!r}")
+        raise UsageError(f"--wallet must be one of {', '.join(WALLETS)}, was {wallet!r}")
     key = StateFolder(folder).read_key()
     return Account(local_hosts(url), Wallet(key=key, signature_type=WALLETS[wallet]), None)

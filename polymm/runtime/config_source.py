@@ -15,13 +15,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from polymm.errors import ConfigError, QuoterError
+from polymm.errors import ConfigError, QuoterError, UsageError
 from polymm.runtime.config import Config, allowed, fields, order_faults, sections, value_of
 from polymm.runtime.user_quoter import pinned
 
 ENV_PREFIX = "POLYMM__"
 DEFAULT = "default"
 QUOTER = "strategy.quoter"
+FLAG = "flag"
 # Whoever put a key into the file by mistake must not find it in a log of the refusal.
 SECRET_NAME = re.compile(r"key|secret|pass|private|mnemonic|credential")
 SECRET_TEXT = re.compile(r"(0x)?[0-9a-fA-F]{32,}")
@@ -65,11 +66,12 @@ def load_config(
         flags: Dotted key to the flag's own name and its value.
 
     Raises:
-        ConfigError: One line for each fault, naming key, value and what is allowed.
+        ConfigError: One line for each fault, naming key, value and what is allowed; a UsageError
+            where flags alone are wrong.
     """
     entries = list(_file_entries(path)) if path is not None else []
     entries += _environ_entries(environ or {})
-    entries += [_Entry(k, value, f"flag {name}") for k, (name, value) in (flags or {}).items()]
+    entries += [_Entry(k, value, f"{FLAG} {name}") for k, (name, value) in (flags or {}).items()]
     faults = [_unknown(entry) for entry in entries if entry.key not in fields()]
     chosen = {entry.key: entry for entry in entries if entry.key in fields()}
     tree: dict[str, dict[str, object]] = {}
@@ -89,7 +91,8 @@ def load_config(
         except QuoterError as error:
             faults.append(f"{chosen[QUOTER].origin}: {QUOTER}: {error}")
     if config is None or faults:
-        raise ConfigError("\n".join(faults))
+        is_usage = all(fault.startswith(f"{FLAG} ") for fault in faults)
+        raise (UsageError if is_usage else ConfigError)("\n".join(faults))
     origins = {key: chosen[key].origin if key in chosen else DEFAULT for key in fields()}
     return LoadedConfig(config, origins)
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import uvloop
 
 from polymm.domain.tape import Tape
-from polymm.errors import ConfigError, InputError
+from polymm.errors import ConfigError, InputError, UsageError
 from polymm.exchange.faults import Faults
 from polymm.exchange.server.app import HOST, serving
 from polymm.exchange.server.settings import ServerSettings
@@ -94,7 +94,7 @@ def _switch_on(switches: Faults, rates: Mapping[str, float]) -> None:
         for name, rate in rates.items():
             switches.set(name, rate)
     except InputError as error:
-        raise ConfigError(f"--fault: {error}") from None
+        raise UsageError(f"--fault: {error}") from None
 
 
 class _UntilEof(asyncio.Protocol):

@@ -86,7 +86,7 @@ def recorded_venue(
         exchange: Address of a local exchange, "" for none.
 
     Raises:
-        ConfigError: No address of this machine.
+        UsageError: No address of this machine.
         CredentialError: There are credentials, and they are malformed.
     """
     if not is_real:

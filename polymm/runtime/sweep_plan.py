@@ -27,7 +27,7 @@ from typing import Any, Final, Literal
 from pydantic import AfterValidator, ValidationError
 from pydantic.fields import FieldInfo
 
-from polymm.errors import ConfigError
+from polymm.errors import ConfigError, UsageError
 from polymm.research.run_settings import RunSettings, raised
 from polymm.research.sweep import SweepPlan
 from polymm.research.sweep_figures import Objective
@@ -109,7 +109,7 @@ def read_sweep(path: Path | None, flags: Mapping[str, object | None]) -> SweepFi
     """Read a sweep file, the built-in one for None; flags that are not None win.
 
     Raises:
-        ConfigError: One line for each fault.
+        ConfigError: One line for each fault; a UsageError where flags alone are wrong.
     """
     name = "the built-in sweep" if path is None else str(path)
     try:
@@ -136,7 +136,8 @@ def read_sweep(path: Path | None, flags: Mapping[str, object | None]) -> SweepFi
     if not space and not faults:
         faults.append(f"{name}: space must name at least one value to search")
     if faults or sweep is None or objective is None:
-        raise ConfigError("\n".join(faults))
+        is_usage = all(fault.startswith("--") for fault in faults)
+        raise (UsageError if is_usage else ConfigError)("\n".join(faults))
     return SweepFile(sweep, objective, space)
 
 

@@ -121,4 +121,4 @@ def test_what_cannot_be_run_or_read_ends_with_its_code(
     assert polymm("backtest", str(made), "--stress", "inf")[0] == 2
     assert polymm("report", "none.json")[0] == 1
     assert polymm("report", "a", "b", "c")[0] == 2
-    assert polymm("report", "none.json", "--html", str(made))[0] == 3
+    assert polymm("report", "none.json", "--html", str(made))[0] == 2

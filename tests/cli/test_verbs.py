@@ -1,7 +1,13 @@
-"""The list of verbs is told without loading any."""
+"""The list of verbs is told without loading any; what a full disk does to what a verb prints."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import polymm as package
 from polymm.cli.app import VERBS, load
 
 
@@ -9,3 +15,17 @@ from polymm.cli.app import VERBS, load
 def test_the_list_says_of_a_verb_what_it_says_of_itself(name: str) -> None:
     said = str(load(name).help).partition("\n\n")[0]
     assert " ".join(said.split()) == VERBS[name][1]
+
+
+def test_standard_output_on_a_full_disk_is_one_line_and_1() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "polymm", "version"],
+            env=os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1])},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.stderr == "polymm: cannot be written: No space left on device\n"
+    assert ended.returncode == 1
