@@ -11,7 +11,7 @@ from polymm.cli.config import load
 from polymm.cli.exits import INTERRUPTED
 from polymm.cli.options import ConfigOption, JsonOption
 from polymm.cli.showing import page_path
-from polymm.errors import ConfigError
+from polymm.errors import ReportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +72,7 @@ def sweep(
     tapes is refused by name.
     """
     from polymm.cli.logs import warnings_shown
+    from polymm.research.sweep_pool import check_address
     from polymm.runtime.sweep_plan import DEFAULT_FILE, plan_sweep, read_sweep
 
     if show_space:
@@ -81,6 +82,8 @@ def sweep(
         raise typer.BadParameter("needs TAPES: a folder of tapes, or one tape")
     if scheduler is not None and workers is not None:
         raise typer.BadParameter("--workers has no meaning with --scheduler: it has its own")
+    if scheduler is not None:
+        check_address(scheduler)
     if not store.name:
         raise typer.BadParameter(f"--store must be a file, was {store}")
     page = page_path(report or store.with_suffix(".html"))
@@ -173,7 +176,7 @@ def show(
     """Write the page, print the result.
 
     Raises:
-        ConfigError: The page cannot be written.
+        ReportError: The page cannot be written.
     """
     from polymm.research.results import write_whole
     from polymm.research.sweep_page import sweep_page
@@ -191,6 +194,6 @@ def show(
         for name, text in sweep_lines(record)[-1 if quiet else 0 :]:
             typer.echo(f"{name:<9} {text}" if not quiet else text)
     if fault is not None:
-        raise ConfigError(f"report {page}: cannot be written: {fault.strerror}")
+        raise ReportError(f"report {page}: cannot be written: {fault.strerror}")
     if not quiet:
         typer.echo(f"report    {page}", err=as_json)

@@ -9,6 +9,7 @@ import logging
 import math
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
@@ -25,7 +26,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from typing import Any, Final
 
-from polymm.errors import ConfigError, WorkerError
+from polymm.errors import ConfigError, UsageError, WorkerError
 from polymm.research.sweep_unit import Unit, WindowScore, run_unit
 
 Done = tuple[Unit, tuple[WindowScore, ...]]
@@ -44,6 +45,9 @@ SILENT_S: Final = 30.0
 # So long blocks wait for a scheduler's first worker, or for another after the last one left.
 WORKERS_S: Final = 60.0
 
+# As dask writes a scheduler's address; without a scheme it is tcp.
+_ADDRESS: Final = re.compile(r"(?:(?:tcp|tls|ws|wss)://)?[^/\s]+:(\d{1,5})")
+_PORT_MAX: Final = 65_535
 _RESUMES: Final = "what was done is stored, the same command goes on from there"
 
 _LOG = logging.getLogger(__name__)
@@ -132,10 +136,12 @@ class DaskPool(Pool):
 
     Raises:
         ConfigError: The extra `cluster` is not installed.
-        WorkerError: Nobody answers at the address.
+        UsageError: It is no address.
+        WorkerError: Nobody answers there.
     """
 
     def __init__(self, address: str) -> None:
+        check_address(address)
         try:
             import distributed
         except ModuleNotFoundError as error:
@@ -149,9 +155,12 @@ class DaskPool(Pool):
         self._closed: Any = distributed.comm.core.CommClosedError
         # Its annotations are incomplete.
         client: Any = distributed.Client
+        self._client: Any = client.__new__(client)
         try:
-            self._client: Any = client(address, timeout=DIAL_S, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
+            self._client.__init__(address, timeout=DIAL_S, set_as_default=False)
+        except (OSError, TimeoutError, TypeError, ValueError) as error:
+            # Else it waits for its own end when it is collected, and says so on stderr.
+            self._client.status = "closed"
             raise WorkerError(f"scheduler {address}: cannot be reached: {error}") from error
         self._threads = 0
         self._asked_s = -math.inf
@@ -243,6 +252,17 @@ class DaskPool(Pool):
             _scores(self._client.submit(run_unit, unit, pure=False)),
             self._client.loop.asyncio_loop,
         )
+
+
+def check_address(address: str) -> None:
+    """Refuse what is no address of a scheduler.
+
+    Raises:
+        UsageError: It is none.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or not 0 < int(match[1]) <= _PORT_MAX:
+        raise UsageError(f"--scheduler must be an address like tcp://host:8786, was {address!r}")
 
 
 async def _scores(told: Any) -> Any:

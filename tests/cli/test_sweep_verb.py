@@ -74,6 +74,44 @@ def test_what_fails_on_the_way_is_one_line_and_1(
     assert (code, err) == (1, f"polymm: {error}\n")
 
 
+def test_a_page_on_a_full_disk_costs_neither_store_nor_verdict(polymm: Polymm, here: Path) -> None:
+    arguments = ("sweep", "tapes", "--space", "space.toml", "--trials", "1")
+    code, out, err = polymm(*arguments, "--report", "/dev/full")
+    assert (code, err) == (
+        1,
+        "polymm: report /dev/full: cannot be written: No space left on device\n",
+    )
+    assert "\nverdict   " in out
+    assert polymm(*arguments)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--trials", "0"), "--trials must be a whole number within 1..100000 (trials), was 0"),
+        (("--scheduler", "foo"), "--scheduler must be an address like tcp://host:8786, was 'foo'"),
+        (("--scheduler", ""), "--scheduler must be an address like tcp://host:8786, was ''"),
+        (
+            ("--scheduler", "tcp://a:99999"),
+            "--scheduler must be an address like tcp://host:8786, was 'tcp://a:99999'",
+        ),
+    ],
+)
+def test_a_flag_that_cannot_be_is_one_line_and_2(
+    polymm: Polymm, here: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    assert polymm("sweep", "tapes", *arguments) == (2, "", f"polymm: {told}\n")
+
+
+def test_a_wrong_file_is_3_though_a_flag_is_wrong_too(polymm: Polymm, here: Path) -> None:
+    (here / "space.toml").write_text(SPACE.replace("block = 5", "block = 0"))
+    code, _, err = polymm("sweep", "tapes", "--space", "space.toml", "--trials", "0")
+    assert (code, len(err.splitlines())) == (3, 2)
+    (here / "polymm.toml").write_text("[run]\nwindows = 0\n")
+    code, _, err = polymm("run", "--fast", "--window-s", "5")
+    assert (code, len(err.splitlines())) == (3, 2)
+
+
 def test_what_makes_no_sense_is_refused(polymm: Polymm, here: Path) -> None:
     code, out, _ = polymm("sweep", "--show-space")
     assert code == 0
@@ -91,7 +129,7 @@ def test_what_makes_no_sense_is_refused(polymm: Polymm, here: Path) -> None:
         assert code == 2
         assert "--store and the page must be two files" in err
     code, _, err = polymm("sweep", "tapes", "--report", "tapes")
-    assert (code, err) == (3, "polymm: report tapes: must be a file, is a folder\n")
+    assert (code, err) == (2, "polymm: report tapes: must be a file, is a folder\n")
     assert not (here / "sweep.db").exists()
     (here / "space.toml").write_text(SPACE.replace("min_spread", "min_spred"))
     code, _, err = polymm("sweep", "tapes", "--space", "space.toml")

@@ -4,6 +4,8 @@ import logging
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from benches.sweep_scenes import make_tapes
-from polymm.errors import RecordingError, WorkerError
+from polymm.errors import RecordingError, UsageError, WorkerError
 from polymm.research.sweep import Moment, SweepPlan, run_sweep
 from polymm.research.sweep_pool import DEATHS_MAX, DaskPool, LocalPool
 from polymm.research.sweep_unit import Unit, WindowScore, run_unit
@@ -246,3 +248,26 @@ def test_a_scheduler_that_is_not_there_is_one_error(monkeypatch: pytest.MonkeyPa
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with pytest.raises(WorkerError, match=r"scheduler tcp://127\.0\.0\.1:9: cannot be reached"):
         DaskPool("tcp://127.0.0.1:9")
+
+
+def test_a_client_that_could_not_begin_says_nothing_when_the_program_ends() -> None:
+    """Its own end would wait for a loop that is gone by then, and say so."""
+    pytest.importorskip("distributed")
+    program = """if True:
+        from polymm.errors import WorkerError
+        from polymm.research.sweep_pool import DaskPool
+        try:
+            kept = DaskPool("tls://127.0.0.1:9")
+        except WorkerError as error:
+            kept = error
+            print(error)
+    """
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.stdout.startswith("scheduler tls://127.0.0.1:9: cannot be reached: TLS expects")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("address", ["foo", "", "tcp://a", "foo://a:1", "a:b", "tcp://a:0"])
+def test_what_is_no_address_is_refused_before_anyone_is_asked(address: str) -> None:
+    with pytest.raises(UsageError, match="must be an address like tcp://host:8786, was"):
+        DaskPool(address)
