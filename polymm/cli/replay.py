@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polymm.cli.config import load
-from polymm.cli.exits import INTEGRITY
+from polymm.cli.exits import FAILED, INTEGRITY
 from polymm.cli.options import ConfigOption, JsonOption
 from polymm.errors import InputError
 
@@ -41,7 +41,7 @@ def replay(
 
     Every step of the engine is given what it was given and must answer what it answered; and the
     books, lanes and quotes rebuilt from the recorded frames must be those that it saw. Whatever
-    differs is printed, and the code is 5.
+    differs is printed, and the code is 5; it is 1 where there is nothing to compare.
 
     With --compare the run's own orders meet the simulated venue of [venue] over the tape of the
     run. How far its fills are from the real ones is said in cents a share and in share of fills,
@@ -53,6 +53,7 @@ def replay(
     from polymm.runtime.built import engine_form
     from polymm.runtime.decision_replay import replay_decisions
     from polymm.runtime.fill_replay import replay_fills
+    from polymm.runtime.own_orders import own_orders
 
     engine_form()
     config = load(config_path, {}).config
@@ -60,10 +61,14 @@ def replay(
     decisions = replay_decisions(recorded)
     if not as_json:
         show_decisions(decisions)
-    fills = replay_fills(recorded, config) if compare or calibrate is not None else None
-    told = decision_facts(decisions) | ({} if fills is None else fill_facts(fills))
-    if fills is not None and not as_json:
-        show_fills(fills)
+    fills, told = None, decision_facts(decisions)
+    if compare or calibrate is not None:
+        orders = own_orders(recorded)
+        if orders or calibrate is not None:
+            fills = replay_fills(recorded, config, orders)
+        told |= {"fills": None} if fills is None else fill_facts(fills)
+        if not as_json:
+            show_fills(fills)
     if calibrate is not None and fills is not None:
         if fills.calibration is None:
             raise InputError(fills.why)
@@ -75,8 +80,10 @@ def replay(
         import json
 
         typer.echo(json.dumps(told))
-    if not decisions.is_same:
+    if decisions.has_differences:
         raise typer.Exit(INTEGRITY)
+    if not decisions.is_same:
+        raise typer.Exit(FAILED)
 
 
 # Decisions
@@ -194,8 +201,15 @@ def fill_facts(report: "FillReport") -> dict[str, Any]:
     }
 
 
-def show_fills(report: "FillReport") -> None:
-    """Print the one number, what it comes from, and what a calibration makes of it."""
+def show_fills(report: "FillReport | None") -> None:
+    """Print the one number, what it comes from, and what a calibration makes of it.
+
+    Args:
+        report: None for a run that sent no orders.
+    """
+    if report is None:
+        typer.echo("fills        nothing to compare: the run sent no orders")
+        return
     from polymm.research.calibration import SAMPLES_MIN
     from polymm.research.tape_facts import quantiles_ms
 

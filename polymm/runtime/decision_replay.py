@@ -31,6 +31,10 @@ from polymm.strategy.base import raise_order_size
 from polymm.venues.polymarket.feed_market import FeedMarket
 
 DIFFERENCES_SHOWN: Final = 20
+NO_RUN: Final = (
+    "expected a run that decided something, found what was heard alone: nothing to compare;"
+    " polymm backtest runs on it"
+)
 _GAP: Final = Frame(Kind.GAP, encode(Gap(0))[FRAME_BYTES:], 0)
 
 T = TypeVar("T")
@@ -77,9 +81,14 @@ class DecisionReport:
     is_whole: bool = True
 
     @property
+    def has_differences(self) -> bool:
+        """Whether something was compared and differed."""
+        return self.exact.divergence is not None or self.differing > 0
+
+    @property
     def is_same(self) -> bool:
         """Whether something was compared and nothing differed."""
-        return self.exact.steps > 0 and self.exact.divergence is None and not self.differing
+        return self.exact.steps > 0 and not self.has_differences
 
     def add(self, difference: Difference) -> None:
         """Count a difference; the first are kept."""
@@ -109,11 +118,13 @@ def replay_decisions(run: RunRecording) -> DecisionReport:
     """Make all decisions of a run once more.
 
     Raises:
-        RecordingError: The recording cannot be read.
+        RecordingError: The recording cannot be read, or nothing of a run's own is in it.
         JournalError: A record of the run's journal is not of its kind.
         QuoterError: The run's own quoter is not there as it was.
     """
     settings = session_settings(config_of(run), "replay")
+    if not run.gaps and next(journal_frames(run), None) is None:
+        raise RecordingError(f"{run.path}: {NO_RUN}")
     report = DecisionReport()
     raised = cache(raise_order_size)
     heard = HeardBooks(

@@ -50,18 +50,21 @@ class FillReport:
     why: str = ""
 
 
-def replay_fills(run: RunRecording, config: Config) -> FillReport:
+def replay_fills(
+    run: RunRecording, config: Config, orders: list[OwnOrder] | None = None
+) -> FillReport:
     """Put a run's own orders to the simulated venue over the tape of the run.
 
     Args:
         config: Of the venue model.
+        orders: Those of the run, where they were read before.
 
     Raises:
         RecordingError: The recording cannot be read.
         InputError: The run sent no orders, frames are missing of each window in which it did, or
             measured delays cannot be read.
     """
-    orders = own_orders(run)
+    orders = own_orders(run) if orders is None else orders
     by_market: dict[str, list[OwnOrder]] = {}
     for order in orders:
         by_market.setdefault(order.market, []).append(order)
