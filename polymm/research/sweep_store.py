@@ -36,7 +36,9 @@ CREATE TABLE holdout (touch INTEGER PRIMARY KEY, trial INTEGER NOT NULL, at TEXT
 CREATE TABLE events (number INTEGER PRIMARY KEY, at TEXT NOT NULL, event TEXT NOT NULL);
 """
 _NOW: Final = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
-SHOWN_MAX: Final = 60
+# Of two long texts that differ so much is shown, so much of it before the place.
+SHOWN_MAX: Final = 100
+SHOWN_BEFORE: Final = 60
 
 
 class SweepStore:
@@ -112,9 +114,10 @@ class SweepStore:
             row = self._base.execute("SELECT point FROM trials WHERE number = ?", (number,))
             (stored,) = row.fetchone()
         if stored != text:
+            was, found = _apart(stored, text)
             raise StoreError(
-                f"{self._path}: trial {number} was {_shown(stored)}, this search says"
-                f" {_shown(text)}: its libraries draw other points"
+                f"{self._path}: trial {number} was {was}, this search says {found}: its libraries"
+                " draw other points"
             )
 
     def blocks_of(self, trial: int) -> set[int]:
@@ -177,9 +180,10 @@ class SweepStore:
         except sqlite3.OperationalError as error:
             raise StoreError(f"{self._path}: expected the store of a sweep: {error}") from None
         faults = [
-            f"{self._path}: {key} was {_shown(stored.get(key, 'not there'))}, is {_shown(value)}"
+            f"{self._path}: {key} was {was}, is {found}"
             for key, value in {"format": FORMAT, **identity}.items()
             if stored.get(key) != value
+            for was, found in [_apart(stored.get(key, "not there"), value)]
         ]
         if faults:
             faults.append(f"{self._path}: belongs to another sweep; give --store another name")
@@ -232,5 +236,17 @@ def _text(point: Point) -> str:
     return json.dumps(dict(point), separators=(",", ":"))
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
+def _apart(was: str, found: str) -> tuple[str, str]:
+    """Two texts that differ, cut to the same stretch about the first place where they do."""
+    same = zip(was, found, strict=False)
+    alike = next((n for n, (a, b) in enumerate(same) if a != b), min(len(was), len(found)))
+    begin = max(alike - SHOWN_BEFORE, 0)
+    if max(len(was), len(found)) <= SHOWN_MAX:
+        begin = 0
+    return _cut(was, begin), _cut(found, begin)
+
+
+def _cut(text: str, begin: int) -> str:
+    end = begin + SHOWN_MAX
+    head, tail = "..." if begin else "", "..." if end < len(text) else ""
+    return f"{head}{text[begin:end]}{tail}"

@@ -10,6 +10,7 @@ from polymm.errors import ConfigError, RecordingError, StoreError
 from polymm.research.sweep import run_sweep
 from polymm.research.sweep_page import sweep_page
 from polymm.research.sweep_report import sweep_lines, sweep_record
+from polymm.research.sweep_store import SweepStore
 from polymm.runtime.config import Config
 from tests.support.sweep_scene import HerePool, killed_sweep, plan, stored, text_of
 
@@ -135,6 +136,29 @@ def test_another_sweep_is_refused_by_name(tapes: Path, tmp_path: Path) -> None:
         run_sweep(plan(tapes, trials=1, seed=2), store, HerePool())
     with pytest.raises(ConfigError, match=r"space was .*, is "):
         run_sweep(plan(tapes, SPACE.replace("0.06", "0.05"), trials=1), store, HerePool())
+
+
+def test_of_two_long_texts_the_part_that_differs_is_shown(tapes: Path, tmp_path: Path) -> None:
+    store = tmp_path / "first.db"
+    run_sweep(plan(tapes, trials=1), store, HerePool())
+    with pytest.raises(
+        ConfigError, match=r'max_spread".* "high": 0\.08, .*, is .*max_spread".* "high": 0\.06, '
+    ):
+        run_sweep(plan(tapes, SPACE.replace("0.08", "0.06"), trials=1), store, HerePool())
+
+
+@pytest.mark.parametrize("place", [0, 50, 99, 140, 299])
+def test_texts_of_any_length_differ_where_they_are_shown(tmp_path: Path, place: int) -> None:
+    text = "x" * 300
+    was, found = text[:place] + "a" + text[place:], text[:place] + "b" + text[place:]
+    with SweepStore(tmp_path / "s.db", {"venue": was}, []):
+        pass
+    for other in (found, text[:place]):
+        with pytest.raises(ConfigError) as caught:
+            SweepStore(tmp_path / "s.db", {"venue": other}, [])
+        said, now = str(caught.value).splitlines()[0].partition("venue was ")[2].split(", is ")
+        assert said != now
+        assert max(len(said), len(now)) <= 106
 
 
 def test_other_tapes_are_refused_by_name(tmp_path: Path) -> None:
