@@ -29,6 +29,7 @@ class LiveSweep(LiveDisplay):
             )
         self._progress.update(
             task,
+            total=moment.units_n,
             completed=moment.units_done,
             description=f"trial {moment.trials_done:,} of {moment.trials_n:,}",
         )

@@ -106,7 +106,7 @@ class _Run:
         self.blocks = [*self.research, *self.holdout]
         self.research_blocks = range(len(self.research))
         self.holdout_blocks = range(len(self.research), len(self.blocks))
-        self.units_n = (plan.trials_n + 1) * len(self.research) + 2 * len(self.holdout)
+        self.trials_n = plan.trials_n
         self.units_done = self.trials_done = 0
 
     def block_up(self, windows: Sequence[int]) -> list[tuple[int, ...]]:
@@ -120,6 +120,11 @@ class _Run:
                 blocks.append(block)
                 block = ()
         return [*blocks, block] if block else blocks
+
+    @property
+    def units_n(self) -> int:
+        """Units of all trials, and of the look at the untouched windows."""
+        return (self.trials_n + 1) * len(self.research) + 2 * len(self.holdout)
 
     def uses(self) -> list[tuple[SweepTape, str]]:
         """All tapes, with what each is used for."""
@@ -148,6 +153,8 @@ class _Run:
                 store.add_trial(number, point)
             points += asked
             if len(figures) == len(points):
+                # A search may have no more points than these.
+                self.trials_n = len(points) - 1
                 return points, figures
             numbers = range(len(figures), len(points))
             if not self.finish(store, points, numbers, self.research_blocks):
@@ -204,8 +211,7 @@ class _Run:
     def show(self) -> None:
         """Say where it stands."""
         if self.watch is not None:
-            plan = self.plan
-            self.watch(Moment(self.units_done, self.units_n, self.trials_done, plan.trials_n))
+            self.watch(Moment(self.units_done, self.units_n, self.trials_done, self.trials_n))
 
 
 def run_sweep(
@@ -245,7 +251,7 @@ def run_sweep(
             return None
         points, figures = done
         starts = [run.tapes[k].start_ns for k in run.split.research]
-        found = judge_search(figures, starts, run.split, plan.objective)
+        found = judge_search(figures, starts, run.split, plan.objective, points=points)
         result = _look(run, store, points, figures, found, touch_again=touch_again)
         store.note("stopped" if result is None else "ended")
         return result

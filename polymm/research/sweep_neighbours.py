@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from polymm.research.estimates import mean
 from polymm.research.sweep_figures import TrialFigures
-from polymm.research.sweep_space import Choice, Point, Range, Space, Value
+from polymm.research.sweep_space import Choice, Point, Range, Space, Value, distinct, spelled
 
 NEIGHBOURS: Final = 8
 # Cells a side of a map over numbers that were drawn.
@@ -37,8 +37,8 @@ def neighbours(
             for one in space
         )
 
-    firsts = {tuple(points[k].items()): k for k in range(len(points) - 1, 0, -1)}
-    others = [k for point, k in firsts.items() if point != tuple(points[best].items())]
+    own = spelled(points[best])
+    others = [k for k in distinct(points) if points[k] and spelled(points[k]) != own]
     near = sorted(others, key=lambda k: (far(k), k))[:NEIGHBOURS]
     scores = [trials[k].score for k in near]
     return {

@@ -8,7 +8,7 @@ from typing import Any, Final
 from polymm.research.estimates import Estimate
 from polymm.research.sweep import SweepPlan, SweepResult
 from polymm.research.sweep_neighbours import neighbours
-from polymm.research.sweep_space import Point
+from polymm.research.sweep_space import Point, distinct
 from polymm.research.sweep_verdict import DSR_MIN, PBO_MAX, T_MIN, t_of
 from polymm.research.tape_facts import delay_text
 
@@ -30,6 +30,8 @@ def sweep_record(plan: SweepPlan, result: SweepResult) -> Json:
             "name": plan.search,
             "seed": plan.seed,
             "trials": len(result.trials) - 1,
+            "trials_asked": plan.trials_n,
+            "distinct": len(distinct(result.points)) - 1,
             "beyond_limits": sum(not one.is_allowed for one in result.trials),
             "sharpe_over_default": found.sharpe,
             "sharpe_of_luck": found.sharpe_luck,
@@ -92,7 +94,7 @@ def sweep_lines(record: Json) -> list[tuple[str, str]]:
     best = record["best"]
     trials = record["trials"]
     lines = [
-        ("search", f"{search['name']}, {search['trials']:,} trials, seed {search['seed']}"),
+        ("search", _search(search)),
         ("windows", _windows(windows)),
         ("model", _model(record["model"])),
         ("best", f"trial {best['trial']}: {point_text(best['point'])}"),
@@ -128,6 +130,15 @@ def point_text(point: Point) -> str:
     if not point:
         return "the default"
     return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in point.items())
+
+
+def _search(search: Json) -> str:
+    text = f"{search['name']}, {search['trials']:,} trials"
+    if search["trials"] < search["trials_asked"]:
+        text += f" of {search['trials_asked']:,}: there are no other points"
+    if search["distinct"] < search["trials"]:
+        text += f" of {search['distinct']:,} points"
+    return f"{text}, seed {search['seed']}"
 
 
 def _windows(windows: Json) -> str:

@@ -15,11 +15,11 @@ from polymm.errors import ConfigError
 from polymm.research.sweep_space import (
     DRAWS_MAX,
     Choice,
+    Draws,
     IsSound,
     Point,
     Space,
     Value,
-    drawn,
     grid,
     no_point,
 )
@@ -57,17 +57,15 @@ class GridSearch(Search):
 
 
 class RandomSearch(Search):
-    """Points drawn one apart from the other."""
+    """Points drawn by chance, none twice; fewer than asked for once all were drawn."""
 
     def __init__(self, space: Space, is_sound: IsSound, *, seed: int) -> None:
-        self._space, self._is_sound, self._seed = space, is_sound, seed
-        self._asked_n = 0
+        self._draws = Draws(space, is_sound, seed=seed)
 
     def ask(self, n: int) -> list[Point]:
-        """Say the next n points."""
-        numbers = range(self._asked_n, self._asked_n + n)
-        self._asked_n += n
-        return [drawn(self._space, self._is_sound, seed=self._seed, number=k) for k in numbers]
+        """Say the next n points; fewer where there are no more."""
+        points = (self._draws.next() for _ in range(n))
+        return [point for point in points if point is not None]
 
 
 class OptunaSearch(Search):

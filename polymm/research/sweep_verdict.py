@@ -21,6 +21,7 @@ from polymm.research.estimates import (
 )
 from polymm.research.selection import deflated_sharpe, expected_sharpe_max, overfitting
 from polymm.research.sweep_figures import Objective, TrialFigures, best_of, ranked
+from polymm.research.sweep_space import Point, distinct
 from polymm.research.sweep_split import Split
 
 PBO_MAX: Final = 0.2
@@ -58,22 +59,30 @@ class Found:
 
 
 def judge_search(
-    trials: Sequence[TrialFigures], starts_ns: Sequence[int], split: Split, objective: Objective
+    trials: Sequence[TrialFigures],
+    starts_ns: Sequence[int],
+    split: Split,
+    objective: Objective,
+    *,
+    points: Sequence[Point] | None = None,
 ) -> Found:
     """Choose a trial by the research windows, and say what the choice is worth.
 
     Args:
         trials: By number, over the research windows.
         starts_ns: Of those windows.
+        points: Of the trials: one that was tried before is no second try of luck. Without, no two
+            are the same.
     """
     best = best_of(trials)
+    tried = range(len(trials)) if points is None else distinct(points)
     # Coins of a window share their news: twice the markets are no more windows.
     over = [
         cluster_sums(zip(starts_ns, _over(one.values, trials[0].values), strict=True))
         for one in trials
     ]
     sharpes = [sharpe(values) for values in over]
-    known = [value for value in sharpes[1:] if math.isfinite(value)]
+    known = [sharpes[k] for k in tried if k and math.isfinite(sharpes[k])]
     spread = deviation(known)
     trials_sd = spread if math.isfinite(spread) else 0.0
     skewness, kurtosis = moments(over[best])
@@ -81,7 +90,7 @@ def judge_search(
         sharpes[best], len(over[best]), skewness, kurtosis,
         trials_n=len(known), trials_sd=trials_sd,
     )  # fmt: skip
-    allowed = [one.values for one in trials if one.is_allowed]
+    allowed = [trials[k].values for k in tried if trials[k].is_allowed]
     walk, walk_chosen = _walk_forward(trials, starts_ns, split, objective)
     return Found(
         best=best,
