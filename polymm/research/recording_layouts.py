@@ -39,8 +39,8 @@ _TICK_KEY = re.compile(rb'"tick_size": ?"?([0-9]*\.?[0-9]+)')
 _TRADE_EVENT = re.compile(rb'"event_type": ?"last_trade_price"')
 _RESOLVED_EVENT = re.compile(rb'"event_type": ?"market_resolved"')
 _WINNER_KEY = re.compile(rb'"winning_asset_id": ?"(\d+)"')
-_RAW_LINE = re.compile(rb'\{"capturedAt":[0-9.]+,"payload":([\[{].*[\]}])\}\Z')
-_BOOK_LINE = re.compile(rb'\{"recv_ts":[0-9.eE+]+,"slug":"([^"]+)","msg":(\{.*\})\}\Z')
+_RAW_LINE = re.compile(rb'\{"capturedAt":([0-9.]+),"payload":([\[{].*[\]}])\}\Z')
+_BOOK_LINE = re.compile(rb'\{"recv_ts":([0-9.eE+]+),"slug":"([^"]+)","msg":(\{.*\})\}\Z')
 
 
 def recorded_outcome(lines: Iterable[Line], market: Market) -> Literal["up", "down"] | None:
@@ -58,7 +58,11 @@ def recorded_outcome(lines: Iterable[Line], market: Market) -> Literal["up", "do
 
 def _parse_raw(line: bytes, reading: Reading) -> None:
     match = _RAW_LINE.match(line)
-    frame = match[1] if match else cut_value(line, "payload")
+    if match:
+        written, frame = float(match[1]), match[2]
+    else:
+        written, frame = orjson.loads(line).get("capturedAt"), cut_value(line, "payload")
+    reading.write_at(written)
     market = _MARKET_KEY.search(frame)
     if market is None:
         reading.defects["frames_without_market"] += 1
@@ -125,9 +129,11 @@ def _raw_market(record: dict[str, Any]) -> Market:
 def _parse_book_only(line: bytes, reading: Reading) -> None:
     match = _BOOK_LINE.match(line)
     if match:
-        slug, frame = match[1].decode(), match[2]
+        written, slug, frame = float(match[1]), match[2].decode(), match[3]
     else:
-        slug, frame = orjson.loads(line)["slug"], cut_value(line, "msg")
+        record = orjson.loads(line)
+        written, slug, frame = record.get("recv_ts"), record["slug"], cut_value(line, "msg")
+    reading.write_at(written)
     # The recorder's clock runs behind the venue's: recv_ts is not usable.
     reading.lines.append(Line(slug, stamp_ns(frame), 0, frame))
 
@@ -180,6 +186,7 @@ def open_book_only(path: Path, token_as: Literal["up", "down"] | None = None) ->
 
 def _parse_session(line: bytes, reading: Reading) -> None:
     record = orjson.loads(line)
+    reading.write_at(record.get("recv_wall_ts"))
     if record["source"] != CLOB_SOURCE:
         reading.defects["foreign_frames"] += 1
         return
@@ -198,8 +205,9 @@ def _parse_session(line: bytes, reading: Reading) -> None:
         stamps[market] = max(to_ns(message["timestamp"], MS), stamps.get(market, 0))
     frame = text.encode()
     for market, exch_ns in stamps.items():
-        usable = recv_ns if recv_ns >= exch_ns else 0
-        reading.lines.append(Line(market, exch_ns, usable, frame))
+        is_usable = recv_ns >= exch_ns
+        reading.defects["receipts_before_venue_time"] += not is_usable
+        reading.lines.append(Line(market, exch_ns, recv_ns if is_usable else 0, frame))
 
 
 def open_session(path: Path) -> list[Tape]:

@@ -81,10 +81,21 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Reading:
-    """What one pass over a file found."""
+    """What one pass over a file found.
+
+    Attributes:
+        written: Time of the last line by the recorder's own clock, in the layout's unit.
+    """
 
     lines: list[Line] = field(default_factory=list)
     defects: Counter[str] = field(default_factory=Counter)
+    written: float = 0.0
+
+    def write_at(self, time: Any) -> None:
+        """Take the time of the next line: one before the last one's is a clock that was set."""
+        if isinstance(time, int | float):
+            self.defects["clock_backwards"] += time < self.written
+            self.written = time
 
 
 def to_ns(value: Any, unit_ns: int) -> int:
@@ -271,7 +282,7 @@ def make_tape(
 
     frames, inversions = venue_order(frames_of(reading.lines))
     # What was wrong with the file stands on the first of its tapes, so that sums hold.
-    defects = dict(reading.defects)
+    defects = {name: n for name, n in reading.defects.items() if n}
     reading.defects.clear()
     if inversions:
         defects["inversions"] = inversions

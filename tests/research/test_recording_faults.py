@@ -1,5 +1,6 @@
 """Records of wrong types and impossible terms: one clear line each, never a traceback."""
 
+import gzip
 import json
 import math
 
@@ -15,6 +16,7 @@ from tests.support.recording_files import (
     book_line,
     l2,
     raw_capture,
+    raw_line,
     session,
     write,
 )
@@ -38,6 +40,52 @@ def refusal(path):
     assert str(path.parent) in text
     assert "\n" not in text
     return text
+
+
+# Times by a recorder's clock, s: it was set back twice, and stood once.
+STEPS = (100, 101, 101, 99, 99.5, 98, 103)
+
+
+def raw_of(folder, told):
+    path = raw_capture(folder, *(one for _, one in told))
+    return path, [raw_line(one).replace("1776323404", str(at), 1) for at, one in told]
+
+
+def books_of(folder, told):
+    lines = [book_line(n * 1_000, recv_ts=at) for n, (at, _) in enumerate(told)]
+    return folder / "a.jsonl.gz", lines
+
+
+def session_of(folder, told):
+    rows = (("polymarket_clob", at * 1_000, one.frame.decode()) for at, one in told)
+    path = session(folder, *rows)
+    return path, gzip.decompress(path.read_bytes()).decode().splitlines()
+
+
+@pytest.mark.parametrize("made", [raw_of, books_of, session_of])
+def test_a_clock_that_steps_back_is_counted_in_every_layout(tmp_path, made):
+    """Though what the venue stamped is in order, so that nothing else shows it."""
+    frames = [book(n * 1_000, BIDS, ASKS) for n in range(len(STEPS))]
+    path, lines = made(tmp_path, list(zip(STEPS, frames, strict=True)))
+    for spelled in (lines, [json.dumps(json.loads(line)) for line in lines]):
+        (tape,) = open_tapes(write(path, spelled))
+        assert tape.defects == {"clock_backwards": 2}
+        assert len(tape.frames) == len(STEPS)
+
+
+def test_a_clock_that_stands_or_says_nothing_is_not_set_back(tmp_path):
+    lines = [book_line(n * 1_000) for n in range(3)]
+    lines.append(book_line(4_000).replace('"recv_ts":1776323404.776', '"recv_ts": null'))
+    (tape,) = open_tapes(write(tmp_path / "a.jsonl.gz", lines))
+    assert tape.defects == {}
+
+
+def test_receipts_before_the_venues_own_time_are_counted_in_sessions(tmp_path):
+    frames = [("polymarket_clob", 150, FRAME.frame.decode()), ("binance", 160, "{}")]
+    early = ("polymarket_clob", 180, book(190, BIDS, ASKS).frame.decode())
+    (tape,) = open_tapes(session(tmp_path, *frames, early))
+    assert tape.defects == {"foreign_frames": 1, "receipts_before_venue_time": 1}
+    assert [frame.recv_ns > 0 for frame in tape.frames] == [True, False]
 
 
 @pytest.mark.parametrize("payload", ["5", "[1]", "null", "{}", 7, None, "[" * 100_000])
