@@ -165,7 +165,6 @@ class CancelCall(Call):
         answer = exchange.cancel(now_ns, self.wire.owner, rest)
         if isinstance(answer, Refusal):
             return answer
-        self.wire.senses.refusals.update(missed.keys())
         self._reasons = answer.not_canceled | missed
         return None
 

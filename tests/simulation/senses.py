@@ -4,7 +4,6 @@ The world's wire writes these stamps, the checker reads them. They say what trul
 that ages are never taken from what the engine believes of them. All times are virtual ns.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,7 +30,6 @@ class Senses:
         rest_hurt_ns: When a request was last disturbed, refused by a state of the venue, or lost.
         cancel_hurt_ns: The same for cancels and sweeps.
         beat_hurt_ns: The same for heartbeats.
-        refusals: How often the venue refused to cancel an order that rested, by order.
         switch_ns: When the venue's dead man's switch was last put off: by a beat that arrived, or
             by a state in which it cancels nothing.
         restarting_ns: When the venue last said that its engine restarts.
@@ -56,7 +54,6 @@ class Senses:
     rest_hurt_ns: int = NEVER
     cancel_hurt_ns: int = NEVER
     beat_hurt_ns: int = NEVER
-    refusals: Counter[str] = field(default_factory=Counter)
     switch_ns: int = NEVER
     restarting_ns: int = NEVER
     feed_closed_ns: int = 0

@@ -202,19 +202,6 @@ def test_l1_gives_more_time_where_requests_are_disturbed(moment):
     moment.tick()
 
 
-@pytest.mark.parametrize(("refusals", "more_ms"), [(1, 0), (2, 1_500), (3, 3_500)])
-def test_l1_has_room_for_one_refused_cancel_and_waits_for_those_after_more(
-    moment, refusals, more_ms
-):
-    bid = moment.post()
-    moment.senses.feed_closed_ns = moment.now_ns
-    moment.senses.refusals[bid] = refusals
-    moment.wait(1_000 + more_ms)
-    moment.tick()
-    moment.wait(100)
-    fires("L1", moment.tick)
-
-
 def test_l1_fires_when_the_kill_switch_cancels_nothing(moment):
     moment.tell(ev.Kill("file"))
     moment.wait(100)

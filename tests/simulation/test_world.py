@@ -104,17 +104,6 @@ def test_cancels_and_sweeps_answer_for_each_of_their_orders():
     assert kinds == ["post", "post", "post", "cancel", "sweep"]
 
 
-def test_a_refusal_to_cancel_what_rests_is_counted():
-    stage = Stage(always(Fault.CANCEL_UNKNOWN))
-    orders: list[str] = []
-    stage.at(1, lambda: orders.append(stage.post()))
-    for second in (2, 3):
-        stage.at(second, lambda: stage.life.cancel([orders[0], "0xnobody"]))
-    stage.world.run()
-    assert stage.is_open(orders[0])
-    assert stage.world.senses.refusals == {orders[0]: 2}
-
-
 def test_without_beats_everything_is_cancelled_in_ten_to_fifteen_seconds():
     stage = Stage()
     orders: list[str] = []

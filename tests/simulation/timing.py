@@ -32,8 +32,6 @@ KILL_NS: Final = 20 * MS
 QUOTING_NS: Final = 30 * SECOND
 TOLERANCE_E6: Final = 10_000
 RESTART_QUOTING_NS: Final = 60 * SECOND
-# Waits before a second cancel of an order and those after it (FAILURES, "Order state machine").
-RESENDS_NS: Final = (500 * MS, SECOND, 2 * SECOND, 4 * SECOND)
 UNKNOWN_NS: Final = 15 * SECOND
 DEBT_NS: Final = 5 * SECOND
 STOP_NS: Final = 5 * SECOND
@@ -149,17 +147,9 @@ class Timing:
         for order in orders:
             # A loop that stands still pulls nothing: until it turns the dead man's switch must do.
             since_ns = max(lost_ns, order.created_ns, self._senses.thawed_ns)
-            if now_ns > since_ns + bound_ns + self._resends_ns(order.order_id):
+            if now_ns > since_ns + bound_ns:
                 text = f"{order.order_id} rests {now_ns - since_ns} ns after {why}"
                 raise Violated("L1", f"{text}, bound {bound_ns}", now_ns)
-
-    def _resends_ns(self, order: str) -> int:
-        """How long an order stays that the venue refused to cancel again and again.
-
-        Each bound has room for one refusal: what a query then shows is cancelled half a second on.
-        """
-        refusals = self._senses.refusals[order]
-        return sum(RESENDS_NS[:refusals]) if refusals > 1 else 0
 
     def check_killed(self, now_ns: int, told: Told) -> None:
         """After the kill switch a cancel of all leaves at once."""
