@@ -253,14 +253,16 @@ class BeliefChecks:
             else:
                 lows[place.token] -= order.reserve_e6
         self._check_limit(now_ns, market, lows, highs)
-        if _is_redeemed(truth, market):
-            return  # whose journal lost that holds the shares until it compares balances
         true = truth.shares_e6(market)
         merging_e6 = truth.merging_e6[market] + self.untold_e6.get(market, 0)
+        # Who lost the redemption with its journal holds the shares until it compares balances.
+        is_redeemed = _is_redeemed(truth, market)
         for token in _TOKENS:
             # What is filled beyond an order's size is known once it is told of.
             dust_e6 = DUST_E6 + truth.exceeded_e6[market][token]
-            if not lows[token] - merging_e6 - dust_e6 <= true[token] <= highs[token] + dust_e6:
+            low_e6, high_e6 = lows[token] - merging_e6 - dust_e6, highs[token] + dust_e6
+            right = low_e6 <= true[token] <= high_e6
+            if not right and not (is_redeemed and low_e6 <= 0 <= high_e6):
                 text = f"{token.name} of {market} is {true[token]}"
                 raise Violated("I8", f"{text}, believed {lows[token]}..{highs[token]}", now_ns)
 
