@@ -86,7 +86,8 @@ def _compiled(quoter: UserQuoter) -> Quoter:
     module.__file__ = path
     try:
         exec(compile(source, path, "exec"), module.__dict__)
-    except Exception as error:
+    # A file that ends the program (`sys.exit`) must not end polymm without a word.
+    except (Exception, SystemExit) as error:
         raise QuoterError(f"{path}: cannot be run: {type(error).__name__}: {error}") from error
     function = vars(module).get(quoter.function)
     if function is None:

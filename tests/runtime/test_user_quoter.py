@@ -97,6 +97,7 @@ def test_a_file_that_is_not_there_is_refused_before_anything_runs(tmp_path: Path
     ("source", "said"),
     [
         ("raise ValueError('boom')", r"mine\.py: cannot be run: ValueError: boom"),
+        ("raise SystemExit(3)", r"mine\.py: cannot be run: SystemExit: 3"),
         ("def (", r"mine\.py: cannot be run: SyntaxError"),
         ("import nothing_of_that_name", r"mine\.py: cannot be run: ModuleNotFoundError"),
         ("other = 1", r"mine\.py: expected a function wide, found none"),
