@@ -1,6 +1,6 @@
 """What the numbers of the backtest loop are called: the twin of sim_names.pxd and sim_state.pxd."""
 
-from polymm._core.layout import reason_names
+from polymm._core.layout import QUOTER_FAILED, reason_names
 
 FORMS = {"trades": 0, "none": 1, "through": 2}
 QUEUES = {"risk_averse": 0, "prob": 1}
@@ -15,9 +15,10 @@ REJECTIONS = (
     "book_unknown",
     "market_closed",
 )
+_REASONS = reason_names(2 * QUOTER_FAILED - 1)
 # By WHY_ bit.
 WHYS = (
-    *reason_names((1 << 14) - 1),
+    *_REASONS,
     "awaiting_proof",
     "cancel_unproven",
     "rejects_throttled",
@@ -52,7 +53,7 @@ COUNTS = (
     "impossible_reply",
     "merge_unasked",
     "bad_inventory",
-    *(f"side_{name}" for name in reason_names((1 << 14) - 1)),
+    *(f"side_{name}" for name in _REASONS),
     *(f"rejected_{name}" for name in REJECTIONS),
 )
 CYCLE_FIELDS = (

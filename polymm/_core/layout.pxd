@@ -52,6 +52,7 @@ cdef enum:
     ASK_GUARDED_OUT = 1 << 11
     BAD_INVENTORY = 1 << 12      # negative shares: never quote on unknown inventory
     QUOTER_SILENT = 1 << 13      # a user's quoter had no opinion
+    QUOTER_FAILED = 1 << 14      # a user's quoter raised, or asked for more than an order can have
 
 # One market at one moment, all that a quoter may look at. 8-byte fields only.
 cdef struct State:

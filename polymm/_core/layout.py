@@ -59,6 +59,7 @@ BID_GUARDED_OUT = 1 << 10
 ASK_GUARDED_OUT = 1 << 11
 BAD_INVENTORY = 1 << 12
 QUOTER_SILENT = 1 << 13
+QUOTER_FAILED = 1 << 14
 
 # What a row of a packed tape says, and its bit flags.
 ROW_NOTHING = 0
@@ -110,6 +111,7 @@ _REASON_NAMES = (
     "ask_guarded_out",
     "bad_inventory",
     "quoter_silent",
+    "quoter_failed",
 )
 
 STATE_FIELDS = (

@@ -48,8 +48,9 @@ def compile_quoter(function: Callable[..., None]) -> Quoter:
             the names) and sets those of ``quote`` (layout.QUOTE_FIELDS). The quote comes cleared:
             sizes 0, ``bid``, ``ask`` and ``skew`` NaN. A side whose ``bid`` or ``ask`` is left NaN
             is no opinion and no order; so is a price that is off the tick or would cross the book.
-            It keeps no state between calls, raises nothing and allocates nothing. Other functions
-            it calls are compiled with it when they carry ``numba.njit``.
+            It keeps no state between calls and allocates nothing. Where it raises, or asks for
+            more than 1e8 shares, there is no quote and the reason is ``quoter_failed``. Other
+            functions it calls are compiled with it when they carry ``numba.njit``.
 
     Returns:
         The compiled quoter, for ``Lane(..., quoter_address=quoter)``.
@@ -63,6 +64,8 @@ def compile_quoter(function: Callable[..., None]) -> Quoter:
         PARAMETERS
     ):
         raise QuoterError(f"a quoter must be a function of (state, params, quote), was {name}")
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise QuoterError(f"a quoter must be a plain function, {name} is a generator or async")
 
     import numba
     from numba.core.errors import NumbaError
@@ -76,7 +79,10 @@ def compile_quoter(function: Callable[..., None]) -> Quoter:
     signature = numba.int64(*(pointer(from_dtype(record)) for record in records))
 
     def quoter(state: Any, params: Any, quote: Any) -> int:
-        inner(carray(state, 1)[0], carray(params, 1)[0], carray(quote, 1)[0])
+        try:
+            inner(carray(state, 1)[0], carray(params, 1)[0], carray(quote, 1)[0])
+        except Exception:  # noqa: BLE001  told by the answer; Numba would fill stderr with it
+            return 0
         return 1
 
     # Numba's own errors are not all it lets out: an unknown field of a record is a KeyError.

@@ -6,11 +6,11 @@ from libc.stdint cimport int64_t
 from polymm._core.inventory cimport limit_c, mergeable_c, skew_c
 from polymm._core.layout cimport (
     ASK_GUARDED_OUT, ASK_NO_ROOM, ASK_TOO_SHORT, BAD_INVENTORY, BID_GUARDED_OUT, BID_NO_ROOM,
-    BID_TOO_LONG, NAN, NO_BOOK, NO_PRICE, NO_SIZE, Params, PRICE_SCALE, QUOTER_SILENT, Quote, State,
-    THIN_BOOK,
+    BID_TOO_LONG, NAN, NO_BOOK, NO_PRICE, NO_SIZE, Params, PRICE_SCALE, QUOTER_FAILED,
+    QUOTER_SILENT, Quote, State, THIN_BOOK,
 )
 
-# Answers 1 when the quote is filled in, anything else for "no opinion".
+# Answers 1 when the quote is filled in, anything else where it failed.
 ctypedef int64_t (*quoter_t)(const State*, const Params*, Quote*) noexcept nogil
 
 cdef enum:
@@ -234,14 +234,22 @@ cdef inline bint is_postable(
     )
 
 
+cdef inline bint is_sane(const Quote* quote) noexcept nogil:
+    """Whether no size is above 1e8 shares, so that its dollars are still 64 bits."""
+    cdef int64_t most_e6 = 100000000000000
+    return max(max(quote.bid_e6, quote.ask_sell_e6), quote.ask_buy_e6) <= most_e6
+
+
 cdef inline void ask_quoter(
     quoter_t quoter, const State* state, const Params* params, Quote* quote
 ) noexcept nogil:
-    """Let a user's quoter fill `quote`; sides the venue could not accept are dropped."""
+    """Let a user's quoter fill `quote`; sides the venue could not accept are dropped, and all of it
+    where it fails."""
     cdef bint has_bid, has_ask
     clear_quote(quote)
-    if quoter(state, params, quote) != 1:
+    if quoter(state, params, quote) != 1 or not is_sane(quote):
         clear_quote(quote)
+        quote.reasons = QUOTER_FAILED
     has_bid = quote.bid == quote.bid and quote.bid_e6 > 0
     has_ask = (
         quote.ask == quote.ask and quote.ask_sell_e6 >= 0 and quote.ask_buy_e6 >= 0

@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t
 from polymm._core.book cimport best_ask, best_bid, BookState
 from polymm._core.layout cimport (
     ASK, BAD_INVENTORY, BID, BOOK_CROSSED, DOWN, NAN, NO_BOOK, NO_PRICE, NO_SIZE, PRICE_SCALE,
-    Quote, QUOTER_SILENT, THIN_BOOK, UP,
+    Quote, QUOTER_FAILED, QUOTER_SILENT, THIN_BOOK, UP,
 )
 from polymm._core.sim_names cimport (
     COUNT_SELF_MATCH, COUNT_THROTTLED, REASONS_N, WHY_NO_BOOK, WHY_NO_PRICE, WHY_NO_SIZE,
@@ -56,11 +56,12 @@ cdef inline int reference_price(
 
 cdef inline int silence_reason(int64_t reasons) noexcept nogil:
     """The one bit under which a cycle without any quote is counted."""
-    cdef int64_t[8] first = [
-        BAD_INVENTORY, NAN, NO_BOOK, BOOK_CROSSED, NO_PRICE, NO_SIZE, QUOTER_SILENT, THIN_BOOK
+    cdef int64_t[9] first = [
+        BAD_INVENTORY, NAN, NO_BOOK, BOOK_CROSSED, NO_PRICE, NO_SIZE, QUOTER_FAILED, QUOTER_SILENT,
+        THIN_BOOK,
     ]
     cdef int i
-    for i in range(8):
+    for i in range(9):
         if reasons & first[i]:
             reasons = first[i]
             break

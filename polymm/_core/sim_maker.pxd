@@ -28,7 +28,7 @@ from polymm._core.sim_times cimport due_ns, form, is_deaf, is_past_end, note_idl
 
 cdef enum:
     BOTH = 3
-    ALL_REASONS = (1 << 14) - 1
+    ALL_REASONS = (1 << REASONS_N) - 1
 
 
 cdef inline uint64_t why_bit(int why) noexcept nogil:

@@ -2,7 +2,7 @@
 # backtest_names.py.
 
 cdef enum:
-    REASONS_N = 14               # bits of Quote.reasons
+    REASONS_N = 15               # bits of Quote.reasons
 
 # Why not both sides are quoted: bit numbers. Below REASONS_N those of Quote.reasons. Each is the
 # outcome of a cycle as well where polymm.engine.outcomes names it so.
@@ -10,22 +10,22 @@ cdef enum:
     WHY_NO_BOOK = 0
     WHY_NO_PRICE = 4
     WHY_NO_SIZE = 5
-    WHY_AWAITING_PROOF = 14
-    WHY_CANCEL_UNPROVEN = 15
-    WHY_THROTTLED = 16
-    WHY_SELF_MATCH = 17
-    WHY_STARTING = 18
-    WHY_CLOSING = 19
-    WHY_BETWEEN_QUOTES = 20
-    WHY_MAX_TOTAL_POSITION = 21
-    WHY_STALE_BOOK = 22
-    WHY_PRICE_RANGE = 23
-    WHY_SUPERSEDED = 24
-    WHY_REJECTED = 25            # and the six after it, by REJECT_ code
-    WHY_PLACED = 32
-    WHY_KEPT = 33
-    WHY_WITHHELD = 34
-    WHY_N = 35
+    WHY_AWAITING_PROOF = 15
+    WHY_CANCEL_UNPROVEN = 16
+    WHY_THROTTLED = 17
+    WHY_SELF_MATCH = 18
+    WHY_STARTING = 19
+    WHY_CLOSING = 20
+    WHY_BETWEEN_QUOTES = 21
+    WHY_MAX_TOTAL_POSITION = 22
+    WHY_STALE_BOOK = 23
+    WHY_PRICE_RANGE = 24
+    WHY_SUPERSEDED = 25
+    WHY_REJECTED = 26            # and the six after it, by REJECT_ code
+    WHY_PLACED = 33
+    WHY_KEPT = 34
+    WHY_WITHHELD = 35
+    WHY_N = 36
 
 cdef enum:
     REJECT_CROSSES = 0
@@ -55,6 +55,6 @@ cdef enum:
     COUNT_IMPOSSIBLE = 13
     COUNT_MERGE_UNASKED = 14
     COUNT_BAD_INVENTORY = 15
-    COUNT_SIDE = 16              # and the thirteen after it, by bit of Quote.reasons
-    COUNT_REJECTED = 30          # and the six after it, by REJECT_ code
-    COUNT_N = 37
+    COUNT_SIDE = 16              # and the fourteen after it, by bit of Quote.reasons
+    COUNT_REJECTED = 31          # and the six after it, by REJECT_ code
+    COUNT_N = 38

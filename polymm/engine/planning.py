@@ -12,6 +12,7 @@ from polymm._core.layout import (
     NO_BOOK,
     NO_PRICE,
     NO_SIZE,
+    QUOTER_FAILED,
     QUOTER_SILENT,
     THIN_BOOK,
     reason_names,
@@ -32,6 +33,7 @@ _CAUSES: Final = (
     BOOK_CROSSED,
     NO_PRICE,
     NO_SIZE,
+    QUOTER_FAILED,
     QUOTER_SILENT,
     THIN_BOOK,
 )

@@ -81,7 +81,7 @@ def test_flags_and_reasons_are_named_lowest_bit_first() -> None:
 
 @pytest.mark.parametrize(
     ("first", "last", "names"),
-    [("CHANGED", "REQUOTE", layout.flag_names), ("NO_BOOK", "QUOTER_SILENT", layout.reason_names)],
+    [("CHANGED", "REQUOTE", layout.flag_names), ("NO_BOOK", "QUOTER_FAILED", layout.reason_names)],
 )
 def test_every_bit_has_a_name(first: str, last: str, names: object) -> None:
     bits = getattr(layout, last) * 2 - 1

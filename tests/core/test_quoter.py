@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -51,8 +52,8 @@ def even_book() -> Book:
     return book
 
 
-def quote_by(function: Any, book: Book | None = None) -> Any:
-    lane = Lane(book or even_book(), LIMITED, quoter_address=compile_quoter(function))
+def quote_by(function: Any, book: Book | None = None, parameters: BaseParameters = LIMITED) -> Any:
+    lane = Lane(book or even_book(), parameters, quoter_address=compile_quoter(function))
     lane.evaluate(1)
     return lane.quote
 
@@ -180,6 +181,41 @@ def test_a_quoter_that_says_nothing_is_silent() -> None:
     assert reason_names(quote_by(silent).reasons) == ("quoter_silent",)
 
 
+def test_a_quoter_that_raises_has_failed_and_says_nothing_else(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def raising(state: Any, params: Any, quote: Any) -> None:
+        quote.bid, quote.bid_e4, quote.bid_e6, quote.merge_e6 = 0.4, 4_000, 5_000_000, 1_000_000
+        if state.best_bid_e4 > 0:
+            raise ValueError("boom")
+
+    quote = quote_by(raising)
+
+    assert quote[:5] == (0, 0, 0, 0, 0)
+    assert reason_names(quote.reasons) == ("quoter_failed",)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("field", ["bid_e6", "ask_sell_e6", "ask_buy_e6"])
+def test_a_size_that_no_sum_of_dollars_holds_is_a_failure(field: str) -> None:
+    source = f"""
+def huge(state, params, quote):
+    quote.bid, quote.bid_e4, quote.bid_e6 = 0.4, 4_000, 5_000_000
+    quote.ask, quote.ask_e4, quote.ask_buy_e6 = 0.6, 6_000, 5_000_000
+    quote.{field} = params.user0
+"""
+    names: dict[str, Any] = {}
+    exec(source, names)
+
+    def ended(size_e6: float) -> tuple[str, ...]:
+        return reason_names(
+            quote_by(names["huge"], parameters=replace(LIMITED, user0=size_e6)).reasons
+        )
+
+    assert ended(1e14) == ()
+    assert ended(1e14 + 1) == ended(9e18) == ("quoter_failed",)
+
+
 def test_a_price_of_nan_is_no_opinion_whatever_the_size() -> None:
     def sized(state: Any, params: Any, quote: Any) -> None:
         quote.bid_e4 = 4_000
@@ -224,6 +260,20 @@ def test_dividing_by_zero_is_infinity_not_a_fault() -> None:
         quote.skew = 1.0 / params.user0
 
     assert quote_by(divides).skew == float("inf")
+
+
+async def coroutine(state: Any, params: Any, quote: Any) -> None:
+    quote.bid_e4 = 4_000
+
+
+def generator(state: Any, params: Any, quote: Any) -> Any:
+    yield
+
+
+@pytest.mark.parametrize("function", [coroutine, generator])
+def test_a_function_that_does_not_run_when_called_is_refused(function: Any) -> None:
+    with pytest.raises(QuoterError, match=r"must be a plain function, \w+ is a generator or async"):
+        compile_quoter(function)
 
 
 @pytest.mark.parametrize("function", [lambda state, params: None, len, 5])
