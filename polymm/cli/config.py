@@ -20,9 +20,15 @@ app = typer.Typer(
 
 
 def load(
-    path: Path | None, flags: dict[str, tuple[str, object | None]] | None = None
+    path: Path | None,
+    flags: dict[str, tuple[str, object | None]] | None = None,
+    *,
+    needs_quoter: bool = True,
 ) -> "LoadedConfig":
     """Load what is in force for a verb; flags that were not given are None.
+
+    Args:
+        needs_quoter: False for a verb that trades nothing.
 
     Raises:
         ConfigError: One line for each fault.
@@ -36,7 +42,7 @@ def load(
     given = {
         key: (name, value) for key, (name, value) in (flags or {}).items() if value is not None
     }
-    return load_config(path, environ=os.environ, flags=given)
+    return load_config(path, environ=os.environ, flags=given, needs_quoter=needs_quoter)
 
 
 @app.command()
@@ -44,16 +50,24 @@ def show(path: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Print what is in force, with units, and where each value came from."""
     from polymm.runtime.config_text import in_force, in_force_json
 
-    loaded = load(path)
+    loaded = load(path, needs_quoter=False)
     typer.echo(in_force_json(loaded) if as_json else in_force(loaded))
 
 
 @app.command()
 def check(path: Annotated[Path, typer.Argument(help="TOML file.")] = DEFAULT_NAME) -> None:
-    """Say whether a file is right; exit with 3 and one line for each fault if not."""
-    from polymm.runtime.config_source import load_config
+    """Say whether a file is right; exit with 3 and one line for each fault if not.
 
-    typer.echo(f"{path}: ok, configuration hash {load_config(path).config.digest()}")
+    A quoter of your own is compiled.
+    """
+    from operator import index
+
+    from polymm.runtime.config_source import load_config
+    from polymm.runtime.user_quoter import user_quoter
+
+    config = load_config(path).config
+    index(user_quoter(config.strategy.quoter))
+    typer.echo(f"{path}: ok, configuration hash {config.digest()}")
 
 
 @app.command()

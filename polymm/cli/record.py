@@ -71,10 +71,10 @@ def record(
         "session.coins": ("--coins", coins),
     }
     is_real = venue == "polymarket"
-    loaded = load(config_path, flags)
+    loaded = load(config_path, flags, needs_quoter=False)
     if is_real and loaded.origins["session.window_s"] == "default":
         flags["session.window_s"] = ("--venue polymarket", POLYMARKET_WINDOW_S)
-        loaded = load(config_path, flags)
+        loaded = load(config_path, flags, needs_quoter=False)
     hosts, credentials = recorded_venue(os.environ, is_real=is_real, exchange=exchange or "")
     plan = RecordPlan(
         config=loaded.config,

@@ -56,7 +56,7 @@ def replay(
     from polymm.runtime.own_orders import own_orders
 
     engine_form()
-    config = load(config_path, {}).config
+    config = load(config_path, needs_quoter=False).config
     recorded = open_run(run)
     decisions = replay_decisions(recorded)
     if not as_json:

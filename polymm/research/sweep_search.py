@@ -126,13 +126,15 @@ class OptunaSearch(Search):
         return value
 
 
-def versions_of(name: SearchName) -> str:
-    """Versions that decide which points a search says.
+def versions_of(name: SearchName, *, has_quoter: bool = False) -> str:
+    """Versions that decide which points a search says, and what a user's quoter computes.
 
     Raises:
         ConfigError: Optuna is not installed.
     """
-    names = ("numpy", "optuna") if name == "optuna" else ()
+    names = ["numpy", "optuna"] if name == "optuna" else []
+    if has_quoter:
+        names.append("numba")
     try:
         return ", ".join([f"polymm {__version__}", *(f"{one} {version(one)}" for one in names)])
     except PackageNotFoundError as error:

@@ -56,6 +56,7 @@ def load_config(
     *,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, tuple[str, object]] | None = None,
+    needs_quoter: bool = True,
 ) -> LoadedConfig:
     """Put a configuration together; later sources win.
 
@@ -64,6 +65,7 @@ def load_config(
         environ: Environment; names that start with ``POLYMM__`` count, for example
             ``POLYMM__STRATEGY__ORDER_SIZE``.
         flags: Dotted key to the flag's own name and its value.
+        needs_quoter: False for what trades nothing: the file of a user's quoter need not be there.
 
     Raises:
         ConfigError: One line for each fault, naming key, value and what is allowed; a UsageError
@@ -89,7 +91,8 @@ def load_config(
         try:
             config = _with_code(config)
         except QuoterError as error:
-            faults.append(f"{chosen[QUOTER].origin}: {QUOTER}: {error}")
+            if needs_quoter:
+                faults.append(f"{chosen[QUOTER].origin}: {QUOTER}: {error}")
     if config is None or faults:
         is_usage = all(fault.startswith(f"{FLAG} ") for fault in faults)
         raise (UsageError if is_usage else ConfigError)("\n".join(faults))

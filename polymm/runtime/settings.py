@@ -1,5 +1,7 @@
 """Configured values as strategy, engine and venue take them: integers of 1e-6, 1e-4 and ns."""
 
+from importlib.metadata import version
+
 from polymm.engine.limits import RiskLimits
 from polymm.engine.proving import ReconcileSettings
 from polymm.engine.settings import SECOND, MakerSettings
@@ -30,7 +32,8 @@ def to_e4(price: float) -> int:
 
 def quoter_fact(config: Config) -> dict[str, str]:
     """What a report says of a quoter that is not the base strategy."""
-    return {"quoter": config.strategy.quoter} if config.strategy.quoter else {}
+    name = config.strategy.quoter
+    return {"quoter": f"{name}, numba {version('numba')}"} if name else {}
 
 
 def base_parameters(config: Config) -> BaseParameters:

@@ -27,7 +27,7 @@ from typing import Any, Final, Literal
 from pydantic import AfterValidator, ValidationError
 from pydantic.fields import FieldInfo
 
-from polymm.errors import ConfigError, UsageError
+from polymm.errors import ConfigError, QuoterError, UsageError
 from polymm.research.run_settings import RunSettings, raised
 from polymm.research.sweep import SweepPlan
 from polymm.research.sweep_figures import Objective
@@ -39,8 +39,9 @@ from polymm.research.sweep_unit import VenueModel
 from polymm.research.tape_facts import delays_digest
 from polymm.runtime.config import Config, allowed, facts, fields, order_faults
 from polymm.runtime.config_fields import Grid, Section, choice, number
-from polymm.runtime.config_source import nearest_key
+from polymm.runtime.config_source import QUOTER, nearest_key
 from polymm.runtime.tape_settings import latency, run_settings
+from polymm.runtime.user_quoter import pinned, user_quoter
 
 # Sections whose values change what is run on a tape.
 SEARCHED: Final = ("strategy", "cycle")
@@ -208,7 +209,10 @@ def _dimension(key: str, field: FieldInfo, spec: object) -> Range | Choice | str
             return f"must be a list of values, each {allowed(field)}, was {spec!r}"
         if len(set(spec)) < len(spec):
             return f"must name each value once, was {spec!r}"
-        return Choice(key=key, options=tuple(spec))
+        try:
+            return Choice(key=key, options=tuple(map(pinned, spec) if key == QUOTER else spec))
+        except QuoterError as error:
+            return f"must be a list of quoters: {error}"
     if not bounds:
         return f"must be a list of values, each {allowed(field)}, was {spec!r}"
     form = "a table of low and high, with step or log if need be"
@@ -296,7 +300,8 @@ def plan_sweep(
     )
     trials_n = _trials_n(sweep, file.space, is_sound)
     # A quoter of the user's that does not compile is told here, once.
-    index(settings_of({}).quoter)
+    for name in _quoters(config, file.space):
+        index(user_quoter(name))
     tapes = check_tapes(
         source, latency=venue.latency, inferred=venue.inferred, fair=venue.fair, step=step
     )
@@ -323,6 +328,15 @@ def plan_sweep(
         tapes=tapes,
         identity=_identity(config, file, venue),
     )
+
+
+def _quoters(config: Config, space: Space) -> list[str]:
+    """Names of all quoters of the user's that a sweep may run."""
+    named = [config.strategy.quoter]
+    for one in space:
+        if isinstance(one, Choice) and one.key == QUOTER:
+            named += map(str, one.options)
+    return [name for name in named if name]
 
 
 def _days_ns(days: float) -> int:
@@ -353,7 +367,7 @@ def _identity(config: Config, file: SweepFile, venue: VenueModel) -> dict[str, s
         **{f"sweep.{key}": json.dumps(value) for key, value in sweep.items()},
         "limits": repr(file.objective),
         "venue": _venue_text(venue),
-        "versions": versions_of(file.sweep.search),
+        "versions": versions_of(file.sweep.search, has_quoter=bool(_quoters(config, file.space))),
     }
 
 

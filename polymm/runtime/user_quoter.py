@@ -1,8 +1,7 @@
 """A user's own quoter as the configuration names it: FILE.py:FUNCTION, one file with a function.
 
 What is in the file is part of the name once a configuration was loaded (FILE.py:FUNCTION@DIGEST):
-so it is part of the configuration's hash, a recorded run is repeated with the very same code, and a
-worker elsewhere runs what was sent or refuses.
+so it is part of the configuration's hash, and a recorded run is repeated with the very same code.
 """
 
 import re
@@ -24,13 +23,12 @@ NAME: Final = re.compile(r"(?P<path>.+\.py):(?P<function>[A-Za-z_]\w*)(@(?P<dige
 class UserQuoter:
     """A quoter that is compiled where its address is asked for, once in a process.
 
-    Args:
-        digest: First 12 hex digits of SHA-256 over the file.
+    Its source goes along with it, so that a worker elsewhere needs no file.
     """
 
     path: str
     function: str
-    digest: str
+    source: bytes
 
     def __index__(self) -> int:
         return index(_compiled(self))
@@ -40,10 +38,9 @@ def user_quoter(name: str) -> UserQuoter | int:
     """The quoter of a loaded configuration; 0, the base strategy, for "".
 
     Raises:
-        QuoterError: The file cannot be read.
+        QuoterError: The file cannot be read, or is another one than was named.
     """
-    found = NAME.fullmatch(pinned(name)) if name else None
-    return 0 if found is None else UserQuoter(found["path"], found["function"], found["digest"])
+    return _read(pinned(name)) if name else 0
 
 
 def pinned(name: str) -> str:
@@ -70,22 +67,36 @@ def _digest(source: bytes) -> str:
 
 
 @cache
+def _read(name: str) -> UserQuoter:
+    """Read a file that a name with its digest is of.
+
+    Raises:
+        QuoterError: It cannot be read, or is another one.
+    """
+    found = NAME.fullmatch(name)
+    if found is None:
+        raise QuoterError(f"expected FILE.py:FUNCTION, found {name}")
+    path, digest = found["path"], found["digest"]
+    source = _source(path)
+    if _digest(source) != digest:
+        raise QuoterError(
+            f"{path}: expected the quoter {digest}, found {_digest(source)}: it was changed"
+        )
+    return UserQuoter(path, found["function"], source)
+
+
+@cache
 def _compiled(quoter: UserQuoter) -> Quoter:
     """Run the file and compile its function.
 
     Raises:
-        QuoterError: The file cannot be read or run, is another one, or has no such quoter.
+        QuoterError: It cannot be run, or has no such quoter.
     """
     path = quoter.path
-    source = _source(path)
-    if _digest(source) != quoter.digest:
-        raise QuoterError(
-            f"{path}: expected the quoter {quoter.digest}, found {_digest(source)}: it was changed"
-        )
     module = ModuleType(Path(path).stem)
     module.__file__ = path
     try:
-        exec(compile(source, path, "exec"), module.__dict__)
+        exec(compile(quoter.source, path, "exec"), module.__dict__)
     # A file that ends the program (`sys.exit`) must not end polymm without a word.
     except (Exception, SystemExit) as error:
         raise QuoterError(f"{path}: cannot be run: {type(error).__name__}: {error}") from error

@@ -114,3 +114,16 @@ def test_a_wrong_environment_exits_with_3(
 
 def test_schema_is_json(polymm: Callable[..., Answer]) -> None:
     assert json.loads(polymm("config", "schema")[1])["additionalProperties"] is False
+
+
+def test_check_compiles_a_quoter_and_show_needs_none(polymm: Callable[..., Answer]) -> None:
+    Path("polymm.toml").write_text('[strategy]\nquoter = "mine.py:wide"\n')
+    assert polymm("config", "show")[0] == 0
+    assert polymm("config", "check")[0] == 3
+    Path("mine.py").write_text("def wide(state, params, quote):\n    quote.bidd_e4 = 1\n")
+    code, out, err = polymm("config", "check")
+    assert (code, out) == (3, "")
+    assert "mine.py: quoter wide does not compile" in err
+    Path("mine.py").write_text("def wide(state, params, quote):\n    quote.bid_e4 = 1\n")
+    code, out, _ = polymm("config", "check")
+    assert (code, out[:14]) == (0, "polymm.toml: o")

@@ -15,7 +15,7 @@ from polymm.runtime.runner import session_settings
 from polymm.runtime.settings import base_parameters
 from polymm.runtime.tape_runs import plan_recorded, run_plan
 from polymm.runtime.tape_settings import run_settings
-from polymm.runtime.user_quoter import UserQuoter, pinned, user_quoter
+from polymm.runtime.user_quoter import pinned, user_quoter
 
 EXAMPLE = Path(__file__).parents[2] / "examples/base_quoter.py"
 SOURCE = """
@@ -67,9 +67,21 @@ def test_what_is_in_the_file_is_part_of_the_configuration(mine: Path) -> None:
     assert after.digest() != before.digest()
     # Who has the name of before, a recorded run or a worker, does not get other code.
     assert pinned(before.strategy.quoter) == before.strategy.quoter
-    fresh = UserQuoter(str(mine), "three", before.strategy.quoter[-12:])
+    other = before.strategy.quoter.replace(":wide@", ":three@")
     with pytest.raises(QuoterError, match=r"mine\.py: expected the quoter .*, found .*: it was ch"):
-        index(fresh)
+        user_quoter(other)
+
+
+def test_a_worker_runs_what_was_sent_without_the_file(mine: Path) -> None:
+    sent = pickle.dumps(run_settings(configured(f"{mine}:wide")))
+    mine.unlink()
+    assert index(pickle.loads(sent).quoter) > 0
+
+
+def test_what_trades_nothing_needs_no_file(tmp_path: Path) -> None:
+    name = f"{tmp_path / 'gone.py'}:wide"
+    loaded = load_config(environ={"POLYMM__STRATEGY__QUOTER": name}, needs_quoter=False)
+    assert loaded.config.strategy.quoter == name
 
 
 def test_it_reaches_live_runs_and_workers_with_numbers_of_its_own(mine: Path) -> None:
