@@ -56,6 +56,7 @@ class Glance:
 Keep = Literal["fills", "course", "actions"]
 InferredForm = Literal["none", "through"]
 
+GAPS: Final = f"gaps_over_{GAP_NS // NS}_s"
 OUTCOMES: Final = {"up": UP, "down": DOWN, None: -1}
 # How often a run that is watched is looked at.
 LOOKS: Final = 100
@@ -92,6 +93,12 @@ def rearranged(tape: PackedTape, *, feed_ns: int) -> NDArray[Any]:
     once["flags"] |= ROW_VENUE
     order = np.argsort(once["exch_ns"], kind="stable")
     return arrange(once[order], trade_lag_ns=tape.trade_lag_ns, feed_ns=feed_ns)
+
+
+def known_defects(tape: PackedTape) -> dict[str, int]:
+    """What is wrong with a tape, by name: what its making found, and `GAPS` in its window."""
+    gaps = gaps_n(tape)
+    return dict(tape.defects) | ({GAPS: gaps} if gaps else {})
 
 
 def gaps_n(tape: PackedTape) -> int:
@@ -165,7 +172,8 @@ def backtest_account(
 ) -> list[MarketRun]:
     """Run the makers of one account on packed tapes, together in time.
 
-    Cash and ``max_total_position`` are those of all of them.
+    Cash and ``max_total_position`` are those of all of them. What comes in one nanosecond comes in
+    order of window start, end and slug, whatever the order of the tapes.
 
     Args:
         queue: Queue model: ``risk_averse``, ``prob`` or ``prob(n)``.
@@ -189,6 +197,7 @@ def backtest_account(
     latency = latency or Latency()
     runs = [_begun(tape, settings, latency, fill_form) for tape in tapes]
     ran = [number for number, run in enumerate(runs) if not run.exclusion]
+    ran.sort(key=lambda number: _turn(tapes[number].market))
     if not ran:
         return runs
     used = [tapes[number] for number in ran]
@@ -210,6 +219,25 @@ def backtest_account(
     return [run for number, run in enumerate(runs) if number not in never_begun]
 
 
+def _turn(market: Market) -> tuple[int, int, str]:
+    return market.start_ns, market.end_ns, market.slug
+
+
+def accounts_of(tapes: Sequence[PackedTape], latency: Latency) -> list[tuple[int, ...]]:
+    """Group tapes that share an account: those that run and are open together.
+
+    Returns:
+        Their numbers; one that is excluded stands alone, and links no others.
+    """
+    ran: list[int] = []
+    alone: list[int] = []
+    for number, tape in enumerate(tapes):
+        (alone if exclusion(tape, latency) else ran).append(number)
+    spans = [(tapes[number].market.start_ns, tapes[number].market.end_ns) for number in ran]
+    groups = [tuple(ran[place] for place in group) for group in open_together(spans)]
+    return sorted([*groups, *((number,) for number in alone)])
+
+
 def _begun(
     tape: PackedTape, settings: RunSettings, latency: Latency, fill_form: InferredForm
 ) -> MarketRun:
@@ -219,13 +247,10 @@ def _begun(
         source=tape.source,
         status="unsettled",
         fill_form="trades" if tape.has_trades else fill_form,
-        defects=dict(tape.defects),
+        defects=known_defects(tape),
         cash_start_e6=settings.cash_e6,
         cash_end_e6=settings.cash_e6,
     )
-    gaps = gaps_n(tape)
-    if gaps:
-        run.defects[f"gaps_over_{GAP_NS // NS}_s"] = gaps
     run.exclusion = exclusion(tape, latency)
     if run.exclusion:
         run.status = "excluded"

@@ -53,6 +53,7 @@ def sweep_record(plan: SweepPlan, result: SweepResult) -> Json:
             "holdout": len(split.holdout),
             "embargo": len(split.embargoed),
             "excluded": dict(sorted(excluded.items())),
+            "defects": _defects(plan),
             "unused": [[one.path.rpartition("/")[2], one.why] for one in plan.tapes.unused],
         },
         "neighbours": neighbours(plan.space, result.points, result.trials, best),
@@ -96,6 +97,7 @@ def sweep_lines(record: Json) -> list[tuple[str, str]]:
     lines = [
         ("search", _search(search)),
         ("windows", _windows(windows)),
+        *_defects_lines(windows),
         ("model", _model(record["model"])),
         ("best", f"trial {best['trial']}: {point_text(best['point'])}"),
         ("score", f"{_dollars(trials[best['trial']]['score'])} a window searched on,"
@@ -132,6 +134,19 @@ def point_text(point: Point) -> str:
     return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in point.items())
 
 
+def _defects(plan: SweepPlan) -> Json:
+    """What is wrong with the windows that are run: of how many, and how often in all of them."""
+    told = [tape.defects for tape in plan.tapes.tapes if not tape.excluded]
+    names = sorted({name for one in told for name in one})
+    return {
+        name: {
+            "windows": sum(name in one for one in told),
+            "total": sum(one.get(name, 0) for one in told),
+        }
+        for name in names
+    }
+
+
 def _search(search: Json) -> str:
     text = f"{search['name']}, {search['trials']:,} trials"
     if search["trials"] < search["trials_asked"]:
@@ -149,6 +164,17 @@ def _windows(windows: Json) -> str:
     for why, n in windows["excluded"].items():
         text += f", {n:,} excluded ({why})"
     return text + (f", {len(windows['unused']):,} not used" if windows["unused"] else "")
+
+
+def _defects_lines(windows: Json) -> list[tuple[str, str]]:
+    if not windows["defects"]:
+        return []
+    n = windows["research"] + windows["holdout"] + windows["embargo"]
+    told = (
+        f"{name} in {one['windows']:,} ({one['total']:,})"
+        for name, one in windows["defects"].items()
+    )
+    return [("defects", f"of {n:,} windows: {', '.join(told)}")]
 
 
 def _model(model: Json) -> str:

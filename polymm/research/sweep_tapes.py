@@ -1,13 +1,13 @@
 """The tapes of a sweep: checked once, named by a digest that every worker holds them to."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from polymm.errors import RecordingError
 from polymm.exchange.tape import Latency
-from polymm.research.backtest import exclusion, sound_rows
+from polymm.research.backtest import GAPS, exclusion, known_defects, sound_rows
 from polymm.research.tape_file import FOOTER, HEADER, Unused, open_tape, tapes_in
 from polymm.research.tape_pack import PackedTape
 
@@ -18,6 +18,7 @@ class SweepTape(NamedTuple):
     Args:
         digest: Of all that the file says of itself, its rows' checksum among them.
         excluded: Why it is in no total, "" where it is run.
+        defects: What is wrong with it, by name.
     """
 
     path: str
@@ -28,6 +29,7 @@ class SweepTape(NamedTuple):
     rows_n: int
     order_min_e6: int
     excluded: str
+    defects: Mapping[str, int]
 
 
 class SweepTapes(NamedTuple):
@@ -59,6 +61,7 @@ def check_tapes(
     latency: Latency,
     inferred: Literal["none", "through"],
     fair: Literal["mid", "truth"],
+    gaps: Literal["count", "exclude"] = "count",
     step: Callable[[], None] | None = None,
 ) -> SweepTapes:
     """Open every tape of a folder once, with all its checksums.
@@ -66,6 +69,7 @@ def check_tapes(
     Args:
         inferred: What fills where no trades were recorded; with "none" such a tape is excluded.
         fair: "truth" needs the true probability that synthetic tapes carry.
+        gaps: Whether windows with silences are run and counted, or excluded.
         step: Called after each.
 
     Raises:
@@ -80,11 +84,14 @@ def check_tapes(
         why = exclusion(tape, latency) or _exclusion(tape, inferred)
         if fair == "truth" and not len(tape.truth):
             why = why or "no_truth"
+        defects = known_defects(tape)
+        if gaps == "exclude" and GAPS in defects:
+            why = why or GAPS
         market = tape.market
         found.append(
             SweepTape(
                 str(path.resolve()), tape_digest(path), market.slug, market.start_ns,
-                market.end_ns, len(tape.rows), market.order_min_e6, why,
+                market.end_ns, len(tape.rows), market.order_min_e6, why, defects,
             )
         )  # fmt: skip
         if step is not None:

@@ -66,6 +66,9 @@ class SweepSection(Section):
     fair: Literal["mid", "truth"] = choice(
         "mid", "f is the filtered mid, or the true probability that synthetic tapes carry."
     )
+    gaps: Literal["count", "exclude"] = choice(
+        "count", "Windows with silences above 10 s are run and counted, or excluded."
+    )
     latency_factor: float = number(
         2.0, "factor", 0.0, 100.0, "Stretches every latency of [venue], its own factor included."
     )
@@ -303,7 +306,12 @@ def plan_sweep(
     for name in _quoters(config, file.space):
         index(user_quoter(name))
     tapes = check_tapes(
-        source, latency=venue.latency, inferred=venue.inferred, fair=venue.fair, step=step
+        source,
+        latency=venue.latency,
+        inferred=venue.inferred,
+        fair=venue.fair,
+        gaps=sweep.gaps,
+        step=step,
     )
     # Warns here, once, of an order size below a market's smallest; workers say nothing.
     for order_min_e6 in sorted({tape.order_min_e6 for tape in tapes.tapes}):
