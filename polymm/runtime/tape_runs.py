@@ -5,7 +5,7 @@ generated once and a long recording is read once.
 """
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
@@ -20,6 +20,7 @@ from polymm.exchange.flow_statistics import beside_recorded
 from polymm.research.backtest import (
     Glance,
     InferredForm,
+    accounts_of,
     backtest_account,
     open_together,
     sound_rows,
@@ -60,7 +61,7 @@ class Plan:
     """What is to be run.
 
     Args:
-        accounts: Tapes that share one, each read or generated when it is its turn.
+        batches: Tapes that may share an account, each read or generated when it is its turn.
         tapes_n: How many tapes there are.
         seconds: Length of all windows together.
         variants: The headline first.
@@ -68,7 +69,7 @@ class Plan:
         is_synthetic: Whether the report must say how the markets compare with recorded ones.
     """
 
-    accounts: Iterator[Iterable[Tape | PackedTape]]
+    batches: Iterator[Iterable[Tape | PackedTape]]
     tapes_n: int
     seconds: float
     variants: tuple[Variant, ...]
@@ -119,7 +120,7 @@ def plan_recorded(config: Config, paths: Sequence[Path], *, stress: float = 1.0)
     if unused:
         facts["tapes left out"] = "; ".join(f"{Path(one.path).name}: {one.why}" for one in unused)
     return Plan(
-        accounts=_accounts(sources),
+        batches=_batches(sources),
         tapes_n=len(sources),
         seconds=sum(map(_length_s, sources)),
         variants=tuple(variants),
@@ -132,7 +133,7 @@ def plan_synthetic(config: Config) -> Plan:
     run = config.run
     return Plan(
         # They follow each other, so that each has the account for itself.
-        accounts=((tape,) for tape in synthetic_tapes(run.seed, run.windows, run.window_s)),
+        batches=((tape,) for tape in synthetic_tapes(run.seed, run.windows, run.window_s)),
         tapes_n=run.windows,
         seconds=float(run.windows * run.window_s),
         variants=tuple(Variant(queue, "none") for queue in queues(config)),
@@ -170,11 +171,11 @@ def run_plan(
     markets: dict[Variant, list[MarketRun]] = {variant: [] for variant in plan.variants}
     facts, shapes, done_s, tapes_n = dict(plan.facts), [], 0.0, 0
     contents: list[str] = []
-    for account in plan.accounts:
+    for batch in plan.batches:
         if stop is not None and stop():
             break
         packed = []
-        for tape in account:
+        for tape in batch:
             if plan.is_synthetic and isinstance(tape, Tape):
                 tape = replace(tape, frames=list(tape.frames))
                 shapes.append(book_statistics(tape))
@@ -182,25 +183,28 @@ def run_plan(
                 tape if isinstance(tape, PackedTape) else pack(tape, feed_ns=delays.feed_ns)
             )
         contents += [tape.content() for tape in packed]
-        length_s = sum(map(_length_s, packed)) / len(plan.variants)
         rows = {
             stress: [sound_rows(tape, feed_ns=times.feed_ns) for tape in packed]
             for stress, times in scaled.items()
         }
         for variant in plan.variants:
-            markets[variant] += backtest_account(
-                packed,
-                settings,
-                queue=variant.queue,
-                latency=scaled[variant.stress],
-                fill_form=variant.form,
-                rows=rows[variant.stress],
-                progress=_reporter(watch, tapes_n, packed, variant, done_s, length_s),
-                stop=stop,
-            )
-            done_s += length_s
-            if stop is not None and stop():
-                break
+            times = scaled[variant.stress]
+            for numbers in accounts_of(packed, times):
+                if stop is not None and stop():
+                    break
+                together = {tapes_n + number + 1: packed[number] for number in numbers}
+                length_s = sum(map(_length_s, together.values())) / len(plan.variants)
+                markets[variant] += backtest_account(
+                    list(together.values()),
+                    settings,
+                    queue=variant.queue,
+                    latency=times,
+                    fill_form=variant.form,
+                    rows=[rows[variant.stress][number] for number in numbers],
+                    progress=_reporter(watch, together, variant, done_s, length_s),
+                    stop=stop,
+                )
+                done_s += length_s
         tapes_n += len(packed)
     facts["content of tapes"] = sha256(" ".join(contents).encode()).hexdigest()[:12]
     if shapes:
@@ -220,8 +224,8 @@ def run_plan(
     ]
 
 
-def _accounts(sources: Sequence[TapeSource]) -> Iterator[Iterable[Tape | PackedTape]]:
-    """Tapes of markets that are open together, each opened when it is asked for."""
+def _batches(sources: Sequence[TapeSource]) -> Iterator[Iterable[Tape | PackedTape]]:
+    """Tapes of windows that overlap, each opened when it is asked for."""
     spans = [(source.market.start_ns, source.market.end_ns) for source in sources]
     for numbers in open_together(spans):
         yield (sources[number].open() for number in numbers)
@@ -229,20 +233,20 @@ def _accounts(sources: Sequence[TapeSource]) -> Iterator[Iterable[Tape | PackedT
 
 def _reporter(
     watch: Callable[[Moment], None] | None,
-    tapes_before_n: int,
-    tapes: Sequence[PackedTape],
+    tapes: Mapping[int, PackedTape],
     variant: Variant,
     done_s: float,
     length_s: float,
 ) -> Callable[[Glance], None] | None:
     if watch is None:
         return None
+    numbers = list(tapes)
 
     def report(now: Glance) -> None:
-        tape = tapes[now.number]
+        tape_n = numbers[now.number]
+        tape = tapes[tape_n]
         form = "trades" if tape.has_trades else variant.form
         seconds = done_s + now.done * length_s
-        tape_n = tapes_before_n + now.number + 1
         watch(Moment(tape_n, variant, tape.market.slug, form, seconds, now))
 
     return report

@@ -134,6 +134,43 @@ def test_each_window_has_the_account_anew(coins: list[PackedTape], tmp_path: Pat
     assert max(moment.tape_n for moment in seen) <= made.tapes_n == 5
 
 
+def test_what_is_excluded_links_no_windows_and_uses_no_cash(
+    coins: list[PackedTape], tmp_path: Path
+) -> None:
+    later = coin("btc", 41, LENGTH_NS)
+    base = coin("xrp", 35).market
+    # Over both windows, and with fees that nobody knows.
+    over = replace(
+        base, end_ns=later.market.end_ns, fees=replace(base.fees, exponent=2), slug="aaa-over"
+    )
+    tapes = [*coins, later, replace(coin("xrp", 35), market=over)]
+    # What the first window made would be there for the second one.
+    poor = CONFIG.model_copy(update={"venue": CONFIG.venue.model_copy(update={"cash": 8.0})})
+    found = []
+    for name, some in (("without", tapes[:-1]), ("with", tapes)):
+        for number, tape in enumerate(some):
+            (tmp_path / name).mkdir(exist_ok=True)
+            write_packed(tmp_path / name / f"{number}.tape", tape)
+        seen: list[Moment] = []
+        made = plan_recorded(poor, [tmp_path / name])
+        (run,) = run_plan(made, poor, watch=seen.append)
+        found.append({one.market.slug: one for one in run.markets})
+        assert {moment.slug for moment in seen} <= {tape.market.slug for tape in tapes[:-1]}
+        assert seen[-1].tape_n <= made.tapes_n == len(some)
+    without, beside = found
+    assert beside.pop("aaa-over").exclusion == "fees_unknown"
+    assert beside == without
+
+
+def test_the_order_of_the_tapes_changes_nothing(coins: list[PackedTape]) -> None:
+    tight = replace(SETTINGS["timer"], cash_e6=15 * SHARE)
+    # The same feed in each, so that all of them act in the same nanoseconds.
+    same = [replace(coins[0], market=tape.market) for tape in coins]
+    runs = backtest_account(same, tight)
+    assert len({tuple(run.orders.reject_reasons.items()) for run in runs}) > 1
+    assert backtest_account(same[::-1], tight) == runs[::-1]
+
+
 def test_a_stop_leaves_out_what_had_not_begun(coins: list[PackedTape]) -> None:
     tapes = [*coins[:2], coin("xrp", 34, LENGTH_NS // 2), coin("sol", 35, LENGTH_NS - 1)]
     seen: list[Glance] = []
