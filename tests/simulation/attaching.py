@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from polymm.engine.actions import Action, Alarm, Finished, MergeFound
 from polymm.engine.evidence import Event
+from tests.simulation.bounds import check_walk
 from tests.simulation.checker import Checker
 from tests.simulation.life import Life
 from tests.simulation.process import EngineProcess, limits_of
@@ -51,6 +52,7 @@ class CheckedWorld:
     def _started(self, life: Life) -> None:
         process = life.process
         assert isinstance(process, EngineProcess)
+        check_walk(process.engine)
         now_ns, checker = self.world.now_ns, self.checker
         checker.started(now_ns, process.engine, self.world.disk, process.journal.state)
         alarm, finish, step = life.alarm, life.finish, process.engine.step

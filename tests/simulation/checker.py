@@ -129,6 +129,7 @@ class Checker:
         self._journal_fails = False
         self.sends.began()
         self._strangers.began()
+        self._bounds.began()
         self.timing.started(now_ns)
 
     def crashed(self, now_ns: int, *, lost_tail: bool) -> None:
@@ -253,7 +254,7 @@ class Checker:
             self._look_at_clocks(now_ns, engine, belief)
         if self.steps % SWEEP_STEPS == 0:
             self._sweep(now_ns, engine, belief)
-        if self.steps % BOUNDS_STEPS == 0:
+        if self.steps % BOUNDS_STEPS == 0 or type(event) is ev.MarketSettled:
             self._bounds.check(now_ns, engine)
 
     def _concerned(self, event: ev.Event, engine: "Engine") -> Iterable[str]:
