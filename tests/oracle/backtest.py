@@ -177,7 +177,7 @@ def stopped_n(runs):
 def main(n, first):
     # That tapes have a minimum is told once for each of them.
     logging.getLogger("polymm").setLevel(logging.ERROR)
-    fills = orders = groups = 0
+    fills = orders = groups = drawn = 0
     effects = np.zeros(3, dtype=int)
     for seed in range(first, first + n):
         if seed % GROUP_EVERY == GROUP_EVERY - 1:
@@ -185,9 +185,11 @@ def main(n, first):
             differing, (runs, actions) = group_differences(group)
             groups += 1
             effects = np.add(effects, beside_alone(group, runs, actions))
+            drawn += any(latency.measured for latency in group.latencies)
         else:
             found, settings, more = random_case(seed)
             differing = differences(found, settings, **more)
+            drawn += bool(more["latency"].measured)
             more["fill_form"] = more.pop("form")
             runs = [backtest_tape(pack(found), settings, **more)]
         for name, (twin, loop) in differing.items():
@@ -197,6 +199,7 @@ def main(n, first):
         fills += sum(len(run.fills) for run in runs)
         orders += sum(run.orders.placed_n for run in runs)
     print(f"{n} cases from seed {first}: {orders} orders, {fills} fills, no difference")
+    print(f"{drawn} of them draw delays")
     print(
         f"{groups} of them groups on one account: {effects[0]} act otherwise than each alone,"
         f" {effects[1]} are refused more for cash, {effects[2]} stop more at max_total_position"

@@ -10,6 +10,8 @@ from functools import cache
 from random import Random
 from typing import NamedTuple
 
+import numpy as np
+
 from polymm._core import layout
 from polymm.domain.tape import Tape
 from polymm.engine.settings import MakerSettings
@@ -91,6 +93,18 @@ def random_latency(rng):
         cancel_ns=rng.choice(steps) * MS,
         reply_ns=rng.choice(steps) * MS,
     )
+
+
+def sometimes_measured(latency, rng):
+    """The same, but a third of all draw delays of some kinds."""
+    if rng.random() < 2 / 3:
+        return latency
+    names = rng.choice((("order", "cancel", "reply"), ("order", "cancel"), ("reply",)))
+    steps = (0, 1, 10, 20, 50, 100, 170, 400) if rng.random() < 0.5 else (5, 10, 20, 30, 40)
+    drawn = {
+        name: [rng.choice(steps) * MS for _ in range(rng.choice((1, 3, 20)))] for name in names
+    }
+    return replace(latency, measured={name: np.array(one) for name, one in drawn.items()})
 
 
 class Flow:
@@ -202,7 +216,10 @@ def random_case(seed):
     # A base strategy that leans on no imbalance looks at less of the book than a user's may.
     parameters = replace(settings.parameters, k_imb=also.choice((0.0, 0.005, 0.05)))
     quoter = also.choice((0, 0, 0, own_quoter()))
-    return found, replace(settings, parameters=parameters, quoter=quoter), more
+    draws = Random(f"{seed}, delays")
+    more["latency"] = sometimes_measured(more["latency"], draws)
+    settings = replace(settings, parameters=parameters, quoter=quoter, seed=draws.randrange(2**32))
+    return found, settings, more
 
 
 # Several of them on one account
@@ -262,7 +279,8 @@ def random_group(seed):
     cash_e6 = rng.choice((4, 8, 16, 40, 1000)) * SHARE
     latencies = [more["latency"]] * n
     if rng.random() < 0.3:
-        latencies = [random_latency(rng) for _ in tapes]
+        draws = Random(f"{seed}, delays of each")
+        latencies = [sometimes_measured(random_latency(rng), draws) for _ in tapes]
     return Group(tapes, latencies, settings, cash_e6, more["queue"], more["form"])
 
 

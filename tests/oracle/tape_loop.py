@@ -18,6 +18,7 @@ from polymm.research.records import OrderTotals
 from polymm.research.run_settings import raised
 from polymm.research.tape_money import check_money, marked_e6, pnl_of_fills_e6
 from polymm.research.tape_recorder import Recorder
+from tests.oracle.delays import market_seed
 from tests.oracle.tape_venue import TapeVenue
 
 
@@ -92,6 +93,7 @@ class TapeLoop:
             latency=latency,
             fill_form=form if form in ("trades", "through") else "none",
             merge_delay_ns=settings.merge_delay_ns,
+            seed=market_seed(settings.seed, self.market.slug),
         )
         witness = _lane(venue.book, parameters, self.market, 0)
         venue.decoder.attach(venue.slot, witness)

@@ -35,6 +35,7 @@ from polymm.domain.tape import Tape
 from polymm.errors import DecodeError, InputError, RecordingError
 from polymm.exchange.accounts import Account
 from polymm.exchange.tape import MERGE_DELAY_NS, FillForm, Latency
+from tests.oracle.delays import Delays
 from tests.oracle.tape_orders import Observer, VenueOrder
 from tests.oracle.tape_queues import RestingOrders
 
@@ -54,6 +55,7 @@ class TapeVenue:
         fill_form: ``trades`` where the tape has them; else ``none`` (quotes only) or ``through``
             (an order fills only when a later book's opposite touch lies strictly beyond it).
         merge_delay_ns: From a merge's arrival to its dollars.
+        seed: Of delays that are drawn.
 
     Attributes:
         decoder: The venue's own; market in ``slot``.
@@ -71,6 +73,7 @@ class TapeVenue:
         latency: Latency | None = None,
         fill_form: FillForm = "trades",
         merge_delay_ns: int = MERGE_DELAY_NS,
+        seed: int = 0,
     ) -> None:
         if (fill_form == "trades") != tape.has_trades:
             raise InputError(
@@ -81,6 +84,7 @@ class TapeVenue:
         self.market = tape.market
         self.account = account
         self.latency = latency or Latency()
+        self._delays = Delays(self.latency, seed)
         self.fill_form = fill_form
         self.decoder = Decoder()
         self.slot = self.decoder.add_market(
@@ -172,14 +176,16 @@ class TapeVenue:
                 side = BID if action.sign > 0 else ASK
                 order = VenueOrder(action, side, action.up_price_e4, action.size_e6)
                 self.orders[action.order_id] = order
-                self._arrive(now_ns + self.latency.order_ns, lambda ns: self._join(ns, order))
+                self._arrive(
+                    now_ns + self._delays.next_ns("order"), lambda ns: self._join(ns, order)
+                )
             case Cancel():
                 if (sent := self.orders.get(action.order_id)) is not None:
                     sent.cancel_sent = True
-                arrives_ns = now_ns + self.latency.cancel_ns
+                arrives_ns = now_ns + self._delays.next_ns("cancel")
                 self._arrive(arrives_ns, lambda ns: self._cancel(ns, action.order_id))
             case Merge():
-                arrives_ns = now_ns + self.latency.order_ns
+                arrives_ns = now_ns + self._delays.next_ns("order")
                 self._arrive(arrives_ns, lambda ns: self._merge(ns, action.pairs_e6))
 
     def resting(self, side: int) -> Sequence[VenueOrder]:
@@ -190,7 +196,7 @@ class TapeVenue:
         heappush(self._arrivals, (at_ns, next(self._sequence), arrive))
 
     def _reply(self, now_ns: int, reply: Reply) -> None:
-        self._replies.append((now_ns + self.latency.reply_ns, reply))
+        self._replies.append((now_ns + self._delays.next_ns("reply"), reply))
 
     # The tape
 
