@@ -35,7 +35,6 @@ class Backtest:
         reply_ns: Delay = 50_000_000,
         seed: int = 0,
         merge_delay_ns: int = 5_000_000_000,
-        settle_delay_ns: int = 0,
         close_margin_ns: int = 0,
         quoter_address: SupportsIndex = 0,
         keep: str = "course",

@@ -131,7 +131,6 @@ cdef class Backtest:
         object reply_ns=50_000_000,
         whole_t seed=0,
         whole_t merge_delay_ns=5_000_000_000,
-        whole_t settle_delay_ns=0,
         whole_t close_margin_ns=0,
         object quoter_address=0,
         str keep="course",
@@ -151,10 +150,11 @@ cdef class Backtest:
             match_ns: A drop and a trade told within it may be one match.
             feed_ns: From venue time to receipt, where the rows have none. Like the other delays a
                 number, or a contiguous int64 array of measured ones to draw from.
-            order_ns, cancel_ns, reply_ns: As in polymm.exchange.tape_orders.Latency.
-            seed: Of the draws.
+            order_ns, cancel_ns, reply_ns: As in polymm.exchange.tape.Latency.
+            seed: Of the draws. Feed, orders and merges, cancels, replies have a stream of
+                SplitMix64 each, of 4 seed and the next three, behind its first word; a message
+                takes the next word of its stream as it is sent, word * n // 2**64 of n samples.
             merge_delay_ns: From a merge's arrival to its dollars.
-            settle_delay_ns: From the market's end to its payout.
             close_margin_ns: How long before the end everything is pulled.
             quoter_address: As for Lane.
             keep: "fills"; "course": also marks, quotes, holdings and places in the queue;
@@ -183,7 +183,7 @@ cdef class Backtest:
                 f" n above 0; were {form!r}, {queue!r}, {keep!r}, {queue_n}"
             )
         if min(cash_e6, order_min_e6, fee_rate_e6, trade_lag_ns, merge_delay_ns,
-               settle_delay_ns, close_margin_ns, match_ns) < 0:
+               close_margin_ns, match_ns) < 0:
             raise InputError("cash, sizes, rates and delays must be at least 0")
         sim = <Sim*>calloc(1, sizeof(Sim))
         sims = <Sim**>realloc(self.group.sims, (self.group.sims_n + 1) * sizeof(Sim*))
@@ -217,7 +217,6 @@ cdef class Backtest:
         sim.order_min_e6 = order_min_e6
         sim.fee_rate_e6 = fee_rate_e6
         sim.merge_delay_ns = merge_delay_ns
-        sim.settle_delay_ns = settle_delay_ns
         sim.outcome = <int>outcome
         sim.venue.form = FORMS[form]
         sim.venue.model = QUEUES[queue]

@@ -367,7 +367,6 @@ cdef struct Sim:
     int64_t order_min_e6
     int64_t fee_rate_e6
     int64_t merge_delay_ns
-    int64_t settle_delay_ns
     int outcome                  # UP, DOWN, -1 where unknown
     int is_over                  # our side hears replies only
     int is_stopped

@@ -350,9 +350,7 @@ cdef inline void close_venue(Sim* sim, int64_t now_ns) noexcept nogil:
             leave(sim, now_ns, order, open_e6, True)
             forget_ended(sim, order)
     if not sim.is_stopped and sim.outcome >= 0:
-        push_arrival(
-            sim, now_ns + sim.settle_delay_ns, now_ns, False, ARRIVE_SETTLED, 0, 0
-        )
+        push_arrival(sim, now_ns, now_ns, False, ARRIVE_SETTLED, 0, 0)
 
 
 cdef inline void settle_once(Sim* sim) noexcept nogil:

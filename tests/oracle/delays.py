@@ -1,4 +1,4 @@
-"""Delays of one market as the venue's slow twin draws them."""
+"""DrawnDelays of one market as the venue's slow twin draws them."""
 
 from hashlib import sha256
 
@@ -23,7 +23,7 @@ def words(seed):
         yield word ^ word >> 31
 
 
-class Delays:
+class DrawnDelays:
     """Constant delays, and those that are drawn of what was measured.
 
     Orders (and merges), cancels and replies of a market have a stream each, of seed 4 s + 1, 2, 3,

@@ -35,7 +35,7 @@ from polymm.domain.tape import Tape
 from polymm.errors import DecodeError, InputError, RecordingError
 from polymm.exchange.accounts import Account
 from polymm.exchange.tape import MERGE_DELAY_NS, FillForm, Latency
-from tests.oracle.delays import Delays
+from tests.oracle.delays import DrawnDelays
 from tests.oracle.tape_orders import Observer, VenueOrder
 from tests.oracle.tape_queues import RestingOrders
 
@@ -84,7 +84,7 @@ class TapeVenue:
         self.market = tape.market
         self.account = account
         self.latency = latency or Latency()
-        self._delays = Delays(self.latency, seed)
+        self._delays = DrawnDelays(self.latency, seed)
         self.fill_form = fill_form
         self.decoder = Decoder()
         self.slot = self.decoder.add_market(

@@ -40,6 +40,7 @@ from polymm.research.tape_pack import pack
 from polymm.runtime.config_source import load_config
 from polymm.runtime.tape_settings import latency, queues
 from tests.oracle.backtest_cases import random_case
+from tests.oracle.delays import DrawnDelays, market_seed
 from tests.support.tapes import MS, SHARE, at, book, change, tape, trade
 
 BOOK = book(-50, [(0.49, 100), (0.48, 50)], [(0.52, 100), (0.53, 50)])
@@ -130,10 +131,11 @@ def test_orders_of_a_backtest_get_there_what_they_got_in_the_loop(share):
         if "balance" in loop.result()["rejects"]:
             continue
         acts = []
+        drawn = DrawnDelays(delays, market_seed(settings.seed, packed.market.slug))
         for now_ns, kind, number, *facts in loop.notes("actions").tolist():
+            after_ns = drawn.next_ns("cancel" if ACTIONS[kind] == "cancel" else "order")
             if ACTIONS[kind] != "merge":
                 is_place = ACTIONS[kind] == "place"
-                after_ns = delays.order_ns if is_place else delays.cancel_ns
                 acts.append((now_ns + after_ns, PLACE if is_place else CANCEL, number, *facts))
         acts.sort(key=lambda act: act[0])
         market = packed.market
