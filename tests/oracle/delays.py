@@ -1,4 +1,4 @@
-"""DrawnDelays of one market as the venue's slow twin draws them."""
+"""Delays of one market as the venue's slow twin draws them."""
 
 from hashlib import sha256
 
