@@ -8,11 +8,28 @@ from collections.abc import Callable
 
 from polymm.engine.actions import Action, Alarm
 from polymm.engine.events import NEVER_NS
-from polymm.engine.evidence import Swept
+from polymm.engine.evidence import CancelAnswered, CancelVerdict, Swept
 from polymm.engine.order_life import Order
 from polymm.engine.order_manager import OrderManager
 from polymm.engine.proving import ReconcileSettings
 from polymm.engine.sweeping import Sweeping, may_rest
+
+
+class Left:
+    """What may rest in a market and shall not.
+
+    Attributes:
+        since_ns: Since when the first of it shall not.
+        seen_ns: When a read last showed any of it.
+        kept_ns: When the last cancel went out that was refused of what had been seen to rest after
+            a refusal; 0 for none.
+    """
+
+    __slots__ = ("kept_ns", "seen_ns", "since_ns")
+
+    def __init__(self) -> None:
+        self.since_ns = NEVER_NS
+        self.seen_ns = self.kept_ns = 0
 
 
 class Escalation:
@@ -55,6 +72,11 @@ class Escalation:
         for sweeping in (self._all, *self._markets.values()):
             sweeping.apply(now_ns, event)
 
+    def answered(self, event: CancelAnswered) -> None:
+        """Look at once at what the venue refuses to cancel."""
+        if event.verdict is CancelVerdict.NOT_CANCELED:
+            self._next_look_ns = 0
+
     def end(self) -> None:
         """Somebody else cancels everything, for good."""
         self._all.end()
@@ -72,8 +94,8 @@ class Escalation:
         if now_ns < min(self._next_look_ns, self.next_timer_ns):
             return
         self._next_look_ns = now_ns + self._settings.by_market_ns // 4
-        oldest, seen = self._oldest()
-        first_ns = min(oldest.values(), default=NEVER_NS)
+        left = self._left()
+        first_ns = min((one.since_ns for one in left.values()), default=NEVER_NS)
         if is_swept:
             self._markets.clear()
             self._answered.clear()
@@ -81,35 +103,45 @@ class Escalation:
             self.next_timer_ns = self._expire(now_ns, first_ns, is_proven=is_proven)
             return
         next_ns = NEVER_NS
-        for market, since_ns in oldest.items():
-            next_ns = min(next_ns, self._raise(now_ns, market, since_ns, seen[market]))
-        for market in self._markets.keys() - oldest.keys():
+        for market, one in left.items():
+            next_ns = min(next_ns, self._raise(now_ns, market, one))
+        for market in self._markets.keys() - left.keys():
             del self._markets[market]
         self._answered &= self._markets.keys()
         self.next_timer_ns = min(next_ns, self._raise_all(now_ns, first_ns))
 
-    def _oldest(self) -> tuple[dict[str, int], dict[str, int]]:
-        """By market, since when the first order may rest that shall not, and when one was seen."""
-        oldest: dict[str, int] = {}
-        seen: dict[str, int] = {}
+    def _left(self) -> dict[str, Left]:
+        """By market what may rest and shall not, but where nothing rests any more."""
+        left: dict[str, Left] = {}
         for order in self._orders.potentially_live():
             market, since_ns = order.market, _wanted_ns(order)
             if since_ns == NEVER_NS or self._is_over(market):
                 continue
-            oldest[market] = min(since_ns, oldest.get(market, NEVER_NS))
-            seen[market] = max(order.open_ns, seen.get(market, 0))
-        return oldest, seen
+            one = left.get(market)
+            if one is None:
+                one = left[market] = Left()
+            one.since_ns = min(one.since_ns, since_ns)
+            one.seen_ns = max(one.seen_ns, order.open_ns)
+            if order.is_kept and order.cancels and order.cancels[-1] < order.refused_ns:
+                one.kept_ns = max(one.kept_ns, order.cancels[-1])
+        return left
 
-    def _raise(self, now_ns: int, market: str, since_ns: int, seen_ns: int) -> int:
+    def _raise(self, now_ns: int, market: str, left: Left) -> int:
         """Cancel one market's; answers when to look again."""
         sweeping = self._markets.get(market)
         if sweeping is None:
-            if now_ns < since_ns + self._settings.by_market_ns:
-                return since_ns + self._settings.by_market_ns
+            due_ns = left.since_ns + self._settings.by_market_ns
+            if now_ns < due_ns and not left.kept_ns:
+                return due_ns
             sweeping = self._markets[market] = self._new(market)
             sweeping.begin(now_ns)
-            self._alarm("cancel_by_market", market, now_ns, since_ns)
-        elif 0 <= sweeping.proven_ns < seen_ns:
+            self._alarm("cancel_by_market", market, now_ns, left.since_ns)
+        elif sweeping.begun_ns < left.kept_ns:
+            # At once, as often as a cancel of its own is refused: an order has but five.
+            if sweeping.proven_ns >= 0:
+                self._answered.add(market)
+            sweeping.begin(now_ns)
+        elif 0 <= sweeping.proven_ns < left.seen_ns:
             # It was said to help, and something rests: again, which is no reason to cancel all.
             sweeping.again(now_ns)
             self._answered.add(market)
@@ -157,6 +189,6 @@ class Escalation:
 
 def _wanted_ns(order: Order) -> int:
     """Since when an order that may rest shall not, NEVER_NS where it may."""
-    if not order.is_cancel_wanted or not may_rest(order):
+    if not order.is_cancel_wanted or not (may_rest(order) or order.is_kept):
         return NEVER_NS
     return order.wanted_ns or order.open_ns

@@ -95,6 +95,7 @@ def take_canceled(order: Order, verdict: CancelVerdict, sent_ns: int, recv_ns: i
     if verdict is CancelVerdict.NOT_CANCELED:
         order.is_end_told = True
         order.refused_ns = max(order.refused_ns, recv_ns)
+        order.refused_min_ns = min(order.refused_min_ns, recv_ns)
         if sent_ns > (order.written_ns or order.planned_ns) + order.settings.late_ns:
             order.refused_old_ns = max(order.refused_old_ns, recv_ns)
             order.refused_old_min_ns = min(order.refused_old_min_ns, recv_ns)

@@ -61,6 +61,16 @@ class Order(OrderSummary):
         return self.wanted_ns > 0 or self.is_disowned
 
     @property
+    def is_kept(self) -> bool:
+        """Whether it was seen to rest after the venue refused to cancel it, and was refused again.
+
+        Nothing but such a refusal says that it is gone.
+        """
+        if not self.refused_min_ns <= self.open_ns or self.refused_min_ns == self.refused_ns:
+            return False
+        return self._gone_ns == NEVER_NS and not self.is_missed
+
+    @property
     def last_write_ns(self) -> int:
         """When bytes about it were last handed over, as far as known."""
         written_ns = self.written_ns or self.planned_ns

@@ -67,6 +67,7 @@ class OrderSummary:
         "proven_ns",
         "reads",
         "refusals",
+        "refused_min_ns",
         "refused_ns",
         "refused_old_min_ns",
         "refused_old_ns",
@@ -108,13 +109,13 @@ class OrderSummary:
         self.legs: dict[tuple[str, int], tuple[int, int]] | None = None
         self.executed_e6 = self.stood_e6 = self.fill_ns = 0
         # Cancels: handed over, those that never left apart; answered by nothing that helps, by
-        # "canceled" (first and last), by "not canceled" (any; and when it was too old to be still
-        # on its way).
+        # "canceled" (first and last), by "not canceled" (first and last; and the same when it was
+        # too old to be still on its way).
         self.wanted_ns = 0
         self.cancels: tuple[int, ...] = ()
         self.unsent: tuple[int, ...] = ()
         self.cancel_failed_ns = self.canceled_ns = self.refused_ns = self.refused_old_ns = 0
-        self.canceled_min_ns = self.refused_old_min_ns = NEVER_NS
+        self.canceled_min_ns = self.refused_min_ns = self.refused_old_min_ns = NEVER_NS
         # Something was told of its end: one of these, or that all of it was matched.
         self.is_end_told = False
         # The venue told that it is gone, and how much was matched.

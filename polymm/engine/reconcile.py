@@ -385,6 +385,7 @@ _TAKES: Final[Mapping[type, Callable[[Reconciler, int, Any], None]]] = MappingPr
         ev.BalancesRead: Reconciler._take_balances,
         ev.PreflightRead: Reconciler._take_preflight,
         ev.ReadFailed: lambda self, now_ns, event: self._reads.take_failure(now_ns, event),
+        ev.CancelAnswered: lambda self, _, event: self._escalation.answered(event),
         ev.Swept: Reconciler._take_swept,
         ev.MarketClosed: lambda self, now_ns, event: self._ends.close(now_ns, event.market),
         ev.ClockJumped: Reconciler._take_jump,

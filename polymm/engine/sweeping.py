@@ -45,6 +45,7 @@ class Sweeping:
     Attributes:
         market: As given.
         is_on: Whether it was begun and not ended.
+        begun_ns: When it was last begun.
         proven_ns: When the answer came of one that nothing could outrun; -1 while there is none.
         failures: Of requests, in a row.
         has_answer: Whether one was answered or lost since the begin.
@@ -60,6 +61,7 @@ class Sweeping:
         "_out_ns",
         "_settings",
         "_was_waiting",
+        "begun_ns",
         "has_answer",
         "is_on",
         "market",
@@ -78,7 +80,7 @@ class Sweeping:
     ) -> None:
         self.market = market
         self.is_on = self.has_answer = False
-        self.proven_ns = -1
+        self.begun_ns = self.proven_ns = -1
         self.next_timer_ns = NEVER_NS
         self._orders = orders
         self._settings = settings
@@ -99,7 +101,7 @@ class Sweeping:
         self.is_on = True
         self.has_answer = False
         self.proven_ns = -1
-        self._floor_ns = now_ns
+        self.begun_ns = self._floor_ns = now_ns
         self._was_waiting = False
         self._backoff.succeed()
         self._send(now_ns)

@@ -252,6 +252,73 @@ def test_an_order_that_cannot_be_cancelled_is_escalated_step_by_step() -> None:
     assert not list(scene.orders.potentially_live())
 
 
+@pytest.mark.parametrize("age_s", [1, 12])
+def test_a_second_false_refusal_has_the_market_cancelled_at_once(age_s: int) -> None:
+    scene = Scene()
+    scene.start_ready()
+    order = scene.post("0xa")
+    scene.run(age_s)
+    scene.log.clear()
+    scene.begin_ns = scene.now_ns
+    scene.venue.cancel = CancelVerdict.NOT_CANCELED
+    scene.pull(order)
+    assert scene.run_until(lambda: not scene.venue.open, 5) < 0.8
+    assert [market for _, (market,) in scene.asked(act.Sweep)] == [MARKET]
+    assert len(order.cancels) == 2
+    assert "cancel_by_market" in scene.alarms()
+    scene.run(20)
+    assert order.life is Life.CANCELLED
+    assert len(scene.asked(act.Sweep)) == 1
+
+
+def test_a_second_false_refusal_does_not_wait_for_what_no_cancel_reaches() -> None:
+    scene = Scene()
+    scene.start_ready()
+    stuck, order = scene.post("0xa"), scene.post("0xb")
+    scene.run(1)
+    scene.venue.uncancellable |= {"0xa", "0xb"}
+    scene.venue.cancel = CancelVerdict.NOT_CANCELED
+    scene.pull(stuck)
+    # By now the market's cancels are seconds apart.
+    scene.run(20)
+    scene.pull(order)
+    scene.run(0.5)
+    assert order.refused_ns <= order.open_ns
+    scene.venue.uncancellable.remove("0xb")
+    assert scene.run_until(lambda: "0xb" not in scene.venue.open, 5) < 0.1
+
+
+def test_one_false_refusal_leaves_the_rest_of_the_market_alone() -> None:
+    scene = Scene()
+    scene.start_ready()
+    order = scene.post("0xa")
+    scene.run(1)
+    scene.log.clear()
+    scene.venue.cancel = CancelVerdict.NOT_CANCELED
+    scene.pull(order)
+    scene.run(0.3)
+    assert order.refused_ns <= order.open_ns
+    scene.venue.cancel = CancelVerdict.CANCELED
+    scene.run(20)
+    assert order.life is Life.CANCELLED
+    assert not scene.asked(act.Sweep)
+
+
+def test_refusals_that_no_cancel_of_the_market_ends_are_not_followed_in_a_circle() -> None:
+    scene = Scene()
+    scene.start_ready()
+    scene.venue.uncancellable.add("0xa")
+    scene.venue.cancel = CancelVerdict.NOT_CANCELED
+    order = scene.post("0xa")
+    scene.run(1)
+    scene.log.clear()
+    scene.pull(order)
+    scene.run(10)
+    # Once for each cancel that is refused, and in waits that grow.
+    assert 2 < len([1 for _, sweep in scene.asked(act.Sweep) if sweep.market]) < 8
+    assert len(order.cancels) <= 5
+
+
 def test_one_order_that_no_cancel_reaches_does_not_make_others_wait_for_ever() -> None:
     scene = Scene()
     scene.start_ready()

@@ -109,6 +109,18 @@ def digests(order: str, hash_seed: str) -> "subprocess.Popen[str]":
     )
 
 
+def test_orders_leave_with_their_feed_though_their_cancels_are_refused() -> None:
+    """L1: of each cancel's answers six in ten say untruly that there is nothing to cancel."""
+    for seed in range(8):
+        scenario = permanent(seed, Fault.CANCEL_UNKNOWN, 1.0)
+        span = scenario.start_ns, scenario.end_ns
+        refusing = Episode(Fault.CANCEL_UNKNOWN, 0.6, *span)
+        closing = Episode(Fault.MARKET_CLOSED, 0.006, *span)
+        tally = Run(replace(scenario, lines=1, episodes=(refusing, closing))).play()
+        assert not tally.failures, failures(tally)
+        assert tally.struck[Fault.CANCEL_UNKNOWN]
+
+
 def test_a_seed_gives_the_same_steps_whatever_ran_before_it() -> None:
     up, down = digests("range(6)", "1"), digests("reversed(range(6))", "2")
     said = [sorted(process.communicate(timeout=120)[0].splitlines()) for process in (up, down)]
