@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if error.errno not in FULL:
             raise
         print(f"polymm: cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+        # What could not be written is still kept, and would be tried once more at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("polymm._core."):

@@ -1,19 +1,28 @@
 """Lines on stderr while a verb runs, in the form of its errors."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
+
+STDERR: Final = 2
 
 
 def note(text: str) -> None:
     """Write one line to whatever stderr is now: a live display puts it above itself.
 
     Nobody may be left to read it: that ends nothing. Not through ``typer.echo``, which looks for
-    the stream below the display and breaks it.
+    the stream below the display and breaks it. A signal's handler may note in the middle of another
+    line, which the stream refuses: then it goes out beside the stream.
     """
+    line = f"polymm: {text}\n"
     with suppress(OSError):
-        sys.stderr.write(f"polymm: {text}\n")
+        try:
+            sys.stderr.write(line)
+        except RuntimeError:
+            os.write(STDERR, line.encode())
 
 
 class StderrLines(logging.Handler):

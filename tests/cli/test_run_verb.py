@@ -206,7 +206,9 @@ def test_signal_ends_in_order_with_the_report_of_what_ran(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     command = [sys.executable, "-m", "polymm", *SHORT, "--windows", "100000", "--json"]
-    environment = os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1])}
+    path = str(Path(package.__file__).parents[1])
+    # Buffered as a user's: a stream of that kind takes no line in the middle of another.
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": ""}
     process = subprocess.Popen(
         command,
         cwd=tmp_path,
