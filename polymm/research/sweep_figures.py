@@ -45,6 +45,7 @@ class TrialFigures:
 
     Args:
         values: Gain and rebate a window.
+        failed: Cycles in which a user's quoter failed, of all windows.
         score: By the objective, whatever the limits say.
         beyond: Limits that it breaks, by name: found and allowed.
     """
@@ -58,6 +59,7 @@ class TrialFigures:
     pnl: float
     fills: float
     shares: float
+    failed: int
     beyond: dict[str, tuple[float, float]]
 
     @property
@@ -89,6 +91,7 @@ class TrialFigures:
             "pnl": self.pnl,
             "fills": self.fills,
             "shares": self.shares,
+            "quoter_failed": self.failed,
             "beyond": {name: list(pair) for name, pair in self.beyond.items()},
         }
 
@@ -141,6 +144,7 @@ def trial_figures(
         pnl=mean([(s.pnl_e6 + paid) / 1e6 for s, paid in zip(scores, paid_e6, strict=True)]),
         fills=mean([float(score.fills_n) for score in scores]),
         shares=mean([score.shares_e6 / 1e6 for score in scores]),
+        failed=sum(score.failed_n for score in scores),
         beyond=beyond,
     )
 

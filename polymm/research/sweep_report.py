@@ -109,6 +109,11 @@ def sweep_lines(record: Json) -> list[tuple[str, str]]:
                  f" overfitting {_figure(search['overfitting'])}"),
         ("stable", _stable(record["neighbours"])),
     ]  # fmt: skip
+    failed = [one["quoter_failed"] for one in trials if one["quoter_failed"]]
+    if failed:
+        lines.append(
+            ("quoter", f"failed in {sum(failed):,} cycles, in {len(failed):,} of the trials")
+        )
     if search["beyond_limits"]:
         lines.append(("limits", f"{search['beyond_limits']:,} trials break them"))
     own = record["holdout"]["own"]

@@ -41,6 +41,7 @@ class WindowScore(NamedTuple):
         net_max_e6: Greatest |UP - DOWN|, 1e-6 shares.
         uptime: Share of the window with both sides live.
         shares_e6: Bought and sold, 1e-6 shares.
+        failed_n: Cycles in which a user's quoter failed.
     """
 
     gain: float
@@ -50,6 +51,7 @@ class WindowScore(NamedTuple):
     uptime: float
     shares_e6: int
     fills_n: int
+    failed_n: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,7 @@ def _score(run: MarketRun, opened: _Opened, venue: VenueModel) -> WindowScore:
         uptime=run.seconds["two_sided"] * NS / (market.end_ns - market.start_ns),
         shares_e6=sum(record.fill.size_e6 for record in run.fills),
         fills_n=len(run.fills),
+        failed_n=run.cycles.get("quoter_failed", 0),
     )
 
 

@@ -191,13 +191,10 @@ def judge_holdout(
     elif not t_of(over) >= T_MIN:
         doubts.append(
             f"over the default it makes {over.value:+.4f} $ a window on untouched windows,"
-            f" t = {t_of(over):.2f}, below {T_MIN:g}"
+            f" {_too_small(over)}"
         )
     if not t_of(own) >= T_MIN:
-        doubts.append(
-            f"by itself it makes {own.value:+.4f} $ a window there, t = {t_of(own):.2f},"
-            f" below {T_MIN:g}"
-        )
+        doubts.append(f"by itself it makes {own.value:+.4f} $ a window there, {_too_small(own)}")
     if own.clusters < STARTS_MIN:
         doubts.append(
             f"only {own.clusters} untouched window starts, {STARTS_MIN} are the least that can tell"
@@ -218,6 +215,11 @@ def judge_holdout(
         for name, (at, limit) in best.beyond.items()
     ]
     return Verdict(own=own, over=over, doubts=tuple(doubts), touches=touches)
+
+
+def _too_small(estimate: Estimate) -> str:
+    t = t_of(estimate)
+    return f"t unknown, {T_MIN:g} is asked" if math.isnan(t) else f"t = {t:.2f}, below {T_MIN:g}"
 
 
 def t_of(estimate: Estimate) -> float:

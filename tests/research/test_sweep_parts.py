@@ -341,7 +341,7 @@ def test_untouched_windows_do_not_speak_alone(
     assert "only 9 untouched window starts, 10 are the least" in short.sentence
     # What is no better than the default, or than nothing, is none whatever the search says.
     same = judge_holdout(found(), default, default, starts, touches=1)
-    assert same.doubts
+    assert "on untouched windows, t unknown, 3 is asked" in same.sentence
     poor = trial_figures([score(-1.0 + 0.1 * (k % 2)) for k in range(20)], starts, Objective())
     worse = trial_figures([score(-9.0)] * 20, starts, Objective())
     assert "by itself" in judge_holdout(found(), poor, worse, starts, touches=1).sentence

@@ -7,6 +7,7 @@ import pytest
 from benches.sweep_scenes import SPACE, make_tapes
 from polymm.errors import ConfigError, QuoterError
 from polymm.research.sweep import SweepPlan, run_sweep
+from polymm.research.sweep_report import sweep_lines, sweep_record
 from polymm.runtime.sweep_plan import read_sweep
 from polymm.runtime.user_quoter import pinned
 from tests.support.sweep_scene import HerePool, killed_sweep, plan, text_of
@@ -75,6 +76,19 @@ def test_a_searched_quoter_that_is_not_there_or_broken_is_told_first(
         planned(tapes, "", f"{gone}:mine")
     with pytest.raises(QuoterError, match=r"mine\.py: expected a function other, found none"):
         planned(tapes, "", f"{mine}:mine", f"{mine}:other")
+
+
+def test_a_quoter_that_fails_is_no_quiet_one(tapes: Path, mine: Path) -> None:
+    mine.write_text(
+        QUOTER.replace("if state.usable:", "if state.usable:\n        raise ValueError")
+    )
+    made = planned(tapes, "", f"{mine}:mine")
+    result = run_sweep(made, mine.with_name("a.db"), HerePool())
+    assert result is not None
+    record = sweep_record(made, result)
+    default, base, own = (one["quoter_failed"] for one in record["trials"])
+    assert default == base == 0 < own
+    assert ("quoter", f"failed in {own:,} cycles, in 1 of the trials") in sweep_lines(record)
 
 
 def test_it_must_be_a_list_of_names(tmp_path: Path) -> None:
