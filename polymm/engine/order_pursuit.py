@@ -14,9 +14,9 @@ from polymm.engine.order_settings import OrderSettings
 
 # As many as one CancelOrders may name.
 CANCELS_A_REQUEST: Final = 100
-# What an order is asked about for: owed fills only, whether it rests as well, or that no fill is
-# missing of one that does not.
-_NOTHING, _TRADES, _ALL, _PROOF = range(4)
+# What an order is asked about for: owed fills only, whether it rests, both, or that no fill is
+# missing of one that does not rest.
+_NOTHING, _TRADES, _ALL, _ALL_OWED, _PROOF = range(5)
 _NEW, _LIVE, _CANCEL, _CLOSING, _QUARANTINED = (
     Life.NEW_INFLIGHT,
     Life.LIVE,
@@ -101,7 +101,7 @@ class Pursuit:
         settings = self._settings
         if kind != order.check_kind:
             order.check_kind, order.checks = kind, 0
-            order.base_ns = now_ns if kind is _ALL else now_ns + settings.debt_wait_ns
+            order.base_ns = now_ns + settings.debt_wait_ns if kind is _TRADES else now_ns
             if kind is _PROOF:
                 order.base_ns = max(now_ns, order.trades_due_ns)
         elif order.last_write_ns > order.base_ns:
@@ -113,7 +113,7 @@ class Pursuit:
             order.checks += 1
             due_ns = self._check_ns(order)
         self._ask_trades(order.market, order.planned_ns - settings.overlap_ns)
-        if kind is _ALL:
+        if kind is _ALL or kind is _ALL_OWED:
             self._ask(ReadOrder(order.order))
             if now_ns > order.last_write_ns + settings.late_ns:
                 self._ask(ReadOpen(order.market))
@@ -122,14 +122,17 @@ class Pursuit:
     def _check_ns(self, order: Order) -> int:
         """When an order's next check is due.
 
-        Those after which nothing is on its way any more count from the last write about it.
+        Those after which nothing is on its way any more count from the last write about it. While
+        fills are owed the wait does not grow: a trade may be listed late.
         """
-        settings, number = self._settings, order.checks
+        settings, number, kind = self._settings, order.checks, order.check_kind
         last = len(settings.checks_ns) - 1
         wait_ns = settings.checks_ns[min(number, last)]
         if number > last:
             wait_ns += (number - last) * settings.check_period_ns
-        is_late = wait_ns > settings.late_ns and order.check_kind is _ALL
+        if kind is _TRADES or kind is _ALL_OWED:
+            wait_ns = min(wait_ns, number * settings.debt_period_ns)
+        is_late = wait_ns > settings.late_ns and (kind is _ALL or kind is _ALL_OWED)
         return wait_ns + (order.last_write_ns if is_late else order.base_ns)
 
     def _ask(self, action: ReadOrder | ReadOpen) -> None:
@@ -160,8 +163,8 @@ def _check_kind(order: Order) -> int:
     life = order.life
     if (life is _CLOSING or life is _QUARANTINED) and not order.debt_e6 and order.trades_due_ns:
         return _PROOF
-    if life is _CLOSING:
-        return _ALL if order.refused_old_ns else _TRADES
-    if life is _LIVE or life is _CANCEL:
-        return _ALL if order.is_missing else _TRADES if order.debt_e6 else _NOTHING
-    return _ALL
+    if life is _CLOSING and not order.refused_old_ns:
+        return _TRADES
+    if (life is _LIVE or life is _CANCEL) and not order.is_missing:
+        return _TRADES if order.debt_e6 else _NOTHING
+    return _ALL_OWED if order.debt_e6 else _ALL

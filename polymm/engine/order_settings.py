@@ -29,6 +29,7 @@ class OrderSettings:
             quarantined.
         slot_ns: The venue could be read in a stretch of this length if one read of it succeeded.
         debt_wait_ns: Time a trade may come later than the size it explains before it is read.
+        debt_period_ns: Trades are read again after at most 1.5 times as long while fills are owed.
         restore_wait_ns: Time others have to resolve an order of an earlier run.
         overlap_ns: Trades are read from so long before an order was planned.
         overlap_ns_min: What a list of trades must cover before it to speak for the order.
@@ -46,6 +47,7 @@ class OrderSettings:
     quarantine_ns: int = 30 * SECOND
     slot_ns: int = 10 * SECOND
     debt_wait_ns: int = 500 * MS
+    debt_period_ns: int = 2 * SECOND
     restore_wait_ns: int = SECOND
     overlap_ns: int = 60 * SECOND
     overlap_ns_min: int = 5 * SECOND

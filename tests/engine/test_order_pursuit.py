@@ -1,5 +1,7 @@
 """What is sent about orders that are not resolved, and when."""
 
+from itertools import pairwise
+
 import pytest
 
 from polymm.domain.order import Place, Rejected, Side, Token
@@ -266,6 +268,21 @@ def test_trades_are_read_within_a_second_of_a_debt() -> None:
     scene.run(60)
     assert scene.reads(ReadTrades) == [1.5]
     assert not scene.reads(ReadOrder)
+
+
+@pytest.mark.parametrize("is_listed", [True, False], ids=["live", "missing"])
+def test_trades_are_read_every_three_seconds_while_a_debt_stands(is_listed: bool) -> None:
+    scene = OrderScene()
+    scene.rest()
+    scene.step(1, told(UPDATE, 1, 4))
+    scene.run(15)
+    scene.step(15, listed(15, seen(4)) if is_listed else listed(15))
+    scene.run(60)
+    reads = scene.reads(ReadTrades)
+    gaps = [after - before for before, after in pairwise(reads)]
+    assert reads[-1] > 57
+    assert max(gaps) <= 3
+    assert bool(scene.reads(ReadOrder)) is not is_listed
 
 
 def test_a_list_that_lacks_a_live_order_makes_it_asked_about() -> None:
