@@ -20,6 +20,8 @@ from polymm.errors import ConfigError
 
 # Obstacles to quoting that say nothing of how well a feed is heard; all others count against it.
 NOT_OF_FEEDS: Final = frozenset({"resolved", "removed"})
+# What is found so soon after a stall was so before: who stood still could not see it.
+STALL_SHADOW_NS: Final = SECOND // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +131,23 @@ class FeedHealth:
             while no window runs it stays as it was.
     """
 
-    __slots__ = ("_obstacles", "_open", "_user_ns", "_was_heard", "books_ns")
+    __slots__ = (
+        "_obstacles",
+        "_open",
+        "_shadow_ns",
+        "_stalled_ns",
+        "_user_ns",
+        "_was_heard",
+        "books_ns",
+    )
 
     def __init__(self) -> None:
         self._open: set[str] = set()
         self._obstacles: set[tuple[str, str]] = set()
         self._user_ns = 0
         self._was_heard = False
+        self._stalled_ns = 0  # when the last stall began, and until when its shadow reaches
+        self._shadow_ns = -1
         self.books_ns = NEVER_NS
 
     @property
@@ -150,6 +162,10 @@ class FeedHealth:
                 self._user_ns = NEVER_NS if is_live else min(self._user_ns, since_ns)
             case ev.Obstacle(market, name, stands) if name not in NOT_OF_FEEDS:
                 (self._obstacles.add if stands else self._obstacles.discard)((market, name))
+            case ev.Stalled(stall_ns):
+                self._stalled_ns, self._shadow_ns = now_ns - stall_ns, now_ns + STALL_SHADOW_NS
+                if now_ns - STALL_SHADOW_NS <= self.books_ns <= now_ns:
+                    self.books_ns = min(self.books_ns, self._stalled_ns)
             case ev.MarketOpened(market):
                 self._open.add(market)
             case ev.MarketClosed(market) | ev.MarketSettled(market):
@@ -174,7 +190,9 @@ class FeedHealth:
     def _look(self, now_ns: int) -> None:
         blind = {market for market, _ in self._obstacles}
         if "" in blind or (self._open and self._open <= blind):
-            self.books_ns = min(self.books_ns, now_ns if self._was_heard else 0)
+            if self.books_ns == NEVER_NS:
+                since_ns = self._stalled_ns if now_ns <= self._shadow_ns else now_ns
+                self.books_ns = since_ns if self._was_heard else 0
         elif self._open:
             self.books_ns = NEVER_NS
             self._was_heard = True

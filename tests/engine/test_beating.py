@@ -177,6 +177,24 @@ def test_no_beat_while_no_book_is_heard() -> None:
     assert beats_s(scene)[-1] >= 9
 
 
+@pytest.mark.parametrize("stall_first", [True, False])
+@pytest.mark.parametrize(("apart_s", "is_beating"), [(0.1, False), (0.7, True)])
+def test_what_is_found_right_after_a_stall_counts_from_its_begin(
+    stall_first: bool, apart_s: float, is_beating: bool
+) -> None:
+    scene = opened(Scene())
+    scene.run_until(lambda: bool(scene.asked(act.Beat)))
+    scene.log.clear()
+    # The next beat is due in 5 s: 1 to 2 s after the obstacle was told.
+    scene.run(3.2)
+    told = [ev.Stalled(2_500 * MS), ev.Obstacle(MARKET, "no_line", stands=True)]
+    for event in told if stall_first else told[::-1]:
+        scene.tell(event)
+        scene.run(apart_s)
+    scene.run(5.3 - 3.2 - 2 * apart_s)
+    assert bool(beats_s(scene)) is is_beating
+
+
 def test_a_feed_that_is_not_heard_stays_so_where_the_next_window_begins() -> None:
     scene = opened(Scene())
     scene.tell(ev.Obstacle(MARKET, "stale_up", stands=True))
