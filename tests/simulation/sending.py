@@ -62,6 +62,7 @@ class Sends:
         cancels: Times of cancels by id, by hash, of the engine process that runs.
         tried: Orders for which any cancel or sweep was ever written.
         posts: Placements so far.
+        dearest_e6: Most dollars that one of them means.
         losing: What was lost, and what limits that breaks.
     """
 
@@ -71,6 +72,7 @@ class Sends:
         self.cancels: defaultdict[str, list[int]] = defaultdict(list)
         self.tried: set[str] = set()
         self.posts = 0
+        self.dearest_e6 = 0
         self.losing = Losing(truth, limits, senses)
         self._truth = truth
         self._limits = limits
@@ -169,6 +171,7 @@ class Sends:
             sending = Sending(now_ns, sent.market, place, life)
             self.sent[order] = self.flying[order] = sending
             self._intents[life, place.order_id] = order
+            self.dearest_e6 = max(self.dearest_e6, sending.cash_e6)
             self._check_cover(now_ns, listing, place)
         live = len(list(self._truth.orders())) + len(self.flying)
         self._rates.check(now_ns, len(sent.orders), live)

@@ -288,10 +288,12 @@ def test_l2_is_silent_where_no_order_may_cost_what_is_left():
     moment.checker.healed(moment.now_ns)
     moment.wait(61_000)
     moment.tick()
-    # It may be paid out at any moment, and is not quoted with in the same one.
+    # Paid out, it is quoted with in time, not in the same moment.
     moment.checker.truth.paid_e6.clear()
-    moment.wait(100)
+    moment.wait(29_900)
     moment.tick()
+    moment.wait(200)
+    fires("L2", moment.tick)
 
 
 def test_l3_fires_on_an_order_that_stays_unknown(moment):

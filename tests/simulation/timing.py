@@ -75,6 +75,7 @@ class Timing:
         self._started_ns = 0
         self._healed_ns: int | None = None
         self._lacking_ns: int | None = None
+        self._spent_ns = -1
         self._swept_ns = -1
 
     # What happens
@@ -197,12 +198,17 @@ class Timing:
         if is_limited or any(m in corrected or _wants_nothing(engine, m) for m in markets):
             self.quoted_ns = now_ns
             return
+        if self.quoted_ns >= self._healed_ns:
+            return
+        if self._is_spent():
+            self._spent_ns = now_ns
+        # What was paid out a moment ago is not quoted with yet.
         bound_ns = max(
-            self._healed_ns + QUOTING_NS,
+            max(self._healed_ns, self._spent_ns) + QUOTING_NS,
             max(self._started_ns, self._senses.restarting_ns) + RESTART_QUOTING_NS,
         )
-        if now_ns > bound_ns and self.quoted_ns < self._healed_ns:
-            if self._is_spent() or self._is_robbed():
+        if now_ns > bound_ns:
+            if self._is_robbed():
                 self.quoted_ns = now_ns
                 return
             text = f"nothing rested since {self.quoted_ns}, healed at {self._healed_ns}"
@@ -210,9 +216,8 @@ class Timing:
 
     def _is_spent(self) -> bool:
         """Whether one more order like the dearest so far would cost more than there is or may."""
-        order_e6 = max((one.cash_e6 for one in self._sends.sent.values()), default=0)
         room_e6 = self._limits.max_total_cost_e6 - self._cost_e6()
-        return order_e6 > min(room_e6, self._truth.cash_confirmed_e6)
+        return self._sends.dearest_e6 > min(room_e6, self._truth.cash_confirmed_e6)
 
     def _note_lack(self, now_ns: int, engine: "Engine") -> None:
         """See since when the ledger has held more cash than there is."""
